@@ -1,0 +1,90 @@
+//! What is to be told, and where. Deliveries are listed in the incident or notice that they are about, so that a
+//! message that was lost on the way is found again in the ledger.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::Severity;
+
+/// The operator's name for a place where people are told (`slack`, `webhook`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ChannelName(pub String);
+
+impl fmt::Display for ChannelName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    pub channel: ChannelName,
+    /// Grows with each change of state that is told, and makes a message's id together with the incident's.
+    pub sequence: u32,
+    pub status: DeliveryStatus,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "status")]
+pub enum DeliveryStatus {
+    Due { at: Timestamp, attempts: u32 },
+    Sent { at: Timestamp },
+    /// Too many messages this hour: it is counted in the channel's next roll-up.
+    RolledUp { at: Timestamp },
+    /// A later state was told instead.
+    Superseded,
+    /// The channel would not have it, and will not.
+    Failed { at: Timestamp, why: String },
+}
+
+impl Delivery {
+    #[must_use]
+    pub fn due_at(&self) -> Option<Timestamp> {
+        match &self.status {
+            DeliveryStatus::Due { at, attempts: _ } => Some(*at),
+            DeliveryStatus::Sent { at: _ }
+            | DeliveryStatus::RolledUp { at: _ }
+            | DeliveryStatus::Superseded
+            | DeliveryStatus::Failed { at: _, why: _ } => None,
+        }
+    }
+}
+
+/// Replaces what is still due by one delivery a channel.
+pub(crate) fn schedule(deliveries: &mut Vec<Delivery>, channels: &[ChannelName], at: Timestamp) {
+    let sequence = deliveries.iter().map(|delivery| delivery.sequence).max().unwrap_or(0).saturating_add(1);
+    for delivery in deliveries.iter_mut() {
+        if delivery.due_at().is_some() {
+            delivery.status = DeliveryStatus::Superseded;
+        }
+    }
+    deliveries.extend(channels.iter().map(|channel| Delivery {
+        channel: channel.clone(),
+        sequence,
+        status: DeliveryStatus::Due { at, attempts: 0 },
+    }));
+}
+
+/// What a channel has had this hour, and what waits for its roll-up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelState {
+    pub name: ChannelName,
+    /// Moments of the single messages of the last hour.
+    pub sent: Vec<Timestamp>,
+    pub rolled_up: Vec<RolledUp>,
+    /// When the next roll-up is due, if anything waits for one.
+    pub roll_up_at: Option<Timestamp>,
+    /// Why the channel takes nothing any more, and since when, until a delivery succeeds.
+    pub broken: Option<(Timestamp, String)>,
+}
+
+/// One line of a roll-up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolledUp {
+    /// An incident's id or a notice's key.
+    pub about: String,
+    pub headline: String,
+    pub severity: Severity,
+}

@@ -1,0 +1,40 @@
+//! What lies in the queues: wake-ups that carry ids. What is true lies in the ledger.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{Change, Correlation, IncidentId, RequestId};
+
+/// How often an object was looked for in vain, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    pub count: u32,
+    pub since: Timestamp,
+}
+
+/// Something for a worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "job")]
+pub enum Job {
+    /// Look at an object. `missing` counts the times that Graph did not know it.
+    Assess { change: Change, missing: Option<Attempt> },
+    /// Carry out an incident's plan, as the ledger has it.
+    Remediate { incident: IncidentId, correlation: Correlation },
+    /// Do what an operator asked for, as the ledger has it.
+    Serve { request: RequestId },
+    /// Tell people.
+    Tell { about: AlertJob, correlation: Correlation },
+    /// A subscription is to be looked at: Graph said so.
+    Lifecycle { subscription: crate::SubscriptionId, event: String, correlation: Correlation },
+}
+
+/// What people are to be told about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AlertJob {
+    Incident(IncidentId),
+    /// A notice's key.
+    Notice(String),
+    /// The roll-up of a channel.
+    RollUp(crate::ChannelName),
+}

@@ -1,0 +1,34 @@
+//! What the functions say to each other: ids, changes, incidents, outcomes, jobs.
+//!
+//! Lives here: types that are stored or sent, and the pure transitions between their states.
+//! Never here: I/O, async, a clock, an environment variable, or anything about HTTP, Graph or a chat product.
+
+mod action;
+mod change;
+mod clock;
+mod delivery;
+mod ids;
+mod incident;
+mod job;
+mod mode;
+mod notice;
+mod outcome;
+mod request;
+mod subscription;
+mod suspension;
+mod transition;
+
+pub use action::{Action, Permission, Plan, PlanHash, Step};
+pub use change::{Change, ChangeKind, MemberHint, ResourceKind, Source};
+pub use clock::Clock;
+pub use delivery::{ChannelName, ChannelState, Delivery, DeliveryStatus, RolledUp};
+pub use ids::{Correlation, IncidentId, ObjectId, ParseIdError, RuleId, Slot, SubscriptionId, TenantId};
+pub use incident::{Finding, GuestKind, Incident, IncidentKey, Lease, SponsorName, State, Subject, Wake};
+pub use job::{AlertJob, Attempt, Job};
+pub use mode::{Mode, ParseWordError, Severity};
+pub use notice::{Notice, NoticeKind};
+pub use outcome::{Outcome, StepResult};
+pub use request::{Answer, Request, RequestId, RequestKind, RequestState};
+pub use subscription::{Binding, Nonce, SubscriptionRecord, Watched};
+pub use suspension::{Stop, Suspension};
+pub use transition::{CannotClaim, CannotUndo};

@@ -1,0 +1,36 @@
+//! What a step did. Only `remediate` writes these, so that nothing else can forge what an undo relies on.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{IncidentId, Step};
+
+/// One step of one incident, as it went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    pub incident: IncidentId,
+    pub step: Step,
+    /// `accountEnabled` as it was read before the write. An undo restores only what was recorded here.
+    pub enabled_before: Option<bool>,
+    pub result: StepResult,
+    pub at: Timestamp,
+    /// Graph's `request-id` of the write, for a support case.
+    pub request: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "result")]
+pub enum StepResult {
+    /// Written down before the write is sent: after a crash it says that the write may have happened.
+    Intended,
+    /// It was so before; nothing was sent.
+    AlreadySo,
+    /// Sent, and a read showed it.
+    Done,
+    /// Sent and accepted, but no read has shown it yet.
+    Sent,
+    /// Not tried: a person must do it, and `why` says what and for what reason.
+    Refused { why: String },
+    /// Tried, and Graph would not.
+    Failed { why: String },
+}

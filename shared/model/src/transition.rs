@@ -1,0 +1,279 @@
+//! What may happen to an incident. Every function is pure: the ledger writes the result under the condition that
+//! nobody else has written in between.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    ChannelName, Correlation, Delivery, Finding, Incident, IncidentId, IncidentKey, Lease, State, Subject,
+    Wake,
+};
+
+/// Why a worker must leave an incident alone.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CannotClaim {
+    #[error("another worker holds it until {until}")]
+    Held { until: Timestamp },
+    #[error("nothing is to be done: it is {state}")]
+    NothingToDo { state: &'static str },
+}
+
+/// Why an undo has nothing to reverse.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CannotUndo {
+    #[error("a worker is acting on it until {until}; try again after that")]
+    Held { until: Timestamp },
+    #[error("it is {state}: nothing of ours is in force")]
+    NothingToUndo { state: &'static str },
+}
+
+impl Incident {
+    /// An act follows at once, so its outcome is what people should read; only when it takes longer than this are they
+    /// told that something is open.
+    pub const GRACE: SignedDuration = SignedDuration::from_secs(60);
+    /// Replicas lag: what was just written may be read as it was before. An account that looks enabled again so soon
+    /// after we disabled it is looked at again later, not acted on.
+    pub const SETTLES_AFTER: SignedDuration = SignedDuration::from_mins(4);
+    /// How long a write that no read has shown yet is looked at again.
+    pub const LOOKS_FOR: SignedDuration = SignedDuration::from_mins(15);
+
+    /// A finding that was not known. `before` is the closed incident in the same slot, if there is one.
+    #[must_use]
+    pub fn open(
+        key: IncidentKey,
+        before: Option<&Self>,
+        subject: Subject,
+        finding: Finding,
+        correlation: Correlation,
+        channels: &[ChannelName],
+        now: Timestamp,
+    ) -> Self {
+        let generation = before.map_or(0, |incident| incident.id.generation).saturating_add(1);
+        let mut incident = Self {
+            id: IncidentId { slot: key.slot(), generation },
+            key,
+            correlation,
+            opened_at: now,
+            updated_at: now,
+            last_seen_at: now,
+            seen: 0,
+            subject: subject.clone(),
+            finding: finding.clone(),
+            state: State::Open,
+            wake: Wake::None,
+            attempts: 0,
+            left_over: Vec::new(),
+            told: None,
+            deliveries: Vec::new(),
+        };
+        incident.see(subject, finding, channels, now);
+        incident
+    }
+
+    /// The finding was met: for the first time, or again. Decides whether `remediate` is to be woken.
+    pub fn see(&mut self, subject: Subject, finding: Finding, channels: &[ChannelName], now: Timestamp) {
+        self.seen = self.seen.saturating_add(1);
+        self.last_seen_at = now;
+        let satisfied = !finding.plan(self.key.guest).is_empty() && subject.enabled == Some(false);
+        let acts = finding.acts(self.key.guest);
+        self.subject = subject;
+        self.finding = finding;
+        match &self.state {
+            State::Claimed { .. } | State::Sent { .. } | State::Undoing { .. } => {}
+            State::Undone { .. } | State::Resolved { .. } => {}
+            State::Done { at } => {
+                let settled = at.checked_add(Self::SETTLES_AFTER).is_ok_and(|settled| now >= settled);
+                if acts && !satisfied && settled {
+                    // Somebody put it back. Acting again is a change that people are told.
+                    self.told = None;
+                    self.wake_up(channels, now);
+                }
+            }
+            State::Open | State::Refused { .. } | State::Failed { .. } => {
+                if let Some(why) = self.finding.refused.clone() {
+                    self.wake = Wake::None;
+                    self.become_and_tell(State::Refused { why }, channels, now);
+                } else if acts {
+                    self.wake_up(channels, now);
+                } else {
+                    self.wake = Wake::None;
+                    self.become_and_tell(State::Open, channels, now);
+                }
+            }
+        }
+    }
+
+    fn wake_up(&mut self, channels: &[ChannelName], now: Timestamp) {
+        if !matches!(self.wake, Wake::Due { .. } | Wake::Sent { .. }) {
+            self.attempts = 0;
+            self.wake = Wake::Due { at: now };
+        }
+        self.state = State::Open;
+        let later = now.checked_add(Self::GRACE).unwrap_or(now);
+        self.tell("open".to_owned(), channels, later);
+        self.updated_at = now;
+    }
+
+    /// The wake is on its way.
+    pub fn wake_sent(&mut self, now: Timestamp) {
+        self.wake = Wake::Sent { at: now };
+    }
+
+    /// Takes the incident for one worker.
+    ///
+    /// # Errors
+    /// Another worker holds it, or there is nothing to be done.
+    pub fn claim(&mut self, now: Timestamp, lease: SignedDuration) -> Result<(), CannotClaim> {
+        match &self.state {
+            State::Claimed { lease } if lease.until > now => {
+                return Err(CannotClaim::Held { until: lease.until });
+            }
+            State::Claimed { .. } | State::Sent { .. } => {}
+            State::Open if !matches!(self.wake, Wake::None) => {}
+            State::Open
+            | State::Done { .. }
+            | State::Refused { .. }
+            | State::Failed { .. }
+            | State::Undoing { .. }
+            | State::Undone { .. }
+            | State::Resolved { .. } => {
+                return Err(CannotClaim::NothingToDo { state: self.state.word() });
+            }
+        }
+        let until = now.checked_add(lease).unwrap_or(now);
+        self.state = State::Claimed { lease: Lease { until } };
+        self.wake = Wake::None;
+        self.updated_at = now;
+        Ok(())
+    }
+
+    /// Gives a claimed incident back, to be tried again later.
+    pub fn release(&mut self, retry_at: Timestamp, now: Timestamp) {
+        self.attempts = self.attempts.saturating_add(1);
+        self.state = State::Open;
+        self.wake = Wake::Due { at: retry_at };
+        self.updated_at = now;
+    }
+
+    /// The write was accepted; `since` is when the first one was.
+    pub fn sent(
+        &mut self,
+        since: Timestamp,
+        look_again_at: Timestamp,
+        channels: &[ChannelName],
+        now: Timestamp,
+    ) {
+        self.state = State::Sent { since, look_again_at };
+        self.wake = Wake::None;
+        self.updated_at = now;
+        let later = since.checked_add(Self::GRACE).unwrap_or(now).max(now);
+        self.tell("sent".to_owned(), channels, later);
+    }
+
+    /// A read shows what the plan wanted.
+    pub fn done(&mut self, left_over: Vec<String>, channels: &[ChannelName], now: Timestamp) {
+        self.left_over = left_over;
+        self.subject.enabled = Some(false);
+        self.wake = Wake::None;
+        self.become_and_tell(State::Done { at: now }, channels, now);
+    }
+
+    pub fn refused(&mut self, why: String, channels: &[ChannelName], now: Timestamp) {
+        self.wake = Wake::None;
+        self.become_and_tell(State::Refused { why }, channels, now);
+    }
+
+    pub fn failed(&mut self, why: String, channels: &[ChannelName], now: Timestamp) {
+        self.wake = Wake::None;
+        self.become_and_tell(State::Failed { why }, channels, now);
+    }
+
+    /// The effective mode fell while it waited: it stays open, and nothing is written.
+    pub fn held_back(&mut self, finding: Finding, channels: &[ChannelName], now: Timestamp) {
+        self.finding = finding;
+        self.wake = Wake::None;
+        self.become_and_tell(State::Open, channels, now);
+    }
+
+    /// The finding is gone.
+    pub fn resolve(&mut self, why: String, channels: &[ChannelName], now: Timestamp) {
+        if self.state.is_closed() {
+            return;
+        }
+        self.wake = Wake::None;
+        self.become_and_tell(State::Resolved { at: now, why }, channels, now);
+    }
+
+    /// Whether there is something of ours to reverse.
+    ///
+    /// # Errors
+    /// A worker is acting, or nothing of ours is in force.
+    pub fn may_undo(&self, now: Timestamp) -> Result<(), CannotUndo> {
+        match &self.state {
+            State::Claimed { lease } if lease.until > now => Err(CannotUndo::Held { until: lease.until }),
+            State::Claimed { .. } | State::Sent { .. } | State::Done { .. } | State::Undoing { .. } => Ok(()),
+            State::Open
+            | State::Refused { .. }
+            | State::Failed { .. }
+            | State::Undone { .. }
+            | State::Resolved { .. } => Err(CannotUndo::NothingToUndo { state: self.state.word() }),
+        }
+    }
+
+    /// The undo's write was accepted, and no read has shown it yet.
+    pub fn undo_sent(
+        &mut self,
+        by: String,
+        reason: String,
+        look_again_at: Timestamp,
+        channels: &[ChannelName],
+        now: Timestamp,
+    ) {
+        let since = match &self.state {
+            State::Undoing { since, .. } => *since,
+            State::Open
+            | State::Claimed { .. }
+            | State::Sent { .. }
+            | State::Done { .. }
+            | State::Refused { .. }
+            | State::Failed { .. }
+            | State::Undone { .. }
+            | State::Resolved { .. } => now,
+        };
+        self.state = State::Undoing { since, look_again_at, by, reason };
+        self.wake = Wake::None;
+        self.updated_at = now;
+        let later = since.checked_add(Self::GRACE).unwrap_or(now).max(now);
+        self.tell("undoing".to_owned(), channels, later);
+    }
+
+    pub fn undone(&mut self, by: String, reason: String, channels: &[ChannelName], now: Timestamp) {
+        self.left_over = Vec::new();
+        self.subject.enabled = Some(true);
+        self.wake = Wake::None;
+        self.become_and_tell(State::Undone { at: now, by, reason }, channels, now);
+    }
+
+    fn become_and_tell(&mut self, state: State, channels: &[ChannelName], now: Timestamp) {
+        let mut about = state.word().to_owned();
+        if let State::Refused { why } | State::Failed { why } = &state {
+            about = format!("{about}: {why}");
+        }
+        self.state = state;
+        self.updated_at = now;
+        self.tell(about, channels, now);
+    }
+
+    /// Schedules a message in each channel, unless people already know.
+    fn tell(&mut self, about: String, channels: &[ChannelName], at: Timestamp) {
+        if self.told.as_ref() == Some(&about) {
+            return;
+        }
+        self.told = Some(about);
+        crate::delivery::schedule(&mut self.deliveries, channels, at);
+    }
+
+    /// The deliveries that are due.
+    pub fn deliveries_due(&self, now: Timestamp) -> impl Iterator<Item = &Delivery> {
+        self.deliveries.iter().filter(move |delivery| delivery.due_at().is_some_and(|at| at <= now))
+    }
+}

@@ -1,1 +1,14 @@
-//! .
+//! The [`World`] of the stories: Guestlist as it is, over loopback HTTP, against the simulated tenant, two chat sinks and
+//! a clock that only a story moves.
+//!
+//! Never here: a mock of our own code, or a rule about guests.
+
+mod clock;
+mod inbox;
+mod people;
+mod world;
+
+pub use clock::StoryClock;
+pub use inbox::{Inbox, Told};
+pub use people::{Guest, People};
+pub use world::{Setup, World};

@@ -1,1 +1,10 @@
-fn main() {}
+//! The function `assess` as a process of its own: reads what changed, judges it, writes down what was found.
+//!
+//! Internal members and groups are success. Poison is buried and reported. Trouble with Graph or the store is retried.
+
+use host::{Environment, Part};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    host::run_part(Part::Assess, &Environment::of_the_process()).await
+}

@@ -1,1 +1,10 @@
-fn main() {}
+//! The function `notifications` as a process of its own: what the internet reaches. It has no Graph credential.
+//!
+//! A body that is no notification is 400, above 4 MiB 413, not durable 503; everything else is 202, ours or not.
+
+use host::{Environment, Part};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    host::run_part(Part::Notifications, &Environment::of_the_process()).await
+}

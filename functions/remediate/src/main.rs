@@ -1,1 +1,10 @@
-fn main() {}
+//! The function `remediate` as a process of its own: the only one with a credential that writes to the tenant.
+//!
+//! A closed or held incident is success. What Graph refuses becomes a failed incident. Trouble is retried.
+
+use host::{Environment, Part};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    host::run_part(Part::Remediate, &Environment::of_the_process()).await
+}

@@ -1,1 +1,10 @@
-fn main() {}
+//! The function `steward` as a process of its own: keeps subscriptions alive and wakes what is due.
+//!
+//! A subscription that is gone is made again. A lifecycle event that is not known is looked into. Trouble is retried.
+
+use host::{Environment, Part};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    host::run_part(Part::Steward, &Environment::of_the_process()).await
+}

@@ -1,1 +1,34 @@
-//! .
+//! Microsoft Graph: tokens, the client, notifications in, [`Reader`], [`Writer`] and subscriptions.
+//!
+//! Lives here: what Graph is asked, how its answers and its silences are read, and what a caller must do about them.
+//! Never here: a decision about a guest, a queue, the ledger, or a setting read from the environment.
+
+mod batch;
+mod client;
+mod cloud;
+mod credential;
+mod entra;
+mod error;
+mod loose;
+mod notification;
+mod page;
+mod read;
+mod retry;
+mod standing;
+mod subscription;
+mod target;
+mod token;
+mod user;
+mod write;
+
+pub use client::Client;
+pub use cloud::{Cloud, EndpointError, Endpoints, ParseCloudError};
+pub use credential::{App, Certificate, CertificateError, Credential};
+pub use error::{Advice, GraphError, Trace};
+pub use notification::{BodyError, Event, Item, Lifecycle, Unreadable, parse};
+pub use page::{Page, PageLink};
+pub use read::{ObjectIs, Organization, Reader};
+pub use standing::Standing;
+pub use subscription::{Creation, NewSubscription, Subscription};
+pub use user::{Identity, Sponsor, SponsorKind, User};
+pub use write::{Writer, Written};

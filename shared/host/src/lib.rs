@@ -1,1 +1,47 @@
-//! .
+//! The only reader of the environment and of the real clock: settings, logs, the store's files, the local process.
+//!
+//! Everything below gets what it needs handed in. Never here: a decision about a guest.
+
+mod assembly;
+mod form;
+mod keys;
+mod logs;
+mod policy_file;
+mod process;
+mod server;
+mod settings;
+mod store;
+
+pub use assembly::{Assembly, Part, Parts};
+pub use form::{Form, Missing};
+pub use keys::state_keys;
+pub use logs::{LogFormat, start_logs};
+pub use policy_file::{PolicyFile, load_policy};
+pub use process::{Serving, run_part, serve};
+pub use server::Server;
+pub use settings::{AppSettings, ChannelSettings, Environment, Needs, Settings};
+pub use store::Store;
+
+use jiff::Timestamp;
+use model::{Clock, Correlation};
+
+/// The real clock.
+#[must_use]
+pub fn clock() -> Clock {
+    Clock::new(Timestamp::now)
+}
+
+/// Sixteen bytes from the operating system's generator.
+#[must_use]
+pub fn random() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    #[expect(clippy::expect_used, reason = "without the system's generator no secret may be made")]
+    getrandom::fill(&mut bytes).expect("the operating system has random bytes");
+    bytes
+}
+
+/// A fresh correlation id.
+#[must_use]
+pub fn correlate() -> Correlation {
+    Correlation::from_u128(uuid::Builder::from_random_bytes(random()).into_uuid().as_u128())
+}

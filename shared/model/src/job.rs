@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Change, Correlation, IncidentId, RequestId};
+use crate::{Change, ChannelName, Correlation, IncidentId, RequestId, SubscriptionId};
 
 /// How often an object was looked for in vain, and since when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,9 +23,9 @@ pub enum Job {
     /// Do what an operator asked for, as the ledger has it.
     Serve { request: RequestId },
     /// Tell people.
-    Tell { about: AlertJob, correlation: Correlation },
+    Tell { about: AlertJob, channel: ChannelName },
     /// A subscription is to be looked at: Graph said so.
-    Lifecycle { subscription: crate::SubscriptionId, event: String, correlation: Correlation },
+    Lifecycle { subscription: SubscriptionId, event: String, correlation: Correlation },
 }
 
 /// What people are to be told about.
@@ -35,6 +35,6 @@ pub enum AlertJob {
     Incident(IncidentId),
     /// A notice's key.
     Notice(String),
-    /// The roll-up of a channel.
-    RollUp(crate::ChannelName),
+    /// All that the channel's roll-up holds.
+    RollUp,
 }

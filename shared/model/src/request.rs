@@ -33,8 +33,6 @@ pub struct Request {
 pub enum RequestKind {
     /// Reverse what was done, and suspend the rule for this guest for so long.
     Undo { incident: IncidentId, suspend_for: SignedDuration, force: bool },
-    /// Send a test message to every channel.
-    TestMessage,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -108,8 +108,10 @@ impl Incident {
             self.wake = Wake::Due { at: now };
         }
         self.state = State::Open;
-        let later = now.checked_add(Self::GRACE).unwrap_or(now);
-        self.tell("open".to_owned(), channels, later);
+        if self.told.is_none() {
+            let later = now.checked_add(Self::GRACE).unwrap_or(now);
+            self.tell("open".to_owned(), channels, later);
+        }
         self.updated_at = now;
     }
 
@@ -199,6 +201,9 @@ impl Incident {
         if self.state.is_closed() {
             return;
         }
+        if !matches!(self.state, State::Done { .. } | State::Sent { .. }) {
+            self.left_over = Vec::new();
+        }
         self.wake = Wake::None;
         self.become_and_tell(State::Resolved { at: now, why }, channels, now);
     }
@@ -210,12 +215,14 @@ impl Incident {
     pub fn may_undo(&self, now: Timestamp) -> Result<(), CannotUndo> {
         match &self.state {
             State::Claimed { lease } if lease.until > now => Err(CannotUndo::Held { until: lease.until }),
-            State::Claimed { .. } | State::Sent { .. } | State::Done { .. } | State::Undoing { .. } => Ok(()),
-            State::Open
-            | State::Refused { .. }
+            // A finding may be gone while what was done about it is still in force.
+            State::Claimed { .. }
+            | State::Sent { .. }
+            | State::Done { .. }
             | State::Failed { .. }
-            | State::Undone { .. }
-            | State::Resolved { .. } => Err(CannotUndo::NothingToUndo { state: self.state.word() }),
+            | State::Undoing { .. }
+            | State::Resolved { .. } => Ok(()),
+            State::Open | State::Refused { .. } | State::Undone { .. } => Err(CannotUndo::NothingToUndo { state: self.state.word() }),
         }
     }
 

@@ -1,1 +1,34 @@
-//! .
+//! The flows: receive, assess, remediate, undo, tell, and keep subscriptions alive.
+//!
+//! Each flow is a type that holds exactly what it may use: [`Receiver`] and [`Teller`] have no Graph credential, and
+//! only [`Remediator`] has one that writes. Never here: a vendor's SDK, a URL, an environment variable, the real clock.
+
+mod assess;
+mod facts;
+mod missing;
+mod notices;
+mod queues;
+mod receive;
+mod record;
+mod remediate;
+mod rules;
+mod step;
+mod steward;
+mod subscriptions;
+mod tell;
+mod trouble;
+mod undo;
+mod worker;
+
+pub use assess::Assessor;
+pub use facts::{facts_of, standing_of};
+pub use notices::Notices;
+pub use queues::{Queues, move_of};
+pub use receive::{Receiver, Tally};
+pub use remediate::Remediator;
+pub use rules::{Directory, Rules};
+pub use steward::Steward;
+pub use subscriptions::{Receivers, SubscriptionKeeper};
+pub use tell::Teller;
+pub use trouble::{End, Trouble};
+pub use worker::{Handler, Worker};

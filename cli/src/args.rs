@@ -1,0 +1,223 @@
+//! The command line. No secret is ever an argument: other users of the machine can read those.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use model::{IncidentId, ObjectId, RuleId};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    Text,
+    Json,
+}
+
+/// Watches the guests of a Microsoft Entra tenant: every invitation is checked against a policy file, and what breaks
+/// it is told, disabled, and can be undone.
+#[derive(Debug, Parser)]
+#[command(name = "guestlist", version, about, after_help = EXITS)]
+pub(crate) struct Arguments {
+    /// How data is printed.
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    pub output: Output,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXITS: &str = "Exit codes: 0 done and well · 1 failed · 2 wrong usage or settings · 3 something is not well · \
+                     4 refused · 5 nobody has answered yet";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Play a story of benign and hostile acts against a simulated tenant, and watch Guestlist catch the guests.
+    Demo(Demo),
+    /// Run every function in one process.
+    Serve,
+    /// Check the policy file and run its tests.
+    Validate(Validate),
+    /// What would the policy do to one guest, or to all of the tenant's today? Reads only.
+    Check(Check),
+    /// Check settings, credentials, permissions, the clock, the callback, and the ids in the policy.
+    Doctor(Doctor),
+    /// How Guestlist is: queues, subscriptions, channels, dead letters.
+    Status,
+    /// List incidents, or show one.
+    Incidents(Incidents),
+    /// Reverse what was done about an incident, and suspend its rule for the guest.
+    Undo(Undo),
+    /// Stop all writes to the tenant. Changes are still received, judged and told.
+    Stop(Stop),
+    /// Allow writes again.
+    Resume(Stop),
+    /// Jobs and notifications that could not be worked on.
+    #[command(subcommand)]
+    Dead(Dead),
+    /// The subscriptions at Microsoft Graph that Guestlist keeps.
+    Subscriptions,
+    /// Run the simulated tenant alone, with a control API for people who write policies.
+    Simulator(Simulator),
+    /// Print the JSON Schema of the policy file.
+    Schema,
+    /// Print a completion script for a shell.
+    Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// End after the story with a summary, instead of staying for your own experiments.
+    #[arg(long)]
+    pub once: bool,
+    /// Append every exchange between Guestlist and the simulated Graph to this file, one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// Use this policy instead of the demo's own.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    /// The policy file; else `GUESTLIST_POLICY`.
+    pub policy: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("whom").required(true).args(["guest", "all"]))]
+pub(crate) struct Check {
+    /// The guest's object id.
+    pub guest: Option<ObjectId>,
+    /// Every guest of the tenant, with counts by rule.
+    #[arg(long)]
+    pub all: bool,
+    /// Judge with this policy file instead of `GUESTLIST_POLICY`.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Also send a test message to every channel. You have to look whether it arrives.
+    #[arg(long)]
+    pub send_test: bool,
+}
+
+const STATES: [&str; 9] =
+    ["open", "claimed", "sent", "done", "refused", "failed", "undoing", "undone", "resolved"];
+
+#[derive(Debug, Args)]
+pub(crate) struct Incidents {
+    #[command(subcommand)]
+    pub command: Option<IncidentsCommand>,
+    /// Only those in this state.
+    #[arg(long, value_parser = STATES)]
+    pub state: Option<String>,
+    /// Only those of this rule.
+    #[arg(long)]
+    pub rule: Option<RuleId>,
+    /// Only those of the guest with this object id.
+    #[arg(long)]
+    pub guest: Option<ObjectId>,
+    /// Closed ones too that a later incident of the same guest and rule has followed.
+    #[arg(long)]
+    pub archived: bool,
+    /// At most so many.
+    #[arg(long, default_value_t = 100)]
+    pub limit: usize,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IncidentsCommand {
+    /// Everything about one incident.
+    Show { incident: IncidentId },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Undo {
+    pub incident: IncidentId,
+    /// How long the rule is suspended for the guest (`7d`, `12h`, `90m`).
+    #[arg(long = "for", default_value = "7d", value_parser = duration)]
+    pub suspend_for: jiff::SignedDuration,
+    /// Undo although another rule objects or the account's identity has changed. Needs a reason. Never overrides the
+    /// protection of an account.
+    #[arg(long, requires = "reason")]
+    pub force: bool,
+    /// Why: it is kept with the suspension and told.
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// Seconds to wait for the running process's answer.
+    #[arg(long, default_value_t = 20)]
+    pub wait: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Stop {
+    /// Why: it is kept and told.
+    #[arg(long)]
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Dead {
+    List,
+    Show { id: String },
+    /// Put it back into its queue.
+    Replay { id: String },
+    /// Throw it away for good.
+    Drop { id: String },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Simulator {
+    /// Where it listens. Loopback only.
+    #[arg(long, default_value = "127.0.0.1:8400")]
+    pub listen: std::net::SocketAddr,
+    /// Where notifications for `https://guestlist.example` are sent.
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    pub receiver: String,
+    /// Append every exchange to this file, one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+}
+
+/// Whole days, hours or minutes, up to a year.
+pub(crate) fn duration(text: &str) -> Result<jiff::SignedDuration, String> {
+    let wrong = || format!("`{text}` is not a duration like `7d`, `12h` or `90m`, of at most 365 days");
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let number: i64 = text.strip_suffix(unit).and_then(|number| number.parse().ok()).ok_or_else(wrong)?;
+    let seconds = match unit {
+        'd' => number.checked_mul(86_400),
+        'h' => number.checked_mul(3_600),
+        'm' => number.checked_mul(60),
+        _ => None,
+    };
+    let seconds = seconds.filter(|seconds| (60..=365 * 86_400).contains(seconds)).ok_or_else(wrong)?;
+    Ok(jiff::SignedDuration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_duration_has_a_unit_and_an_end() {
+        assert_eq!(duration("7d").unwrap().as_hours(), 168);
+        assert_eq!(duration("90m").unwrap().as_mins(), 90);
+        for text in ["", "7", "d", "-1d", "0h", "366d", "1w", "9999999999999999d", "7é"] {
+            let error = duration(text).unwrap_err();
+            assert!(error.starts_with(&format!("`{text}` is not a duration")), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_undo_by_force_needs_a_reason() {
+        let line = ["guestlist", "undo", "9f2c41d05be07a13-1", "--force"];
+        let error = Arguments::try_parse_from(line).unwrap_err().to_string();
+        assert!(error.contains("--reason"), "{error}");
+    }
+}

@@ -1,0 +1,129 @@
+//! Sets the demo's stage: a simulated tenant, a chat channel, a policy, and the same process that `serve` runs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use host::{Environment, Needs, Part, Server, Serving, Settings, Store};
+use jiff::Timestamp;
+use model::Watched;
+use simulator::{Options, Simulator, contoso};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::PUBLIC_URL;
+use super::chat::Chat;
+use crate::args;
+
+/// The demo's own policy.
+const POLICY: &str = include_str!("policy.yaml");
+
+pub(super) struct Stage {
+    pub(super) simulator: Simulator,
+    pub(super) store: Store,
+    pub(super) chat: Chat,
+    pub(super) tenant: String,
+    /// Where the receiver really listens.
+    pub(super) receiver: String,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<anyhow::Result<()>>,
+    folder: TempDir,
+}
+
+impl Stage {
+    pub(super) async fn set(demo: &args::Demo) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir().context("failed to make a folder for the demo")?;
+        let chat = Chat::open().await?;
+        let server = Server::bind(std::net::SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+        let receiver = format!("http://{}", server.address()?);
+        let mut options = Options::contoso(Arc::new(Timestamp::now));
+        options.receivers = vec![(PUBLIC_URL.to_owned(), receiver.clone())];
+        options.record.clone_from(&demo.record);
+        let simulator = Simulator::start(options).await?;
+        let policy = match &demo.policy {
+            Some(path) => path.clone(),
+            None => {
+                let path = folder.path().join("policy.yaml");
+                std::fs::write(&path, POLICY).context("failed to write the demo's policy")?;
+                path
+            }
+        };
+        let environment = environment(&simulator, &chat, &folder, &policy);
+        let settings = Settings::read(&environment, Needs::everything())?;
+        let serving = Serving::prepare(settings, &Part::ALL, host::clock())?;
+        let store = serving.assembly.store.clone();
+        let (stop, stopped) = oneshot::channel();
+        let until = async {
+            // Whoever forgets the stage wants it struck, too.
+            let _ = stopped.await;
+        };
+        let serving = tokio::spawn(serving.run(Some(server), until));
+        let stage = Self {
+            simulator,
+            store,
+            chat,
+            tenant: contoso::TENANT.to_string(),
+            receiver,
+            stop,
+            serving,
+            folder,
+        };
+        stage.subscribed().await?;
+        Ok(stage)
+    }
+
+    pub(super) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Both subscriptions are alive.
+    async fn subscribed(&self) -> anyhow::Result<()> {
+        for _ in 0..500 {
+            let records = self.store.ledger.subscriptions().await?;
+            let alive = |watched: &Watched| {
+                records.iter().any(|stored| stored.value.watched == *watched && stored.value.id().is_some())
+            };
+            if Watched::ALL.iter().all(alive) {
+                return Ok(());
+            }
+            if self.serving.is_finished() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        anyhow::bail!("failed to subscribe at the simulated tenant")
+    }
+
+    /// Stops as `serve` stops: what is under way is finished first.
+    pub(super) async fn strike(self) -> anyhow::Result<()> {
+        let _ = self.stop.send(());
+        self.serving.await.context("the demo's process ended badly")??;
+        self.simulator.stop().await;
+        Ok(())
+    }
+}
+
+fn environment(
+    simulator: &Simulator,
+    chat: &Chat,
+    folder: &TempDir,
+    policy: &std::path::Path,
+) -> Environment {
+    let values = [
+        ("GUESTLIST_TENANT_ID", contoso::TENANT.to_string()),
+        ("GUESTLIST_LOGIN_URL", simulator.url()),
+        ("GUESTLIST_GRAPH_URL", simulator.url()),
+        ("GUESTLIST_PUBLIC_URL", PUBLIC_URL.to_owned()),
+        ("GUESTLIST_POLICY", policy.display().to_string()),
+        ("GUESTLIST_DATA", folder.path().join("data").display().to_string()),
+        ("GUESTLIST_READ_CLIENT_ID", contoso::READER.to_string()),
+        ("GUESTLIST_READ_CLIENT_SECRET", contoso::READER_SECRET.to_owned()),
+        ("GUESTLIST_WRITE_CLIENT_ID", contoso::WRITER.to_string()),
+        ("GUESTLIST_WRITE_CLIENT_SECRET", contoso::WRITER_SECRET.to_owned()),
+        ("GUESTLIST_SLACK_WEBHOOK_URL", chat.url.clone()),
+        ("GUESTLIST_AT_MOST", "enforce".to_owned()),
+    ];
+    Environment::of(values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}

@@ -1,0 +1,227 @@
+//! `guestlist doctor`: everything that can be known before the first notification comes.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use alert::about_notice;
+use graph::{Client, Reader};
+use host::{AppSettings, Environment, Missing, Needs, Settings, Store, clock};
+use jiff::Timestamp;
+use model::{Notice, NoticeKind, Permission};
+use policy::Policy;
+use serde::Serialize;
+use wire::{Call, Wire};
+
+use crate::args::{Doctor, Output};
+use crate::exit::Exit;
+use crate::out;
+
+/// What the app that reads needs: users, and subscriptions to users and groups.
+const READS: [Permission; 2] = [Permission("User.Read.All"), Permission("Group.Read.All")];
+/// Seconds that the clock may be off: tokens and signatures allow five minutes.
+const MOST_SKEW: i64 = 60;
+
+#[derive(Serialize)]
+struct Finding {
+    well: bool,
+    what: String,
+    /// What is wrong and how to mend it, or what was seen.
+    detail: String,
+}
+
+#[derive(Default)]
+struct Report(Vec<Finding>);
+
+impl Report {
+    fn well(&mut self, what: &str, detail: impl Into<String>) {
+        self.0.push(Finding { well: true, what: what.to_owned(), detail: detail.into() });
+    }
+
+    fn wrong(&mut self, what: &str, detail: impl Into<String>) {
+        self.0.push(Finding { well: false, what: what.to_owned(), detail: detail.into() });
+    }
+}
+
+pub(crate) async fn run(environment: &Environment, doctor: &Doctor, output: Output) -> anyhow::Result<Exit> {
+    let mut report = Report::default();
+    match Settings::read(environment, Needs::everything()) {
+        Ok(settings) => examine(&settings, doctor, &mut report).await?,
+        Err(Missing(problems)) => problems.into_iter().for_each(|problem| report.wrong("settings", problem)),
+    }
+    let well = report.0.iter().all(|finding| finding.well);
+    out::show(output, &report.0, |findings| findings.iter().try_for_each(print))?;
+    Ok(if well { Exit::Well } else { Exit::NotWell })
+}
+
+fn print(finding: &Finding) -> anyhow::Result<()> {
+    let mark = if finding.well { out::paint("ok   ", out::Colour::Green) } else { out::paint("WRONG", out::Colour::Red) };
+    out::line(&format!("{mark}  {}: {}", finding.what, finding.detail))
+}
+
+async fn examine(settings: &Settings, doctor: &Doctor, report: &mut Report) -> anyhow::Result<()> {
+    let wire = Wire::network()?;
+    report.well("settings", "complete");
+    match Store::open(&settings.data, settings.tenant) {
+        Ok(_) => report.well("store", settings.data.display().to_string()),
+        Err(error) => report.wrong("store", format!("{error:#}")),
+    }
+    report.well("ceiling", format!("GUESTLIST_AT_MOST is `{}`: no rule goes further", settings.ceiling));
+    let policy = policy(settings, report);
+    skew(settings, &wire, report).await;
+    let reader = app(settings, settings.reader.as_ref(), "app that reads", &READS, &wire, report).await;
+    let needed: Vec<Permission> = policy.as_ref().map(|policy| policy.write_permissions().into_iter().collect()).unwrap_or_default();
+    app(settings, settings.writer.as_ref(), "app that writes", &needed, &wire, report).await;
+    if let (Some(reader), Some(policy)) = (reader, policy) {
+        tenant(&reader, &policy, report).await;
+    }
+    callback(settings, &wire, report).await;
+    if doctor.send_test {
+        send_test(settings, &wire, report).await;
+    }
+    Ok(())
+}
+
+fn policy(settings: &Settings, report: &mut Report) -> Option<Policy> {
+    let path = settings.policy.as_deref()?;
+    match host::load_policy(path) {
+        Ok(policy) => {
+            report.well("policy", format!("`{}`, {} rules", policy.hash(), policy.rules().len()));
+            Some(policy)
+        }
+        Err(problems) => {
+            problems.lines().for_each(|problem| report.wrong("policy", problem));
+            None
+        }
+    }
+}
+
+/// Whether the app gets a token, and with which roles. Microsoft calls access tokens opaque: what is read from one here
+/// is a hint, never a decision.
+async fn app(
+    settings: &Settings,
+    app: Option<&AppSettings>,
+    what: &str,
+    needed: &[Permission],
+    wire: &Wire,
+    report: &mut Report,
+) -> Option<Reader> {
+    let app = app?.app.clone();
+    let endpoints = settings.endpoints.clone();
+    let client = Client::new(wire.clone(), endpoints, app, clock(), Duration::from_secs(5));
+    let granted: BTreeSet<String> = match client.granted_roles().await {
+        Ok(Some(roles)) => roles.into_iter().collect(),
+        Ok(None) => {
+            report.well(what, "gets a token, whose roles cannot be read here");
+            return Some(Reader::new(client));
+        }
+        Err(error) => {
+            report.wrong(what, error.to_string());
+            return None;
+        }
+    };
+    let missing: Vec<&str> = needed.iter().map(|one| one.0).filter(|role| !granted.contains(*role)).collect();
+    if missing.is_empty() {
+        report.well(what, format!("has {}", listed(&granted)));
+    } else {
+        report.wrong(
+            what,
+            format!("lacks {}: grant it as an application permission, with admin consent", missing.join(", ")),
+        );
+    }
+    let more: BTreeSet<String> =
+        granted.iter().filter(|role| !needed.iter().any(|one| one.0 == role.as_str())).cloned().collect();
+    if !more.is_empty() && !is_shared(settings) {
+        report.well(what, format!("has more than it needs: {}", listed(&more)));
+    }
+    Some(Reader::new(client))
+}
+
+/// On one machine one app registration may serve both, and then each has what the other needs.
+fn is_shared(settings: &Settings) -> bool {
+    match (&settings.reader, &settings.writer) {
+        (Some(reader), Some(writer)) => reader.app.client_id == writer.app.client_id,
+        (None | Some(_), None | Some(_)) => false,
+    }
+}
+
+fn listed(roles: &BTreeSet<String>) -> String {
+    if roles.is_empty() { "no application permission".to_owned() } else { roles.iter().cloned().collect::<Vec<_>>().join(", ") }
+}
+
+async fn tenant(reader: &Reader, policy: &Policy, report: &mut Report) {
+    match reader.organization().await {
+        Ok(organization) => {
+            let name = organization.display_name.unwrap_or_else(|| "(no name)".to_owned());
+            report.well("tenant", format!("{name}, {}", organization.verified_domains.join(", ")));
+        }
+        Err(error) => report.wrong("tenant", error.to_string()),
+    }
+    for id in policy.protected_users() {
+        match reader.user(*id).await {
+            Ok(_) => report.well("policy", format!("protected user {id} is there")),
+            Err(graph::GraphError::NotFound { code: _, trace: _ }) => {
+                report.wrong("policy", format!("protected user {id} is not in the tenant: mend `protect`"));
+            }
+            Err(error) => report.wrong("policy", format!("protected user {id}: {error}")),
+        }
+    }
+}
+
+async fn skew(settings: &Settings, wire: &Wire, report: &mut Report) {
+    let host = settings.endpoints.login.host_str().unwrap_or("the sign-in service").to_owned();
+    let reply = match wire.send(Call::get(settings.endpoints.login.clone())).await {
+        Ok(reply) => reply,
+        Err(error) => return report.wrong("clock", error.to_string()),
+    };
+    let date = reply.headers.get(http::header::DATE).and_then(|date| date.to_str().ok());
+    let there = date.and_then(|date| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok());
+    match there {
+        None => report.wrong("clock", format!("{host} tells no time")),
+        Some(there) => {
+            let off = Timestamp::now().duration_since(there).as_secs();
+            if off.abs() <= MOST_SKEW {
+                report.well("clock", format!("{} s off that of {host}", off.abs()));
+            } else {
+                report.wrong("clock", format!("{} s off that of {host}: set this machine's clock", off.abs()));
+            }
+        }
+    }
+}
+
+/// Does what Graph does when a subscription is made.
+async fn callback(settings: &Settings, wire: &Wire, report: &mut Report) {
+    const TOKEN: &str = "guestlist doctor: is anybody there?";
+    let Some(receivers) = settings.receivers() else { return };
+    for url in [receivers.notifications, receivers.lifecycle] {
+        let asked = url::Url::parse_with_params(&url, [("validationToken", TOKEN)]);
+        let Ok(asked) = asked else { continue };
+        match wire.send(Call::post(asked, "")).await {
+            Ok(reply) if reply.status == http::StatusCode::OK && reply.body.as_ref() == TOKEN.as_bytes() => {
+                report.well("callback", format!("{url} answers"));
+            }
+            Ok(reply) => report.wrong(
+                "callback",
+                format!("{url} answered {}: does your proxy pass it on to GUESTLIST_LISTEN?", reply.status),
+            ),
+            Err(error) => report.wrong(
+                "callback",
+                format!("{url}: {error}; is `guestlist serve` running behind your proxy?"),
+            ),
+        }
+    }
+}
+
+async fn send_test(settings: &Settings, wire: &Wire, report: &mut Report) {
+    let now = Timestamp::now();
+    let text = "a test message of `guestlist doctor`".to_owned();
+    let key = format!("test/{}", now.as_second());
+    let notice = Notice::new(key, NoticeKind::Test, text, &[], now);
+    let message = about_notice(&notice, 0);
+    for channel in &settings.channels.channels {
+        let what = format!("channel `{}`", channel.name());
+        match channel.send(wire, &message, now).await {
+            Ok(()) => report.well(&what, "took a test message: look whether it has arrived"),
+            Err(error) => report.wrong(&what, error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! One file a command. Each returns the exit code that its answer deserves.
+
+mod check;
+mod dead;
+mod demo;
+mod doctor;
+mod incidents;
+mod simulator;
+mod status;
+mod stop;
+mod subscriptions;
+mod undo;
+mod validate;
+
+use anyhow::Context as _;
+use clap::CommandFactory as _;
+use host::{Environment, Needs, Settings, Store};
+
+use crate::args::{Arguments, Command};
+use crate::exit::Exit;
+use crate::out;
+
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
+    let environment = Environment::of_the_process();
+    let output = arguments.output;
+    if !matches!(arguments.command, Command::Serve) {
+        host::start_logs(&environment, "error");
+    }
+    match arguments.command {
+        Command::Demo(demo) => demo::run(demo).await,
+        Command::Serve => {
+            host::start_logs(&environment, "info");
+            host::serve(&environment).await?;
+            Ok(Exit::Well)
+        }
+        Command::Validate(validate) => validate::run(&environment, &validate, output),
+        Command::Check(check) => check::run(&environment, &check, output).await,
+        Command::Doctor(doctor) => doctor::run(&environment, &doctor, output).await,
+        Command::Status => status::run(&environment, output).await,
+        Command::Incidents(incidents) => incidents::run(&environment, incidents, output).await,
+        Command::Undo(undo) => undo::run(&environment, undo, output).await,
+        Command::Stop(stop) => stop::stop(&environment, stop).await,
+        Command::Resume(stop) => stop::resume(&environment, stop).await,
+        Command::Dead(dead) => dead::run(&environment, dead, output).await,
+        Command::Subscriptions => subscriptions::run(&environment, output).await,
+        Command::Simulator(simulator) => simulator::run(simulator).await,
+        Command::Schema => {
+            out::json(&policy::json_schema())?;
+            Ok(Exit::Well)
+        }
+        Command::Completions { shell } => {
+            let mut command = Arguments::command();
+            clap_complete::generate(shell, &mut command, "guestlist", &mut std::io::stdout());
+            Ok(Exit::Well)
+        }
+    }
+}
+
+/// The settings and the store, for a command that needs no credential.
+fn open(environment: &Environment) -> anyhow::Result<(Settings, Store)> {
+    let settings = Settings::read(environment, Needs::default())?;
+    let path = Store::path(&settings.data);
+    if !path.exists() {
+        anyhow::bail!(
+            "there is no store at `{}`: set GUESTLIST_DATA to the folder of the running `guestlist serve`",
+            path.display()
+        );
+    }
+    let store = Store::open(&settings.data, settings.tenant)?;
+    Ok((settings, store))
+}
+
+/// Who asks: the operating system's user, for the record.
+fn asker() -> String {
+    let name = ["SUDO_USER", "USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "an unknown user of the command line".to_owned())
+}
+
+/// The policy's path, from the command line or the settings.
+fn policy_path(
+    environment: &Environment,
+    given: Option<&std::path::Path>,
+) -> anyhow::Result<std::path::PathBuf> {
+    match given {
+        Some(path) => Ok(path.to_owned()),
+        None => environment
+            .get("GUESTLIST_POLICY")
+            .filter(|path| !path.is_empty())
+            .map(std::path::PathBuf::from)
+            .context("name a policy file, or set GUESTLIST_POLICY"),
+    }
+}

@@ -1,0 +1,31 @@
+//! Exit codes. They are documented in the README: scripts rely on them.
+
+use std::process::ExitCode;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Done, and all is well.
+    Well = 0,
+    /// It failed: the network, Graph, the store.
+    Failed = 1,
+    /// The command line or the settings are wrong.
+    Usage = 2,
+    /// It worked, and the answer is that something is not well.
+    NotWell = 3,
+    /// What was asked for was refused.
+    Refused = 4,
+    /// It was asked for, and nobody has answered yet.
+    Unanswered = 5,
+}
+
+impl Exit {
+    pub(crate) fn of(error: &anyhow::Error) -> Self {
+        if error.is::<host::Missing>() { Self::Usage } else { Self::Failed }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}

@@ -1,0 +1,137 @@
+//! The words about Guestlist itself and its surroundings, one set for each kind of notice.
+//! Never here: words about a guest's finding.
+
+use model::{Notice, NoticeKind};
+use sha2::{Digest, Sha256};
+
+use crate::message::{About, Kind, Message, NoticeReport};
+use crate::plain::clean;
+use crate::roll_up::sixteen_digits;
+use crate::section::Piece;
+
+/// What operators are told about a notice, as it stands now. `sequence` is the delivery's.
+#[must_use]
+pub fn about_notice(notice: &Notice, sequence: u32) -> Message {
+    let Notice {
+        key,
+        kind,
+        text,
+        count,
+        first_at,
+        last_at,
+        deliveries: _,
+    } = notice;
+    let Words {
+        headline,
+        must,
+        command,
+    } = words(*kind);
+    let headline = headline.to_owned();
+    Message {
+        id: format!("notice-{}-{sequence}", sixteen_digits(&Sha256::digest(key))),
+        kind: Kind::Notice,
+        severity: kind.severity(),
+        headline_pieces: vec![Piece::Words(headline.clone())],
+        headline,
+        at: *last_at,
+        about: About::Notice(NoticeReport {
+            key: clean(key, 200),
+            notice: *kind,
+            text: clean(text, 2_000),
+            count: *count,
+            first_at: *first_at,
+            last_at: *last_at,
+            must,
+            command,
+        }),
+    }
+}
+
+struct Words {
+    headline: &'static str,
+    must: Option<&'static str>,
+    command: Option<&'static str>,
+}
+
+impl Words {
+    const fn new(headline: &'static str, must: &'static str, command: &'static str) -> Self {
+        Self {
+            headline,
+            must: Some(must),
+            command: Some(command),
+        }
+    }
+}
+
+fn words(kind: NoticeKind) -> Words {
+    match kind {
+        NoticeKind::ForgedNotifications => Words::new(
+            "Notifications that are not ours were dropped",
+            "Somebody knows the address of the receiver. Nothing came of it. If it was another installation of \
+             yours, give each its own address or the same keys",
+            "guestlist subscriptions",
+        ),
+        NoticeKind::OversizedNotification => Words::new(
+            "A notification was too large and was refused",
+            "Microsoft Graph sends far less. If its address is that of Graph, report it to us with the size",
+            "guestlist status",
+        ),
+        NoticeKind::UnreadableNotification => Words::new(
+            "A notification could not be read and was laid aside",
+            "Look at it, replay it with a newer version, or drop it",
+            "guestlist dead list",
+        ),
+        NoticeKind::GuestVanished => Words {
+            headline: "A known guest is gone from the directory",
+            must: Some(
+                "If nobody of yours deleted the account for good, find out who did in the audit log of Entra",
+            ),
+            command: Some("guestlist incidents"),
+        },
+        NoticeKind::JobBuried => Words::new(
+            "Work failed too often and was laid aside",
+            "Mend the cause, then replay it: until then what it was about is not done",
+            "guestlist dead list",
+        ),
+        NoticeKind::PolicyTaken => Words {
+            headline: "A changed policy is in force",
+            must: None,
+            command: Some("guestlist check --all"),
+        },
+        NoticeKind::PolicyRefused => Words::new(
+            "A changed policy was refused; the one before stays in force",
+            "Correct the file: it is read again when it changes",
+            "guestlist validate",
+        ),
+        NoticeKind::ChannelBroken => Words::new(
+            "A channel takes no messages",
+            "Correct its URL or secret in the settings. What could not be told there is in the ledger",
+            "guestlist doctor",
+        ),
+        NoticeKind::SubscriptionTrouble => Words::new(
+            "Microsoft Graph is not telling us of changes",
+            "Until this is mended, changes of guests may go unseen",
+            "guestlist subscriptions",
+        ),
+        NoticeKind::CredentialTrouble => Words::new(
+            "Microsoft Graph refuses our credential or a permission",
+            "Renew the credential, or grant the permission and consent to it as an administrator",
+            "guestlist doctor",
+        ),
+        NoticeKind::WritesStopped => Words::new(
+            "All writes to the tenant are stopped",
+            "Findings are recorded and told, and nothing is done about them until somebody resumes",
+            "guestlist resume",
+        ),
+        NoticeKind::WritesResumed => Words {
+            headline: "Writes to the tenant are resumed",
+            must: None,
+            command: Some("guestlist status"),
+        },
+        NoticeKind::Test => Words {
+            headline: "This is a test message",
+            must: None,
+            command: Some("guestlist status"),
+        },
+    }
+}

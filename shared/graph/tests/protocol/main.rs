@@ -1,0 +1,14 @@
+//! The client against a small Graph and Entra of its own, over loopback HTTP: the corners of the protocol.
+
+#[cfg(test)]
+mod batches;
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod reading;
+#[cfg(test)]
+mod retries;
+#[cfg(test)]
+mod subscribing;
+#[cfg(test)]
+mod tokens;

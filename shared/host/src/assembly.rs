@@ -1,0 +1,228 @@
+//! Puts the flows together: each gets its own credential, the store, the policy and the clock. The same assembly
+//! serves the local process, each function as a process of its own, and the stories.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use graph::{Client, Reader, Writer};
+use model::Clock;
+use policy::Policy;
+use responder::{
+    Assessor, Directory, Handler, Notices, Receiver, Remediator, Rules, Steward, SubscriptionKeeper, Tally,
+    Teller, Worker,
+};
+use seal::StateKeys;
+use tokio::sync::watch;
+use wire::Wire;
+
+use crate::{AppSettings, Needs, Settings, Store};
+
+/// A function of the design: each can run as a process of its own on the same store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    Notifications,
+    Assess,
+    Remediate,
+    Alert,
+    Steward,
+}
+
+impl Part {
+    pub const ALL: [Self; 5] =
+        [Self::Notifications, Self::Assess, Self::Remediate, Self::Alert, Self::Steward];
+
+    /// What this part must be told, and nothing else.
+    #[must_use]
+    pub fn needs(self) -> Needs {
+        let none = Needs::default();
+        match self {
+            Self::Notifications => Needs { receive: true, ..none },
+            Self::Assess => Needs { read: true, policy: true, ..none },
+            Self::Remediate => Needs { write: true, policy: true, ..none },
+            Self::Alert => Needs { tell: true, ..none },
+            Self::Steward => Needs { read: true, subscribe: true, ..none },
+        }
+    }
+}
+
+/// What the parts are made of.
+#[derive(Debug)]
+pub struct Assembly {
+    pub settings: Settings,
+    pub store: Store,
+    pub policy: Option<watch::Receiver<Arc<Policy>>>,
+    pub keys: Arc<StateKeys>,
+    pub wire: Wire,
+    pub clock: Clock,
+    /// How long a request to Graph may wait in line before the job waits instead.
+    pub patience: Duration,
+}
+
+/// The parts that were asked for.
+#[derive(Debug)]
+pub struct Parts {
+    pub receiver: Option<Receiver>,
+    pub workers: Vec<Worker>,
+    pub steward: Option<Steward>,
+    pub keeper: Option<SubscriptionKeeper>,
+    pub notices: Notices,
+}
+
+impl Assembly {
+    /// # Errors
+    /// A setting that a part needs is not there.
+    pub fn build(&self, parts: &[Part]) -> anyhow::Result<Parts> {
+        let mut built = Parts {
+            receiver: None,
+            workers: Vec::new(),
+            steward: None,
+            keeper: None,
+            notices: self.notices(),
+        };
+        for part in parts {
+            match part {
+                Part::Notifications => built.receiver = Some(self.receiver()),
+                Part::Assess => {
+                    let handler = Handler::Assess(Box::new(self.assessor()?));
+                    built.workers.push(self.worker("assess", &self.store.queues.changes, handler));
+                }
+                Part::Remediate => {
+                    let handler = Handler::Remediate(Box::new(self.remediator()?));
+                    built.workers.push(self.worker("remediate", &self.store.queues.remediations, handler));
+                }
+                Part::Alert => {
+                    let handler = Handler::Alert(Box::new(self.teller()));
+                    built.workers.push(self.worker("alert", &self.store.queues.alerts, handler));
+                }
+                Part::Steward => {
+                    let keeper = self.keeper()?;
+                    let handler = Handler::Steward(Box::new(keeper.clone()));
+                    built.workers.push(self.worker("steward", &self.store.queues.chores, handler));
+                    built.keeper = Some(keeper);
+                    built.steward = Some(self.steward());
+                }
+            }
+        }
+        Ok(built)
+    }
+
+    #[must_use]
+    pub fn notices(&self) -> Notices {
+        Self::notices_of(&self.settings, &self.store, &self.clock)
+    }
+
+    /// For a command that needs nothing else.
+    #[must_use]
+    pub fn notices_of(settings: &Settings, store: &Store, clock: &Clock) -> Notices {
+        Notices {
+            ledger: store.ledger.clone(),
+            queues: store.queues.clone(),
+            channels: settings.channels.names(),
+            clock: clock.clone(),
+        }
+    }
+
+    fn worker(&self, name: &'static str, queue: &queue::Queue, handler: Handler) -> Worker {
+        Worker { name, queue: queue.clone(), handler, notices: self.notices(), clock: self.clock.clone() }
+    }
+
+    fn receiver(&self) -> Receiver {
+        Receiver {
+            tenant: self.settings.tenant,
+            keys: Arc::clone(&self.keys),
+            ledger: self.store.ledger.clone(),
+            queues: self.store.queues.clone(),
+            notices: self.notices(),
+            clock: self.clock.clone(),
+            tally: Arc::new(Tally::default()),
+            correlate: crate::correlate,
+        }
+    }
+
+    fn rules(&self) -> anyhow::Result<Rules> {
+        Ok(Rules {
+            policy: self.policy.clone().context("no policy was loaded")?,
+            ceiling: self.settings.ceiling,
+            channels: self.settings.channels.names(),
+        })
+    }
+
+    fn client(&self, app: Option<&AppSettings>, what: &str) -> anyhow::Result<Client> {
+        let app = app.with_context(|| format!("the app that {what} is not set"))?.app.clone();
+        let endpoints = self.settings.endpoints.clone();
+        Ok(Client::new(self.wire.clone(), endpoints, app, self.clock.clone(), self.patience))
+    }
+
+    /// # Errors
+    /// The reading app is not set.
+    pub fn reader(&self) -> anyhow::Result<Reader> {
+        Ok(Reader::new(self.client(self.settings.reader.as_ref(), "reads")?))
+    }
+
+    /// # Errors
+    /// The writing app is not set.
+    pub fn writing_client(&self) -> anyhow::Result<Client> {
+        self.client(self.settings.writer.as_ref(), "writes")
+    }
+
+    fn assessor(&self) -> anyhow::Result<Assessor> {
+        Ok(Assessor {
+            reader: self.reader()?,
+            ledger: self.store.ledger.clone(),
+            queues: self.store.queues.clone(),
+            rules: self.rules()?,
+            directory: Directory::default(),
+            notices: self.notices(),
+            clock: self.clock.clone(),
+        })
+    }
+
+    fn remediator(&self) -> anyhow::Result<Remediator> {
+        let client = self.writing_client()?;
+        Ok(Remediator {
+            reader: Reader::new(client.clone()),
+            writer: Writer::new(client),
+            ledger: self.store.ledger.clone(),
+            queues: self.store.queues.clone(),
+            rules: self.rules()?,
+            directory: Directory::default(),
+            notices: self.notices(),
+            clock: self.clock.clone(),
+        })
+    }
+
+    fn teller(&self) -> Teller {
+        let channels: HashMap<_, _> =
+            self.settings.channels.channels.iter().map(|one| (one.name().clone(), one.clone())).collect();
+        Teller {
+            channels: Arc::new(channels),
+            wire: self.wire.clone(),
+            ledger: self.store.ledger.clone(),
+            notices: self.notices(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    fn steward(&self) -> Steward {
+        Steward {
+            ledger: self.store.ledger.clone(),
+            queues: self.store.queues.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    fn keeper(&self) -> anyhow::Result<SubscriptionKeeper> {
+        Ok(SubscriptionKeeper {
+            tenant: self.settings.tenant,
+            reader: self.reader()?,
+            ledger: self.store.ledger.clone(),
+            keys: Arc::clone(&self.keys),
+            receivers: self.settings.receivers().context("GUESTLIST_PUBLIC_URL is not set")?,
+            notices: self.notices(),
+            clock: self.clock.clone(),
+            random: crate::random,
+        })
+    }
+}

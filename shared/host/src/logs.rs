@@ -1,0 +1,36 @@
+//! Logs go to standard error, so that standard output carries nothing but data.
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::Environment;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Starts logging as `GUESTLIST_LOG` (a filter like `info,graph=debug`) and `GUESTLIST_LOG_FORMAT` (`text`, `json`)
+/// say. A second call changes nothing.
+pub fn start_logs(environment: &Environment, default: &str) {
+    let filter = environment.get("GUESTLIST_LOG").unwrap_or_else(|| default.to_owned());
+    let filter = EnvFilter::try_new(&filter).unwrap_or_else(|_| EnvFilter::new(default));
+    let format = match environment.get("GUESTLIST_LOG_FORMAT").as_deref() {
+        Some("json") => LogFormat::Json,
+        Some(_) => LogFormat::Text,
+        None if std::io::stderr().is_terminal() => LogFormat::Text,
+        None => LogFormat::Json,
+    };
+    let colours = environment.get("NO_COLOR").is_none_or(|value| value.is_empty());
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match format {
+        LogFormat::Text => {
+            builder.with_ansi(colours && std::io::stderr().is_terminal()).with_target(false).try_init()
+        }
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+    drop(started);
+}

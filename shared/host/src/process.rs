@@ -1,0 +1,233 @@
+//! The local process: every part, or one, on the embedded store, until it is asked to stop.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use model::Clock;
+use policy::Policy;
+use responder::{Steward, SubscriptionKeeper, Worker};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use wire::Wire;
+
+use crate::server::stopped;
+use crate::{
+    Assembly, Environment, Needs, Part, Parts, PolicyFile, Server, Settings, Store, load_policy, state_keys,
+};
+
+/// How long a request to Graph may wait in line for a throttled answer before its job waits instead.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Jobs of one queue side by side.
+const SIDE_BY_SIDE: usize = 8;
+/// Other processes may have put something into a queue; nobody tells us.
+const LOOKS_EVERY: Duration = Duration::from_millis(250);
+const POLICY_EVERY: Duration = Duration::from_secs(2);
+const STEWARD_EVERY: Duration = Duration::from_secs(15);
+const SUBSCRIPTIONS_EVERY: Duration = Duration::from_mins(3);
+const SUBSCRIPTIONS_AGAIN: Duration = Duration::from_secs(20);
+
+/// A process that is about to run: its settings were read, its store is open.
+#[derive(Debug)]
+pub struct Serving {
+    pub assembly: Assembly,
+    pub parts: Vec<Part>,
+    pub policy_path: Option<PathBuf>,
+    pub policy: Option<watch::Sender<Arc<Policy>>>,
+}
+
+impl Serving {
+    /// Reads the policy and the keys, and opens the store.
+    ///
+    /// # Errors
+    /// The policy is not valid, or the store cannot be opened.
+    pub fn prepare(settings: Settings, parts: &[Part], clock: Clock) -> anyhow::Result<Self> {
+        let needs_policy = parts.iter().any(|part| part.needs().policy);
+        let policy = match settings.policy.as_deref().filter(|_| needs_policy) {
+            Some(path) => {
+                let policy = load_policy(path).map_err(anyhow::Error::msg);
+                Some(policy.with_context(|| format!("failed to load the policy `{}`", path.display()))?)
+            }
+            None => None,
+        };
+        let store = Store::open(&settings.data, settings.tenant)?;
+        let keys = Arc::new(state_keys(&settings.data)?);
+        let sender = policy.map(|policy| watch::Sender::new(Arc::new(policy)));
+        let policy_path = settings.policy.clone().filter(|_| needs_policy);
+        let assembly = Assembly {
+            settings,
+            store,
+            policy: sender.as_ref().map(watch::Sender::subscribe),
+            keys,
+            wire: Wire::network()?,
+            clock,
+            patience: PATIENCE,
+        };
+        Ok(Self { assembly, parts: parts.to_vec(), policy_path, policy: sender })
+    }
+
+    /// Runs until `stop` ends, then lets what is under way finish. A server that is bound already is served instead of
+    /// `GUESTLIST_LISTEN`.
+    ///
+    /// # Errors
+    /// The port is taken, or a part could not be built.
+    pub async fn run(self, server: Option<Server>, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let Self { assembly, parts, policy_path, policy } = self;
+        let Parts { receiver, workers, steward, keeper, notices } = assembly.build(&parts)?;
+        let (stopping, stopped) = watch::channel(false);
+        let mut running = JoinSet::new();
+        if let Some(receiver) = receiver {
+            let server = match server {
+                Some(server) => server,
+                None => Server::bind(assembly.settings.listen).await?,
+            };
+            tracing::info!(server.address = %server.address()?, "listening");
+            running.spawn(server.serve(receiver.router(), stopped.clone()));
+        }
+        for worker in workers {
+            running.spawn(work(worker, stopped.clone()));
+        }
+        if let Some(steward) = steward {
+            running.spawn(wake(steward, stopped.clone()));
+        }
+        if let Some(keeper) = keeper {
+            running.spawn(keep(keeper, stopped.clone()));
+        }
+        if let (Some(path), Some(current)) = (policy_path, policy) {
+            let file = PolicyFile { path, current, notices, told: None };
+            running.spawn(watch_policy(file, stopped));
+        }
+        tokio::select! {
+            () = stop => tracing::info!("stopping: what is under way is finished first"),
+            ended = running.join_next() => match ended {
+                Some(Err(panic)) => tracing::error!("a part ended: {panic}"),
+                Some(Ok(())) | None => {}
+            },
+        }
+        stopping.send_replace(true);
+        while let Some(ended) = running.join_next().await {
+            if let Err(panic) = ended {
+                tracing::error!("a part ended: {panic}");
+            }
+        }
+        assembly.store.database.close();
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// Waits, unless the process is to stop.
+async fn pause(wait: Duration, stop: &mut watch::Receiver<bool>) -> bool {
+    tokio::select! {
+        () = tokio::time::sleep(wait) => true,
+        () = stopped(stop) => false,
+    }
+}
+
+async fn work(worker: Worker, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        match worker.run_due(SIDE_BY_SIDE).await {
+            Ok(0) => {
+                let until = until_due(worker.next_due().await.ok().flatten(), worker.clock.now());
+                tokio::select! {
+                    () = worker.queue.woken() => {}
+                    goes_on = pause(until, &mut stop) => if !goes_on { break },
+                }
+            }
+            Ok(_) => {}
+            Err(trouble) => {
+                tracing::error!(worker = worker.name, "failed to take jobs: {trouble}");
+                if !pause(Duration::from_secs(1), &mut stop).await {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Until the next job is due, but never longer than other processes may go unheard.
+fn until_due(due: Option<Timestamp>, now: Timestamp) -> Duration {
+    let until = due.map(|due| due.duration_since(now));
+    let until = until.and_then(|until| Duration::try_from(until).ok());
+    until.unwrap_or(LOOKS_EVERY).clamp(Duration::from_millis(1), LOOKS_EVERY)
+}
+
+async fn wake(steward: Steward, mut stop: watch::Receiver<bool>) {
+    loop {
+        if let Err(trouble) = steward.wake_what_is_due().await {
+            tracing::error!("failed to wake what is due: {trouble}");
+        }
+        if !pause(STEWARD_EVERY, &mut stop).await {
+            break;
+        }
+    }
+}
+
+async fn keep(keeper: SubscriptionKeeper, mut stop: watch::Receiver<bool>) {
+    loop {
+        let wait = match keeper.look().await {
+            Ok(()) => SUBSCRIPTIONS_EVERY,
+            Err(trouble) => {
+                tracing::error!("failed to look at the subscriptions: {trouble}");
+                SUBSCRIPTIONS_AGAIN
+            }
+        };
+        if !pause(wait, &mut stop).await {
+            break;
+        }
+    }
+}
+
+async fn watch_policy(mut file: PolicyFile, mut stop: watch::Receiver<bool>) {
+    while pause(POLICY_EVERY, &mut stop).await {
+        if let Err(trouble) = file.look().await {
+            tracing::error!("failed to tell of the policy file: {trouble}");
+        }
+    }
+}
+
+/// Every part in one process, until SIGTERM or SIGINT.
+///
+/// # Errors
+/// A setting is missing, the policy is not valid, the store cannot be opened, the port is taken.
+pub async fn serve(environment: &Environment) -> anyhow::Result<()> {
+    let settings = Settings::read(environment, Needs::everything())?;
+    Serving::prepare(settings, &Part::ALL, crate::clock())?.run(None, asked_to_stop()).await
+}
+
+/// One part as a process of its own, with what that part needs and nothing else.
+///
+/// # Errors
+/// A setting is missing, the policy is not valid, the store cannot be opened, the port is taken.
+pub async fn run_part(part: Part, environment: &Environment) -> anyhow::Result<()> {
+    crate::start_logs(environment, "info");
+    let settings = Settings::read(environment, part.needs())?;
+    Serving::prepare(settings, &[part], crate::clock())?.run(None, asked_to_stop()).await
+}
+
+/// Ends at SIGTERM or SIGINT.
+async fn asked_to_stop() {
+    let interrupt = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate => {}
+    }
+}

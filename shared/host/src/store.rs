@@ -1,0 +1,62 @@
+//! The embedded store: one SQLite file with the ledger and the queues.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use embedded::Database;
+use ledger::Ledger;
+use model::TenantId;
+use queue::Queue;
+use responder::Queues;
+
+/// The ledger and the queues, on one file.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub ledger: Ledger,
+    pub queues: Queues,
+    pub database: Database,
+}
+
+impl Store {
+    /// Makes the folder, readable by its owner only, if it is not there.
+    ///
+    /// # Errors
+    /// The folder or the file cannot be made, opened, or belongs to a newer version.
+    pub fn open(data: &Path, tenant: TenantId) -> anyhow::Result<Self> {
+        make_folder(data).with_context(|| format!("failed to make the folder `{}`", data.display()))?;
+        let path = Self::path(data);
+        let database =
+            Database::open(&path).with_context(|| format!("failed to open `{}`", path.display()))?;
+        Self::on(database, tenant)
+    }
+
+    /// # Errors
+    /// The tables cannot be made.
+    pub fn on(database: Database, tenant: TenantId) -> anyhow::Result<Self> {
+        let queue = |name| Queue::local(database.clone(), name);
+        let queues = Queues {
+            changes: queue("changes")?,
+            remediations: queue("remediations")?,
+            alerts: queue("alerts")?,
+            chores: queue("chores")?,
+        };
+        let ledger = Ledger::sqlite(database.clone(), tenant)?;
+        Ok(Self { ledger, queues, database })
+    }
+
+    #[must_use]
+    pub fn path(data: &Path) -> PathBuf {
+        data.join("guestlist.db")
+    }
+}
+
+fn make_folder(data: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder.create(data)
+}

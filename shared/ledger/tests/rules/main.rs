@@ -1,0 +1,8 @@
+//! The rules of the ledger, one by one, on a store in memory.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod documents;
+mod given;
+mod incidents;
+mod records;

@@ -1,0 +1,116 @@
+//! The policy's own tests: a few written words become the facts about a guest who does not exist.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use model::{GuestKind, ObjectId};
+
+use super::Compiler;
+use super::rules::RuleNames;
+use crate::expectation::Test;
+use crate::facts::{Facts, Identity, Standing};
+use crate::file::{self, TestGuest, Text, Words};
+use crate::policy::start_of;
+
+/// Stands for our own tenant. The name can never exist (<https://www.rfc-editor.org/rfc/rfc6761#section-6.4>), so that no
+/// guest of a test is of it by accident.
+const OUR_DOMAIN: &str = "tenant.invalid";
+
+impl Compiler<'_> {
+    pub(super) fn tests(&mut self, tests: &[file::TestCase], names: &RuleNames) -> Vec<Test> {
+        tests.iter().filter_map(|test| self.test(test, names)).collect()
+    }
+
+    fn test(&mut self, test: &file::TestCase, names: &RuleNames) -> Option<Test> {
+        let file::TestCase {
+            name,
+            guest,
+            expect,
+            on,
+        } = test;
+        let facts = self.facts(guest);
+        let mut expected = BTreeMap::new();
+        for (rule, actions) in &expect.0 {
+            let actions = self.words(actions);
+            if let Some(rule) = self.known_rule(rule, names) {
+                expected.insert(rule, actions.into_iter().collect());
+            }
+        }
+        let now = match on {
+            Some(on) => self.day(on).and_then(start_of),
+            None => Some(Timestamp::UNIX_EPOCH),
+        };
+        Some(Test {
+            name: name.value.clone(),
+            line: name.place.line,
+            column: name.place.column,
+            facts: facts?,
+            now: now?,
+            expect: expected,
+        })
+    }
+
+    fn facts(&mut self, guest: &TestGuest) -> Option<Facts> {
+        let TestGuest {
+            id,
+            mail,
+            other_mails,
+            proxy_addresses,
+            invited,
+            kind,
+            upn,
+            created,
+        } = guest;
+        let id = match id {
+            Some(id) => self.object_id(id),
+            None => Some(ObjectId::from_u128(0)),
+        };
+        let kind = match kind {
+            Some(kind) => self.word(kind),
+            None => Some(GuestKind::Guest),
+        };
+        let created_at = match created {
+            Some(created) => Some(self.day(created).and_then(start_of)?),
+            None => None,
+        };
+        let (user_type, identities) = sign_in(kind?);
+        Some(Facts {
+            user_type: Some(user_type.to_owned()),
+            identities: Some(identities),
+            mail: mail.clone(),
+            other_mails: texts(other_mails.as_ref()),
+            proxy_addresses: texts(proxy_addresses.as_ref()),
+            user_principal_name: upn.clone(),
+            invited_address: invited.clone(),
+            created_at,
+            verified_domains: Some(vec![OUR_DOMAIN.to_owned()]),
+            standing: Standing::Known {
+                directory_roles: Vec::new(),
+                role_assignable_groups: Vec::new(),
+            },
+            ..Facts::unread(id?)
+        })
+    }
+}
+
+fn texts(words: Option<&Words<Text>>) -> Vec<String> {
+    words
+        .map(|words| words.items.iter().map(|text| text.value.clone()).collect())
+        .unwrap_or_default()
+}
+
+/// As Graph shows the kinds.
+fn sign_in(kind: GuestKind) -> (&'static str, Vec<Identity>) {
+    let identity = |sign_in_type: &str, issuer: &str| Identity {
+        sign_in_type: Some(sign_in_type.to_owned()),
+        issuer: Some(issuer.to_owned()),
+        issuer_assigned_id: None,
+    };
+    let host = identity("userPrincipalName", OUR_DOMAIN);
+    let external = identity("federated", "ExternalAzureAD");
+    match kind {
+        GuestKind::Guest => ("Guest", vec![external, host]),
+        GuestKind::ExternalMember => ("Member", vec![external, host]),
+        GuestKind::LocalGuest => ("Guest", vec![host]),
+    }
+}

@@ -1,0 +1,330 @@
+//! Guardrails, scenarios and `otherwise`.
+
+use std::collections::BTreeSet;
+
+use model::{GuestKind, RuleId};
+
+use super::lists::Lists;
+use super::{Compiler, partners};
+use crate::conditions::{Condition, DomainCondition, DomainSource, KindCondition};
+use crate::domain::{DomainMap, Pattern, Purpose, shortened};
+use crate::file::{self, Admits, At, Entries, File, If, Text, Word, Words};
+use crate::nearest;
+use crate::policy::{Guardrail, Head, OTHERWISE_GUEST, Otherwise, Scenario};
+
+/// The rules that the file has, as an exception or a test may name them.
+#[derive(Debug)]
+pub(super) struct RuleNames {
+    /// That make findings.
+    findings: Vec<String>,
+    scenarios: Vec<String>,
+}
+
+impl RuleNames {
+    pub(super) fn of(file: &File) -> Self {
+        let mut findings: Vec<String> = file.guardrails.iter().map(|rule| rule.id.value.clone()).collect();
+        if file
+            .otherwise
+            .as_ref()
+            .is_some_and(|otherwise| otherwise.value.guest.is_some())
+        {
+            findings.push(OTHERWISE_GUEST.to_owned());
+        }
+        let scenarios = file
+            .scenarios
+            .iter()
+            .map(|scenario| scenario.id.value.clone())
+            .collect();
+        Self { findings, scenarios }
+    }
+}
+
+impl Compiler<'_> {
+    /// An id names one rule or scenario.
+    pub(super) fn rule_ids(&mut self, file: &File) {
+        let mut seen = BTreeSet::new();
+        let guardrails = file.guardrails.iter().map(|rule| &rule.id);
+        for id in guardrails.chain(file.scenarios.iter().map(|scenario| &scenario.id)) {
+            if id.value == "otherwise" || id.value.starts_with("otherwise.") {
+                let message = format!("id `{}` is taken by the policy language", id.value);
+                self.problem(id.place, message, Some("choose another".to_owned()));
+            }
+            if !seen.insert(&id.value) {
+                let message = format!("id `{}` is given twice", shortened(&id.value));
+                self.problem(
+                    id.place,
+                    message,
+                    Some("give each rule and scenario its own".to_owned()),
+                );
+            }
+        }
+    }
+
+    /// A rule that findings can be of.
+    pub(super) fn known_rule(&mut self, text: &Text, names: &RuleNames) -> Option<RuleId> {
+        let name = text.value.as_str();
+        if names.findings.iter().any(|known| known == name) {
+            // A bad id was reported where it is given.
+            return name.parse().ok();
+        }
+        let known = names.findings.iter().map(String::as_str);
+        if names.scenarios.iter().any(|scenario| scenario == name) {
+            let message = format!("`{name}` is a scenario, which finds nothing");
+            self.problem(
+                text.place,
+                message,
+                Some(format!("name a guardrail or `{OTHERWISE_GUEST}`")),
+            );
+        } else {
+            let message = format!("rule `{}` does not exist", shortened(name));
+            self.problem(text.place, message, nearest::hint(name, known));
+        }
+        None
+    }
+
+    fn rule_id(&mut self, text: &Text) -> Option<RuleId> {
+        match text.value.parse() {
+            Ok(id) => Some(id),
+            Err(error) => {
+                let error: model::ParseIdError = error;
+                self.problem(text.place, error.to_string(), None);
+                None
+            }
+        }
+    }
+
+    pub(super) fn guardrails(&mut self, guardrails: &[file::Guardrail], lists: &Lists) -> Vec<Guardrail> {
+        guardrails
+            .iter()
+            .filter_map(|guardrail| self.guardrail(guardrail, lists))
+            .collect()
+    }
+
+    fn guardrail(&mut self, guardrail: &file::Guardrail, lists: &Lists) -> Option<Guardrail> {
+        let file::Guardrail {
+            id,
+            why,
+            severity,
+            conditions,
+            then,
+            mode,
+        } = guardrail;
+        let head = self.head(id, why.as_ref(), severity.as_ref(), then, mode.as_ref());
+        let conditions = self.conditions(conditions, lists);
+        Some(Guardrail {
+            head: head?,
+            conditions,
+        })
+    }
+
+    fn head(
+        &mut self,
+        id: &Text,
+        why: Option<&String>,
+        severity: Option<&Word<model::Severity>>,
+        then: &Words<Word<model::Action>>,
+        mode: Option<&Word<model::Mode>>,
+    ) -> Option<Head> {
+        self.not_empty("then", then, "write `[notify]` to tell and do nothing else");
+        let id = self.rule_id(id);
+        let severity = severity.map_or(Some(model::Severity::Medium), |severity| self.word(severity));
+        let actions = self.words(then);
+        let mode = mode.and_then(|mode| self.word(mode));
+        Some(Head {
+            id: id?,
+            why: why.cloned(),
+            severity: severity?,
+            mode,
+            actions,
+        })
+    }
+
+    fn conditions(&mut self, conditions: &At<If>, lists: &Lists) -> Vec<Condition> {
+        if conditions.value.is_empty() {
+            let hint = "write a condition (`domain`, `kind`)".to_owned();
+            self.problem(
+                conditions.place,
+                "`if` is empty and would match everybody",
+                Some(hint),
+            );
+        }
+        let If {
+            domain,
+            kind,
+            any_address,
+            ..
+        } = &conditions.value;
+        let mut all = Vec::new();
+        match (domain, any_address) {
+            (Some(domain), any) => {
+                let any_address = any.as_ref().is_some_and(|any| any.value);
+                all.push(Condition::Domain(self.domain_condition(
+                    domain,
+                    any_address,
+                    lists,
+                )));
+            }
+            (None, Some(any)) => {
+                let hint = "write `domain` beside it, or remove it".to_owned();
+                self.problem(
+                    any.place,
+                    "`any_address` says nothing without `domain`",
+                    Some(hint),
+                );
+            }
+            (None, None) => {}
+        }
+        all.push(Condition::Kind(match kind {
+            Some(kind) => KindCondition::written(self.kinds(kind)),
+            None => KindCondition::implied(),
+        }));
+        all
+    }
+
+    fn kinds(&mut self, kinds: &Words<Word<GuestKind>>) -> BTreeSet<GuestKind> {
+        self.not_empty("kind", kinds, "name a kind, or remove the key");
+        self.words(kinds).into_iter().collect()
+    }
+
+    fn domain_condition(&mut self, words: &Words<Text>, any_address: bool, lists: &Lists) -> DomainCondition {
+        self.not_empty("domain", words, "name lists and patterns");
+        let mut sources = Vec::new();
+        let mut patterns = DomainMap::default();
+        let mut texts = Vec::new();
+        for word in &words.items {
+            if let Some(list) = lists.get(&word.value) {
+                sources.push(DomainSource::List {
+                    name: word.value.clone(),
+                    patterns: list,
+                });
+            } else if is_name(&word.value) {
+                let message = format!("list `{}` does not exist", shortened(&word.value));
+                let hint = nearest::hint(&word.value, lists.names());
+                self.problem(
+                    word.place,
+                    message,
+                    hint.or(Some("add it under `lists`".to_owned())),
+                );
+            } else {
+                match Pattern::parse(&word.value, Purpose::Deny) {
+                    Ok(pattern) => {
+                        texts.push(pattern.to_string());
+                        *patterns.entry(pattern) = ();
+                    }
+                    Err(error) => self.bad_pattern(word, &error),
+                }
+            }
+        }
+        if !texts.is_empty() {
+            sources.push(DomainSource::Written { patterns, texts });
+        }
+        DomainCondition { sources, any_address }
+    }
+
+    pub(super) fn scenarios(
+        &mut self,
+        scenarios: &[file::Scenario],
+        partners: &Entries<At<file::Partner>>,
+    ) -> Vec<Scenario> {
+        let names: Vec<&str> = partners::sorted(partners)
+            .iter()
+            .map(|(name, _)| name.value.as_str())
+            .collect();
+        scenarios
+            .iter()
+            .filter_map(|scenario| self.scenario(scenario, &names))
+            .collect()
+    }
+
+    fn scenario(&mut self, scenario: &file::Scenario, names: &[&str]) -> Option<Scenario> {
+        let id = self.rule_id(&scenario.id);
+        let Admits { partners, kind, .. } = &scenario.admits.value;
+        if scenario.admits.value.is_empty() {
+            let hint = "write whom (`partners`, `kind`)".to_owned();
+            self.problem(
+                scenario.admits.place,
+                "`admits` is empty and would admit everybody",
+                Some(hint),
+            );
+        }
+        let partners = partners
+            .as_ref()
+            .map(|partners| self.named_partners(partners, names));
+        let kinds = match kind {
+            Some(kind) => self.kinds(kind),
+            None => BTreeSet::from([GuestKind::Guest]),
+        };
+        Some(Scenario {
+            id: id?,
+            owner: scenario.owner.clone(),
+            partners,
+            kinds,
+        })
+    }
+
+    fn named_partners(&mut self, words: &Words<Text>, names: &[&str]) -> BTreeSet<usize> {
+        self.not_empty("partners", words, "name partners, or remove the key");
+        let mut indices = BTreeSet::new();
+        for word in &words.items {
+            match names.iter().position(|name| *name == word.value) {
+                Some(index) => {
+                    indices.insert(index);
+                }
+                None => {
+                    let message = format!("partner `{}` does not exist", shortened(&word.value));
+                    let hint = nearest::hint(&word.value, names.iter().copied());
+                    self.problem(
+                        word.place,
+                        message,
+                        hint.or(Some("add it under `partners`".to_owned())),
+                    );
+                }
+            }
+        }
+        indices
+    }
+
+    pub(super) fn otherwise(
+        &mut self,
+        otherwise: &At<file::Otherwise>,
+        scenarios: &[Scenario],
+        file: &File,
+    ) -> Option<Otherwise> {
+        if otherwise.value.is_empty() {
+            let hint = "write `guest:` below it, or remove it".to_owned();
+            self.problem(otherwise.place, "`otherwise` is empty", Some(hint));
+        }
+        let file::OtherwiseGuest {
+            severity,
+            then,
+            mode,
+            why,
+        } = otherwise.value.guest.as_ref()?;
+        if file.scenarios.is_empty() {
+            let hint = "write under `scenarios` who is admitted, or remove `otherwise`".to_owned();
+            let place = self.place_of_key("otherwise", otherwise.place);
+            self.problem(
+                place,
+                "`otherwise` without scenarios would find every guest",
+                Some(hint),
+            );
+        }
+        let id = At {
+            value: OTHERWISE_GUEST.to_owned(),
+            place: otherwise.place,
+        };
+        let head = self.head(&id, why.as_ref(), severity.as_ref(), then, mode.as_ref())?;
+        let spoken_of = scenarios
+            .iter()
+            .flat_map(|scenario| scenario.kinds.iter().copied());
+        Some(Otherwise {
+            head,
+            kinds: spoken_of.chain([GuestKind::Guest]).collect(),
+        })
+    }
+}
+
+/// Without a dot, and not meant as a pattern or an address: the name of a list.
+fn is_name(text: &str) -> bool {
+    !text.contains(['.', '*', '@', ':', '/', '。', '．', '｡'])
+}

@@ -1,0 +1,130 @@
+//! What a guardrail can ask about a guest, one file a condition. A condition answers yes, no or unknown with its reasons
+//! in words, and declares here beside its code what it needs to read.
+
+mod domain;
+mod kind;
+
+use jiff::Timestamp;
+use model::{GuestKind, Permission};
+
+use crate::address::Addresses;
+use crate::facts::Facts;
+use crate::kind::Kind;
+
+pub(crate) use domain::{DomainCondition, DomainSource};
+pub(crate) use kind::{KindCondition, kind_is_unknown};
+
+/// An account under judgement, with what the conditions share about it.
+#[derive(Debug)]
+pub(crate) struct Case<'a> {
+    pub(crate) facts: &'a Facts,
+    pub(crate) kind: Kind,
+    pub(crate) addresses: Addresses,
+    pub(crate) now: Timestamp,
+}
+
+impl<'a> Case<'a> {
+    pub(crate) fn new(facts: &'a Facts, kind: Kind, now: Timestamp) -> Self {
+        Self {
+            facts,
+            kind,
+            addresses: Addresses::of(facts),
+            now,
+        }
+    }
+
+    /// The kinds that it may be: one where it is known.
+    pub(crate) fn could_be(&self) -> &[GuestKind] {
+        match &self.kind {
+            Kind::InternalMember => &[],
+            Kind::Outsider(kind) => std::slice::from_ref(kind),
+            Kind::Unknown { could_be, why: _ } => could_be,
+        }
+    }
+
+    /// Why an identity address may be missing. Whoever signs in with credentials of ours needs none.
+    pub(crate) fn may_lack_an_address(&self) -> Option<String> {
+        if self.facts.identities.is_none() {
+            return Some("`identities` could not be read".to_owned());
+        }
+        if !self.addresses.unusable.is_empty() {
+            return Some(self.addresses.unusable.join("; "));
+        }
+        let from_outside = self.could_be().iter().any(|kind| *kind != GuestKind::LocalGuest);
+        (self.addresses.identity.is_empty() && from_outside)
+            .then(|| "the account has no usable address of another organisation".to_owned())
+    }
+}
+
+pub(crate) const OWN_DOMAINS_UNREAD: &str = "the tenant's verified domains could not be read";
+
+#[derive(Debug, Clone)]
+pub(crate) enum Condition {
+    Domain(DomainCondition),
+    Kind(KindCondition),
+}
+
+impl Condition {
+    pub(crate) fn holds(&self, case: &Case<'_>) -> Answer {
+        match self {
+            Self::Domain(condition) => condition.holds(case),
+            Self::Kind(condition) => condition.holds(case),
+        }
+    }
+
+    /// As it reads after "if". `None` where it was not written.
+    pub(crate) fn describe(&self) -> Option<String> {
+        match self {
+            Self::Domain(condition) => Some(condition.describe()),
+            Self::Kind(condition) => condition.describe(),
+        }
+    }
+}
+
+/// With its reasons in words. The order is that of "and": the first of two wins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    No,
+    Unknown(Vec<String>),
+    /// It holds by something too weak to act on.
+    OnlyTells(Vec<String>),
+    Yes(Vec<String>),
+}
+
+impl Answer {
+    pub(crate) fn and(self, other: Self) -> Self {
+        let weaker: fn(Vec<String>) -> Self = match (&self, &other) {
+            (Self::No, _) | (_, Self::No) => return Self::No,
+            (Self::Unknown(_), _) | (_, Self::Unknown(_)) => Self::Unknown,
+            (Self::OnlyTells(_), _) | (_, Self::OnlyTells(_)) => Self::OnlyTells,
+            (Self::Yes(_), Self::Yes(_)) => Self::Yes,
+        };
+        let mut reasons = self.reasons();
+        reasons.append(&mut other.reasons());
+        weaker(reasons)
+    }
+
+    fn reasons(self) -> Vec<String> {
+        match self {
+            Self::No => Vec::new(),
+            Self::Unknown(reasons) | Self::OnlyTells(reasons) | Self::Yes(reasons) => reasons,
+        }
+    }
+}
+
+/// What a condition of a guardrail is, for documents and for the consent list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConditionSummary {
+    /// The key under `if`.
+    pub key: &'static str,
+    pub summary: &'static str,
+    pub example: &'static str,
+    /// What the app that reads needs, at least.
+    pub permissions: &'static [Permission],
+}
+
+/// Every condition that this version knows.
+#[must_use]
+pub fn conditions() -> [ConditionSummary; 2] {
+    [domain::SUMMARY, kind::SUMMARY]
+}

@@ -1,0 +1,23 @@
+//! The form of the policy file: the structs that it is read into, as they are written, each text with its place. What
+//! the texts mean is decided in `compile`; here a key is only known or unknown.
+
+mod located;
+mod shape;
+mod vocabulary;
+mod yaml;
+
+pub(crate) use located::{At, DateText, Entries, IdText, Place, Text, Words};
+pub(crate) use shape::{
+    Admits, Exception, Existing, File, Guardrail, If, ListSource, Otherwise, OtherwiseGuest, Partner,
+    Scenario, TestCase, TestGuest,
+};
+pub(crate) use vocabulary::{BadWord, Vocabulary, Word};
+pub(crate) use yaml::read;
+
+/// The JSON Schema of the policy file, made of the same types that read it, for editors.
+#[must_use]
+pub fn json_schema() -> serde_json::Value {
+    let mut schema = schemars::schema_for!(File);
+    schema.insert("title".to_owned(), "Guestlist policy".into());
+    schema.to_value()
+}

@@ -1,0 +1,338 @@
+//! One struct for each mapping of the policy file. The comments are what an editor shows beside a key.
+
+use model::{Action, GuestKind, Mode, Severity};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::located::{At, DateText, Entries, IdText, NotBuilt, Place, Text, Words};
+use super::vocabulary::Word;
+
+/// Keys of the language that this version does not know yet. They are fields below, left out of the schema.
+pub(crate) const NOT_BUILT_KEYS: [&str; 8] = [
+    "groups",
+    "inviter",
+    "inviters",
+    "joins",
+    "membership",
+    "pending_for",
+    "sponsors",
+    "stay",
+];
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct File {
+    /// The version of the language: 1.
+    #[schemars(extend("const" = 1))]
+    pub(crate) version: At<u64>,
+    /// observe: record and tell. enforce: act.
+    pub(crate) mode: Word<Mode>,
+    /// How far the rules go for guests who were there before. Without it they are treated as all others.
+    pub(crate) existing: Option<Existing>,
+    /// Named lists of domains.
+    #[serde(default)]
+    pub(crate) lists: Entries<At<ListSource>>,
+    /// Outside organisations that scenarios may admit.
+    #[serde(default)]
+    pub(crate) partners: Entries<At<Partner>>,
+    /// Accounts that are never acted on.
+    #[serde(default)]
+    pub(crate) protect: Protect,
+    /// Rules that any match breaks. No scenario overrides them.
+    #[serde(default)]
+    pub(crate) guardrails: Vec<Guardrail>,
+    /// Business reasons for which a guest is admitted.
+    #[serde(default)]
+    pub(crate) scenarios: Vec<Scenario>,
+    /// What happens to those whom no scenario admits.
+    pub(crate) otherwise: Option<At<Otherwise>>,
+    /// Dated suspensions of named rules for one guest.
+    #[serde(default)]
+    pub(crate) exceptions: Vec<Exception>,
+    /// What this policy must do, checked by `guestlist validate`.
+    #[serde(default)]
+    pub(crate) tests: Vec<TestCase>,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Existing {
+    /// Guests created before this day (UTC), or with no date, were there before.
+    pub(crate) before: DateText,
+    /// At most this for them; observe if not written.
+    pub(crate) mode: Option<Word<Mode>>,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListSource {
+    /// Domains (`evil.example`) and what is below a domain (`*.evil.example`).
+    pub(crate) entries: Option<Words<Text>>,
+    /// A text file with one entry a line; `#` starts a comment.
+    pub(crate) file: Option<Text>,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Partner {
+    /// All domains of the organisation.
+    pub(crate) domains: Words<Text>,
+    /// Who answers for it in this organisation.
+    pub(crate) owner: Option<String>,
+    /// The last day (UTC) on which it admits anybody.
+    pub(crate) until: Option<DateText>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Protect {
+    /// Object ids.
+    pub(crate) users: Option<Words<IdText>>,
+    #[serde(default)]
+    #[schemars(skip)]
+    groups: NotBuilt,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Guardrail {
+    /// Lower-case letters, digits, `-`.
+    pub(crate) id: Text,
+    /// The reason, as people are told.
+    pub(crate) why: Option<String>,
+    /// medium if not written.
+    pub(crate) severity: Option<Word<Severity>>,
+    /// All of these must hold.
+    #[serde(rename = "if")]
+    pub(crate) conditions: At<If>,
+    /// What is done about a match.
+    pub(crate) then: Words<Word<Action>>,
+    /// At most this for this rule.
+    pub(crate) mode: Option<Word<Mode>>,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct If {
+    /// Lists by name, and patterns: with a dot it is a pattern, without one a list.
+    pub(crate) domain: Option<Words<Text>>,
+    /// All three kinds if not written.
+    pub(crate) kind: Option<Words<Word<GuestKind>>>,
+    /// Let `domain` act on a secondary address, too, instead of only telling.
+    pub(crate) any_address: Option<At<bool>>,
+    #[serde(default)]
+    #[schemars(skip)]
+    joins: NotBuilt,
+    #[serde(default)]
+    #[schemars(skip)]
+    inviter: NotBuilt,
+    #[serde(default)]
+    #[schemars(skip)]
+    sponsors: NotBuilt,
+    #[serde(default)]
+    #[schemars(skip)]
+    pending_for: NotBuilt,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Scenario {
+    /// Lower-case letters, digits, `-`.
+    pub(crate) id: Text,
+    /// Who answers for it.
+    pub(crate) owner: Option<String>,
+    /// All of these must hold.
+    pub(crate) admits: At<Admits>,
+    #[serde(default)]
+    #[schemars(skip)]
+    joins: NotBuilt,
+    #[serde(default)]
+    #[schemars(skip)]
+    stay: NotBuilt,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Admits {
+    /// Partners by name. Every identity address must be of one of them.
+    pub(crate) partners: Option<Words<Text>>,
+    /// guest if not written.
+    pub(crate) kind: Option<Words<Word<GuestKind>>>,
+    #[serde(default)]
+    #[schemars(skip)]
+    inviters: NotBuilt,
+    #[serde(default)]
+    #[schemars(skip)]
+    sponsors: NotBuilt,
+    #[serde(default)]
+    #[schemars(skip)]
+    pending_for: NotBuilt,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Otherwise {
+    /// No scenario admits the guest.
+    pub(crate) guest: Option<OtherwiseGuest>,
+    #[serde(default)]
+    #[schemars(skip)]
+    membership: NotBuilt,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OtherwiseGuest {
+    /// medium if not written.
+    pub(crate) severity: Option<Word<Severity>>,
+    /// What is done.
+    pub(crate) then: Words<Word<Action>>,
+    /// At most this for this rule.
+    pub(crate) mode: Option<Word<Mode>>,
+    /// The reason, as people are told.
+    pub(crate) why: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Exception {
+    /// Object id.
+    pub(crate) guest: IdText,
+    /// Ids of guardrails, or `otherwise.guest`.
+    pub(crate) from: Words<Text>,
+    /// The last day (UTC) of the exception.
+    pub(crate) until: DateText,
+    /// Where it was decided.
+    pub(crate) ticket: Option<String>,
+    /// Who decided it.
+    pub(crate) approved_by: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TestCase {
+    /// What must hold, in a sentence.
+    pub(crate) name: Text,
+    pub(crate) guest: TestGuest,
+    /// Each finding by its rule, with the actions that it would carry out. `[]`: people are told, and nothing is done.
+    pub(crate) expect: Entries<Expected>,
+    /// The day (UTC) on which this is judged. If not written: before everything that ends.
+    pub(crate) on: Option<DateText>,
+}
+
+/// What an expectation lists for one rule.
+pub(crate) type Expected = Words<Word<Action>>;
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TestGuest {
+    /// Object id, where the policy names it.
+    pub(crate) id: Option<IdText>,
+    pub(crate) mail: Option<String>,
+    pub(crate) other_mails: Option<Words<Text>>,
+    /// As Graph writes them: `SMTP:alice@fabrikam.com`.
+    pub(crate) proxy_addresses: Option<Words<Text>>,
+    /// The address that was invited.
+    pub(crate) invited: Option<String>,
+    /// guest if not written.
+    pub(crate) kind: Option<Word<GuestKind>>,
+    /// User principal name.
+    pub(crate) upn: Option<String>,
+    /// The day (UTC) on which the account was created.
+    pub(crate) created: Option<DateText>,
+}
+
+type Refused = Vec<(&'static str, Place)>;
+
+fn written<const N: usize>(keys: [(&'static str, &NotBuilt); N]) -> Refused {
+    keys.into_iter()
+        .filter_map(|(key, value)| value.0.map(|place| (key, place)))
+        .collect()
+}
+
+impl File {
+    /// Every key in the file that this version does not know yet, with the place of its value.
+    pub(crate) fn not_built(&self) -> Refused {
+        let mut refused = written([("groups", &self.protect.groups)]);
+        for guardrail in &self.guardrails {
+            let If {
+                domain: _,
+                kind: _,
+                any_address: _,
+                joins,
+                inviter,
+                sponsors,
+                pending_for,
+            } = &guardrail.conditions.value;
+            refused.extend(written([
+                ("joins", joins),
+                ("inviter", inviter),
+                ("sponsors", sponsors),
+                ("pending_for", pending_for),
+            ]));
+        }
+        for scenario in &self.scenarios {
+            let Scenario {
+                id: _,
+                owner: _,
+                admits,
+                joins,
+                stay,
+            } = scenario;
+            let Admits {
+                partners: _,
+                kind: _,
+                inviters,
+                sponsors,
+                pending_for,
+            } = &admits.value;
+            refused.extend(written([
+                ("inviters", inviters),
+                ("sponsors", sponsors),
+                ("pending_for", pending_for),
+                ("joins", joins),
+                ("stay", stay),
+            ]));
+        }
+        if let Some(otherwise) = &self.otherwise {
+            refused.extend(written([("membership", &otherwise.value.membership)]));
+        }
+        refused
+    }
+}
+
+impl If {
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self {
+            domain,
+            kind,
+            any_address,
+            joins,
+            inviter,
+            sponsors,
+            pending_for,
+        } = self;
+        let later = [joins, inviter, sponsors, pending_for];
+        domain.is_none() && kind.is_none() && any_address.is_none() && later.iter().all(|key| key.0.is_none())
+    }
+}
+
+impl Admits {
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self {
+            partners,
+            kind,
+            inviters,
+            sponsors,
+            pending_for,
+        } = self;
+        let later = [inviters, sponsors, pending_for];
+        partners.is_none() && kind.is_none() && later.iter().all(|key| key.0.is_none())
+    }
+}
+
+impl Otherwise {
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { guest, membership } = self;
+        guest.is_none() && membership.0.is_none()
+    }
+}

@@ -1,0 +1,51 @@
+//! What is wrong with a policy file, and where. A problem names its line and column, quotes what was written, and
+//! says what would be right.
+
+use std::fmt;
+
+/// One mistake in the policy file, or in a list file that it names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub struct Problem {
+    pub file: String,
+    /// From 1.
+    pub line: u64,
+    /// In characters, from 1.
+    pub column: u64,
+    pub message: String,
+    /// What to write instead.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            file,
+            line,
+            column,
+            message,
+            hint,
+        } = self;
+        write!(f, "{file}:{line}:{column}: {message}")?;
+        match hint {
+            Some(hint) => write!(f, ": {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// All that was found wrong. A mistake in the form of the YAML (a wrong indentation, an unknown or repeated key) hides
+/// what comes after it; mistakes of meaning are all here at once.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Problems(pub Vec<Problem>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, problem) in self.0.iter().enumerate() {
+            if n > 0 {
+                f.write_str("\n")?;
+            }
+            problem.fmt(f)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,96 @@
+//! The statements about dead letters. Each runs inside a transaction of its caller.
+
+use embedded::rusqlite::{self, Connection, OptionalExtension as _, Row, params};
+use jiff::Timestamp;
+
+use crate::{Acked, Dead, DeadId, Hold, Receipt, moves};
+
+const COLUMNS: &str = "id, key, body, why, deliveries, buried_at";
+
+pub(crate) fn add(
+    db: &Connection,
+    queue: &str,
+    (key, body, deliveries): (&str, &str, u32),
+    why: &str,
+    now: Timestamp,
+) -> rusqlite::Result<DeadId> {
+    db.prepare_cached(
+        "INSERT INTO queue_dead (queue, key, body, why, deliveries, buried_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .insert(params![queue, key, body, why, deliveries, now.as_microsecond()])
+    .map(DeadId)
+}
+
+pub(crate) fn bury(
+    db: &Connection,
+    queue: &str,
+    receipt: &Receipt,
+    why: &str,
+    now: Timestamp,
+) -> rusqlite::Result<Hold> {
+    let held: Option<(String, String, u32)> = db
+        .prepare_cached(
+            "SELECT key, body, deliveries FROM queue_moves WHERE id = ?1 AND claim = ?2 AND claimed = 1",
+        )?
+        .query_row([receipt.id, receipt.claim], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?;
+    let Some((key, body, deliveries)) = held else {
+        return Ok(Hold::Lost);
+    };
+    add(db, queue, (&key, &body, deliveries), why, now)?;
+    Ok(match moves::ack(db, receipt)? {
+        Acked::Gone | Acked::RunsAgain => Hold::Kept,
+        Acked::LeaseLost => Hold::Lost,
+    })
+}
+
+pub(crate) fn list(
+    db: &Connection,
+    queue: &str,
+    after: Option<DeadId>,
+    limit: usize,
+) -> rusqlite::Result<Vec<Dead>> {
+    let after = after.map_or(0, |id| id.0);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM queue_dead WHERE queue = ?1 AND id > ?2 ORDER BY id LIMIT ?3"
+    ))?
+    .query_map(params![queue, after, limit], read)?
+    .collect()
+}
+
+pub(crate) fn find(db: &Connection, queue: &str, id: DeadId) -> rusqlite::Result<Option<Dead>> {
+    db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM queue_dead WHERE queue = ?1 AND id = ?2"
+    ))?
+    .query_row(params![queue, id.0], read)
+    .optional()
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Dead> {
+    Ok(Dead {
+        id: DeadId(row.get(0)?),
+        key: row.get(1)?,
+        body: row.get(2)?,
+        why: row.get(3)?,
+        deliveries: row.get(4)?,
+        buried_at: moves::moment(5, row.get(5)?)?,
+    })
+}
+
+pub(crate) fn replay(db: &Connection, queue: &str, id: DeadId, now: Timestamp) -> rusqlite::Result<bool> {
+    let Some(letter) = find(db, queue, id)? else {
+        return Ok(false);
+    };
+    moves::send_old(db, queue, &letter.key, &letter.body, now)?;
+    remove(db, queue, id)
+}
+
+pub(crate) fn remove(db: &Connection, queue: &str, id: DeadId) -> rusqlite::Result<bool> {
+    let removed = db
+        .prepare_cached("DELETE FROM queue_dead WHERE queue = ?1 AND id = ?2")?
+        .execute(params![queue, id.0])?;
+    Ok(removed == 1)
+}

@@ -1,0 +1,201 @@
+//! The queue in the embedded store. Each method is one transaction; the statements are in `moves.rs` and `letters.rs`.
+
+use std::sync::Arc;
+
+use embedded::rusqlite::{self, Connection};
+use embedded::{Database, StoreError};
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
+
+use crate::{Acked, Claimed, Dead, DeadId, Depth, Hold, Move, QueueError, letters, moves};
+
+const STEPS: &[&str] = &["
+CREATE TABLE queue_moves (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    queue TEXT NOT NULL,
+    key TEXT NOT NULL,
+    body TEXT NOT NULL,
+    -- The due time while it waits, the end of the lease while it is claimed.
+    ready_at INTEGER NOT NULL,
+    claimed INTEGER NOT NULL DEFAULT 0,
+    -- Counts the claims, so that a receipt fits one of them only. Ids are never given twice.
+    claim INTEGER NOT NULL DEFAULT 0,
+    enqueued_at INTEGER NOT NULL,
+    deliveries INTEGER NOT NULL DEFAULT 0,
+    -- The dirty mark: what arrived while it was claimed.
+    next_body TEXT,
+    next_due INTEGER,
+    next_enqueued_at INTEGER,
+    UNIQUE (queue, key)
+) STRICT;
+CREATE INDEX queue_moves_ready ON queue_moves (queue, ready_at, claimed);
+CREATE TABLE queue_dead (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    queue TEXT NOT NULL,
+    key TEXT NOT NULL,
+    body TEXT NOT NULL,
+    why TEXT NOT NULL,
+    deliveries INTEGER NOT NULL,
+    buried_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX queue_dead_queue ON queue_dead (queue);
+"];
+
+#[derive(Debug, Clone)]
+pub struct Local {
+    database: Database,
+    name: &'static str,
+    woken: Arc<Notify>,
+}
+
+impl Local {
+    pub(crate) fn open(database: Database, name: &'static str) -> Result<Self, QueueError> {
+        database.migrate("queue", STEPS)?;
+        Ok(Self {
+            database,
+            name,
+            woken: Arc::new(Notify::new()),
+        })
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) async fn send(&self, moves: Vec<Move>, now: Timestamp) -> Result<(), QueueError> {
+        if moves.is_empty() {
+            return Ok(());
+        }
+        self.write(move |db, queue| moves.iter().try_for_each(|one| moves::send(db, queue, one, now)))
+            .await?;
+        self.wake();
+        Ok(())
+    }
+
+    pub(crate) async fn claim(
+        &self,
+        now: Timestamp,
+        lease: SignedDuration,
+        max: usize,
+    ) -> Result<Vec<Claimed>, QueueError> {
+        let until = now.checked_add(lease).unwrap_or(Timestamp::MAX);
+        self.write(move |db, queue| moves::claim(db, queue, now, until, max))
+            .await
+    }
+
+    pub(crate) async fn ack(&self, claimed: &Claimed) -> Result<Acked, QueueError> {
+        let receipt = claimed.receipt.clone();
+        let acked = self.write(move |db, _| moves::ack(db, &receipt)).await?;
+        if acked == Acked::RunsAgain {
+            self.wake();
+        }
+        Ok(acked)
+    }
+
+    pub(crate) async fn delay(
+        &self,
+        claimed: &Claimed,
+        due: Timestamp,
+        body: Option<String>,
+    ) -> Result<Hold, QueueError> {
+        let receipt = claimed.receipt.clone();
+        let hold = self
+            .write(move |db, _| moves::delay(db, &receipt, due, body.as_deref()))
+            .await?;
+        self.wake();
+        Ok(hold)
+    }
+
+    pub(crate) async fn extend(&self, claimed: &Claimed, until: Timestamp) -> Result<Hold, QueueError> {
+        let receipt = claimed.receipt.clone();
+        self.write(move |db, _| moves::extend(db, &receipt, until)).await
+    }
+
+    pub(crate) async fn bury(
+        &self,
+        claimed: &Claimed,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<Hold, QueueError> {
+        let (receipt, why) = (claimed.receipt.clone(), why.to_owned());
+        let hold = self
+            .write(move |db, queue| letters::bury(db, queue, &receipt, &why, now))
+            .await?;
+        self.wake();
+        Ok(hold)
+    }
+
+    pub(crate) async fn bury_new(
+        &self,
+        key: &str,
+        body: &str,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<DeadId, QueueError> {
+        let (key, body, why) = (key.to_owned(), body.to_owned(), why.to_owned());
+        self.write(move |db, queue| letters::add(db, queue, (&key, &body, 0), &why, now))
+            .await
+    }
+
+    pub(crate) async fn depth(&self, now: Timestamp) -> Result<Depth, QueueError> {
+        self.read(move |db, queue| moves::depth(db, queue, now)).await
+    }
+
+    pub(crate) async fn next_due(&self) -> Result<Option<Timestamp>, QueueError> {
+        self.read(moves::next_due).await
+    }
+
+    pub(crate) async fn dead(&self, after: Option<DeadId>, limit: usize) -> Result<Vec<Dead>, QueueError> {
+        self.read(move |db, queue| letters::list(db, queue, after, limit))
+            .await
+    }
+
+    pub(crate) async fn dead_one(&self, id: DeadId) -> Result<Option<Dead>, QueueError> {
+        self.read(move |db, queue| letters::find(db, queue, id)).await
+    }
+
+    pub(crate) async fn replay(&self, id: DeadId, now: Timestamp) -> Result<bool, QueueError> {
+        let replayed = self
+            .write(move |db, queue| letters::replay(db, queue, id, now))
+            .await?;
+        self.wake();
+        Ok(replayed)
+    }
+
+    pub(crate) async fn drop_dead(&self, id: DeadId) -> Result<bool, QueueError> {
+        self.write(move |db, queue| letters::remove(db, queue, id)).await
+    }
+
+    pub(crate) async fn woken(&self) {
+        self.woken.notified().await;
+    }
+
+    /// Wakes everybody who waits, and leaves a permit for one who was about to: he looks, and there is nothing for a
+    /// second.
+    fn wake(&self) {
+        self.woken.notify_waiters();
+        self.woken.notify_one();
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection, &str) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, QueueError> {
+        let queue = self.name;
+        self.database
+            .write(move |db| work(db, queue))
+            .await
+            .map_err(|error: StoreError| error.into())
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection, &str) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, QueueError> {
+        let queue = self.name;
+        self.database
+            .read(move |db| work(db, queue))
+            .await
+            .map_err(|error: StoreError| error.into())
+    }
+}

@@ -1,0 +1,238 @@
+//! The statements about messages that are alive. Each runs inside a transaction of its caller.
+
+use embedded::rusqlite::types::Type;
+use embedded::rusqlite::{self, Connection, OptionalExtension as _, params};
+use jiff::Timestamp;
+
+use crate::{Acked, Claimed, Collapse, Depth, Hold, Move, Receipt};
+
+/// A message as it lies in the table, as far as a change of it needs to know.
+struct Row {
+    id: i64,
+    claimed: bool,
+    ready_at: i64,
+    next_due: Option<i64>,
+}
+
+pub(crate) fn send(db: &Connection, queue: &str, one: &Move, now: Timestamp) -> rusqlite::Result<()> {
+    let Move {
+        key,
+        body,
+        due,
+        collapse,
+    } = one;
+    let due = due.as_microsecond();
+    let Some(row) = find(db, queue, key)? else {
+        return insert(db, queue, (key, body), due, now);
+    };
+    let wins = |waiting: i64| match collapse {
+        Collapse::Earliest => due.min(waiting),
+        Collapse::Latest => due.max(waiting),
+    };
+    if row.claimed {
+        mark_dirty(db, &row, Some(body), row.next_due.map_or(due, wins), now)
+    } else {
+        db.prepare_cached("UPDATE queue_moves SET body = ?2, ready_at = ?3, deliveries = 0 WHERE id = ?1")?
+            .execute(params![row.id, body, wins(row.ready_at)])
+            .map(|_| ())
+    }
+}
+
+/// As [`send`], for a body that is older than any that waits for its key.
+pub(crate) fn send_old(
+    db: &Connection,
+    queue: &str,
+    key: &str,
+    body: &str,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let due = now.as_microsecond();
+    let Some(row) = find(db, queue, key)? else {
+        return insert(db, queue, (key, body), due, now);
+    };
+    match (row.claimed, row.next_due) {
+        (true, None) => mark_dirty(db, &row, Some(body), due, now),
+        (true, Some(next)) => mark_dirty(db, &row, None, due.min(next), now),
+        (false, _) => db
+            .prepare_cached("UPDATE queue_moves SET ready_at = ?2 WHERE id = ?1")?
+            .execute(params![row.id, due.min(row.ready_at)])
+            .map(|_| ()),
+    }
+}
+
+fn find(db: &Connection, queue: &str, key: &str) -> rusqlite::Result<Option<Row>> {
+    db.prepare_cached(
+        "SELECT id, claimed, ready_at, next_due FROM queue_moves WHERE queue = ?1 AND key = ?2",
+    )?
+    .query_row([queue, key], |row| {
+        Ok(Row {
+            id: row.get(0)?,
+            claimed: row.get(1)?,
+            ready_at: row.get(2)?,
+            next_due: row.get(3)?,
+        })
+    })
+    .optional()
+}
+
+fn insert(
+    db: &Connection,
+    queue: &str,
+    (key, body): (&str, &str),
+    due: i64,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO queue_moves (queue, key, body, ready_at, enqueued_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![queue, key, body, due, now.as_microsecond()])
+    .map(|_| ())
+}
+
+/// Without a body, the one that is there stays.
+fn mark_dirty(
+    db: &Connection,
+    row: &Row,
+    body: Option<&str>,
+    due: i64,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE queue_moves SET next_body = coalesce(?2, next_body), next_due = ?3,
+             next_enqueued_at = coalesce(next_enqueued_at, ?4)
+         WHERE id = ?1",
+    )?
+    .execute(params![row.id, body, due, now.as_microsecond()])
+    .map(|_| ())
+}
+
+pub(crate) fn claim(
+    db: &Connection,
+    queue: &str,
+    now: Timestamp,
+    until: Timestamp,
+    max: usize,
+) -> rusqlite::Result<Vec<Claimed>> {
+    let max = i64::try_from(max).unwrap_or(i64::MAX);
+    let claimed = db
+        .prepare_cached(
+            "SELECT id, key, body, deliveries + 1, enqueued_at, claim + 1 FROM queue_moves
+             WHERE queue = ?1 AND ready_at <= ?2 ORDER BY ready_at, claimed, id LIMIT ?3",
+        )?
+        .query_map(params![queue, now.as_microsecond(), max], |row| {
+            Ok(Claimed {
+                key: row.get(1)?,
+                body: row.get(2)?,
+                deliveries: row.get(3)?,
+                enqueued_at: moment(4, row.get(4)?)?,
+                receipt: Receipt {
+                    id: row.get(0)?,
+                    claim: row.get(5)?,
+                },
+            })
+        })?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut take = db.prepare_cached(
+        "UPDATE queue_moves SET claimed = 1, claim = ?2, deliveries = ?3, ready_at = ?4 WHERE id = ?1",
+    )?;
+    for one in &claimed {
+        take.execute(params![
+            one.receipt.id,
+            one.receipt.claim,
+            one.deliveries,
+            until.as_microsecond()
+        ])?;
+    }
+    Ok(claimed)
+}
+
+pub(crate) fn ack(db: &Connection, receipt: &Receipt) -> rusqlite::Result<Acked> {
+    let Receipt { id, claim } = receipt;
+    let gone = db
+        .prepare_cached(
+            "DELETE FROM queue_moves WHERE id = ?1 AND claim = ?2 AND claimed = 1 AND next_body IS NULL",
+        )?
+        .execute([id, claim])?;
+    if gone == 1 {
+        return Ok(Acked::Gone);
+    }
+    let again = db
+        .prepare_cached(
+            "UPDATE queue_moves SET body = next_body, ready_at = next_due, enqueued_at = next_enqueued_at,
+                 claimed = 0, deliveries = 0, next_body = NULL, next_due = NULL, next_enqueued_at = NULL
+             WHERE id = ?1 AND claim = ?2 AND claimed = 1",
+        )?
+        .execute([id, claim])?;
+    Ok(if again == 1 {
+        Acked::RunsAgain
+    } else {
+        Acked::LeaseLost
+    })
+}
+
+pub(crate) fn delay(
+    db: &Connection,
+    receipt: &Receipt,
+    due: Timestamp,
+    body: Option<&str>,
+) -> rusqlite::Result<Hold> {
+    let Receipt { id, claim } = receipt;
+    let changed = db
+        .prepare_cached(
+            "UPDATE queue_moves SET body = coalesce(next_body, ?4, body), ready_at = min(?3, coalesce(next_due, ?3)),
+                 claimed = 0, deliveries = iif(next_body IS NULL AND ?4 IS NULL, deliveries, 0),
+                 next_body = NULL, next_due = NULL, next_enqueued_at = NULL
+             WHERE id = ?1 AND claim = ?2 AND claimed = 1",
+        )?
+        .execute(params![id, claim, due.as_microsecond(), body])?;
+    Ok(hold(changed))
+}
+
+pub(crate) fn extend(db: &Connection, receipt: &Receipt, until: Timestamp) -> rusqlite::Result<Hold> {
+    let Receipt { id, claim } = receipt;
+    let changed = db
+        .prepare_cached("UPDATE queue_moves SET ready_at = ?3 WHERE id = ?1 AND claim = ?2 AND claimed = 1")?
+        .execute([*id, *claim, until.as_microsecond()])?;
+    Ok(hold(changed))
+}
+
+fn hold(changed: usize) -> Hold {
+    if changed == 1 { Hold::Kept } else { Hold::Lost }
+}
+
+pub(crate) fn depth(db: &Connection, queue: &str, now: Timestamp) -> rusqlite::Result<Depth> {
+    db.prepare_cached(
+        "SELECT count(*) FILTER (WHERE ready_at <= ?2),
+                count(*) FILTER (WHERE ready_at > ?2 AND claimed = 0),
+                count(*) FILTER (WHERE ready_at > ?2 AND claimed = 1),
+                (SELECT count(*) FROM queue_dead WHERE queue = ?1),
+                min(ready_at) FILTER (WHERE ready_at <= ?2)
+         FROM queue_moves WHERE queue = ?1",
+    )?
+    .query_row(params![queue, now.as_microsecond()], |row| {
+        let count = |column| {
+            row.get(column)
+                .map(|count: i64| u64::try_from(count).unwrap_or(0))
+        };
+        let oldest: Option<i64> = row.get(4)?;
+        Ok(Depth {
+            ready: count(0)?,
+            waiting: count(1)?,
+            claimed: count(2)?,
+            dead: count(3)?,
+            oldest_ready: oldest.map(|at| moment(4, at)).transpose()?,
+        })
+    })
+}
+
+pub(crate) fn next_due(db: &Connection, queue: &str) -> rusqlite::Result<Option<Timestamp>> {
+    let next: Option<i64> = db
+        .prepare_cached("SELECT min(ready_at) FROM queue_moves WHERE queue = ?1")?
+        .query_row([queue], |row| row.get(0))?;
+    next.map(|at| moment(0, at)).transpose()
+}
+
+pub(crate) fn moment(column: usize, microseconds: i64) -> rusqlite::Result<Timestamp> {
+    Timestamp::from_microsecond(microseconds)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Integer, Box::new(error)))
+}

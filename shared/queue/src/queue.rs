@@ -1,0 +1,146 @@
+//! The queue as everybody sees it: one method for each thing that may happen to a message. Backends are in files of
+//! their own, and keep the same rules.
+
+use embedded::Database;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::local::Local;
+use crate::{Acked, Claimed, Dead, DeadId, Depth, Hold, Move, QueueError};
+
+/// A named queue with its dead letters. Clones share it; take clones of one handle, so that [`Queue::woken`] hears of
+/// what the others send.
+#[derive(Debug, Clone)]
+pub enum Queue {
+    Local(Local),
+}
+
+impl Queue {
+    /// A queue in the embedded store.
+    pub fn local(database: Database, name: &'static str) -> Result<Self, QueueError> {
+        Local::open(database, name).map(Self::Local)
+    }
+
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Local(local) => local.name(),
+        }
+    }
+
+    /// Takes all moves or none, and answers when they are durable. A move collapses into one that waits for its key;
+    /// where the key is claimed, it waits until that one is settled, and then runs at its own due time.
+    pub async fn send(&self, moves: Vec<Move>, now: Timestamp) -> Result<(), QueueError> {
+        match self {
+            Self::Local(local) => local.send(moves, now).await,
+        }
+    }
+
+    /// Takes up to `max` messages, the oldest due first. A message whose lease has ended counts as due at that moment,
+    /// and is handed out as it was, with one delivery more.
+    pub async fn claim(
+        &self,
+        now: Timestamp,
+        lease: SignedDuration,
+        max: usize,
+    ) -> Result<Vec<Claimed>, QueueError> {
+        match self {
+            Self::Local(local) => local.claim(now, lease, max).await,
+        }
+    }
+
+    /// The work is done.
+    pub async fn ack(&self, claimed: &Claimed) -> Result<Acked, QueueError> {
+        match self {
+            Self::Local(local) => local.ack(claimed).await,
+        }
+    }
+
+    /// Gives a message back, to be handed out again at `due`. With a body it is as new, and its deliveries begin at
+    /// nothing. Where a move for the key has arrived in the meantime, that one's body stays, and the earlier due time.
+    pub async fn delay(
+        &self,
+        claimed: &Claimed,
+        due: Timestamp,
+        body: Option<String>,
+    ) -> Result<Hold, QueueError> {
+        match self {
+            Self::Local(local) => local.delay(claimed, due, body).await,
+        }
+    }
+
+    /// Moves the end of the lease.
+    pub async fn extend(&self, claimed: &Claimed, until: Timestamp) -> Result<Hold, QueueError> {
+        match self {
+            Self::Local(local) => local.extend(claimed, until).await,
+        }
+    }
+
+    /// Puts a message to the dead letters. A move for its key that has arrived in the meantime lives on.
+    pub async fn bury(&self, claimed: &Claimed, why: &str, now: Timestamp) -> Result<Hold, QueueError> {
+        match self {
+            Self::Local(local) => local.bury(claimed, why, now).await,
+        }
+    }
+
+    /// Puts something to the dead letters that never was in the queue, because nobody could read it.
+    pub async fn bury_new(
+        &self,
+        key: &str,
+        body: &str,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<DeadId, QueueError> {
+        match self {
+            Self::Local(local) => local.bury_new(key, body, why, now).await,
+        }
+    }
+
+    pub async fn depth(&self, now: Timestamp) -> Result<Depth, QueueError> {
+        match self {
+            Self::Local(local) => local.depth(now).await,
+        }
+    }
+
+    /// When something can be claimed next: a due time, or the end of a lease. It may have passed.
+    pub async fn next_due(&self) -> Result<Option<Timestamp>, QueueError> {
+        match self {
+            Self::Local(local) => local.next_due().await,
+        }
+    }
+
+    /// Up to `limit` dead letters after the one named, the oldest first.
+    pub async fn dead(&self, after: Option<DeadId>, limit: usize) -> Result<Vec<Dead>, QueueError> {
+        match self {
+            Self::Local(local) => local.dead(after, limit).await,
+        }
+    }
+
+    pub async fn dead_one(&self, id: DeadId) -> Result<Option<Dead>, QueueError> {
+        match self {
+            Self::Local(local) => local.dead_one(id).await,
+        }
+    }
+
+    /// Puts a dead letter back into the queue, due now, its deliveries forgotten. Where its key waits already, the
+    /// waiting body is the newer one and stays. False: there is no such letter.
+    pub async fn replay(&self, id: DeadId, now: Timestamp) -> Result<bool, QueueError> {
+        match self {
+            Self::Local(local) => local.replay(id, now).await,
+        }
+    }
+
+    /// Forgets a dead letter. False: there is no such letter.
+    pub async fn drop_dead(&self, id: DeadId) -> Result<bool, QueueError> {
+        match self {
+            Self::Local(local) => local.drop_dead(id).await,
+        }
+    }
+
+    /// Waits until something was put into the queue by a clone of this handle, or had been since the last time. What
+    /// other processes send has to be found by looking. May be dropped at any time without losing a wake-up.
+    pub async fn woken(&self) {
+        match self {
+            Self::Local(local) => local.woken().await,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! A change arrived: read the object, judge it, and write down what was found. Holds a credential that only reads.
+//!
+//! Known but ignored (an internal member, a group: no rule looks at groups yet) is success.
+
+use jiff::Timestamp;
+use model::{Attempt, Change, Clock, ObjectId, ResourceKind};
+use policy::{Facts, Standing, Verdict};
+
+use crate::trouble::{after, is_not_found};
+use crate::{Directory, End, Notices, Queues, Rules, Trouble, facts_of, standing_of};
+
+/// The flow `assess`.
+#[derive(Debug, Clone)]
+pub struct Assessor {
+    pub reader: graph::Reader,
+    pub ledger: ledger::Ledger,
+    pub queues: Queues,
+    pub rules: Rules,
+    pub directory: Directory,
+    pub notices: Notices,
+    pub clock: Clock,
+}
+
+impl Assessor {
+    /// # Errors
+    /// Graph, the ledger or a queue is in trouble: the change is to be looked at again.
+    pub async fn assess(&self, change: &Change, missing: Option<Attempt>) -> Result<End, Trouble> {
+        match change.resource {
+            ResourceKind::Group => return Ok(End::Done),
+            ResourceKind::User => {}
+        }
+        match self.reader.user(change.id).await {
+            Ok(user) => self.judge_and_record(change, user).await,
+            Err(error) if is_not_found(&error) => self.look_elsewhere(change, missing).await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn judge_and_record(&self, change: &Change, user: graph::User) -> Result<End, Trouble> {
+        let now = self.clock.now();
+        let verdict = self.judge(user, now).await?;
+        let lag = now.duration_since(change.received_at);
+        tracing::info!(
+            correlation = %change.correlation,
+            guest.id = %change.id,
+            change.source = ?change.source,
+            change.age_ms = u64::try_from(lag.as_millis()).unwrap_or(0),
+            verdict.findings = verdict.findings.len(),
+            "assessed",
+        );
+        self.record(change, verdict, now).await?;
+        Ok(End::Done)
+    }
+
+    /// The same judgement as everywhere; the guest's directory roles are read only where an act depends on them.
+    async fn judge(&self, user: graph::User, now: Timestamp) -> Result<Verdict, Trouble> {
+        let (id, policy) = (user.id, self.rules.policy());
+        let domains = self.directory.verified_domains(&self.reader, now).await?;
+        let suspensions = self.ledger.suspensions(id).await?;
+        let mut facts = facts_of(user, &domains, suspensions);
+        let verdict = policy::judge(&policy, &facts, self.rules.ceiling, now);
+        if !verdict.wants_standing {
+            return Ok(verdict);
+        }
+        self.read_standing(id, &mut facts).await?;
+        Ok(policy::judge(&policy, &facts, self.rules.ceiling, now))
+    }
+
+    async fn read_standing(&self, id: ObjectId, facts: &mut Facts) -> Result<(), Trouble> {
+        facts.standing = match self.reader.standing(id).await {
+            Ok(standing) => standing_of(standing),
+            Err(error) => match error.advice() {
+                graph::Advice::GiveUp { tell } | graph::Advice::FixCredential { tell } => {
+                    Standing::Unreadable { why: tell }
+                }
+                graph::Advice::TryAgain { after: _ } | graph::Advice::MaybeNotReplicatedYet => {
+                    return Err(error.into());
+                }
+            },
+        };
+        Ok(())
+    }
+
+    /// A look at the object at that moment, with everything known about the change.
+    pub(crate) fn look_again(change: &Change, missing: Attempt, now: Timestamp, wait: i64) -> End {
+        let job = model::Job::Assess { change: change.clone(), missing: Some(missing) };
+        End::Again { at: after(now, jiff::SignedDuration::from_secs(wait)), job: Some(job) }
+    }
+}

@@ -1,0 +1,70 @@
+//! The four queues, and under which key a job lies in them: jobs of one key collapse.
+
+use jiff::Timestamp;
+use model::{AlertJob, ChannelName, Correlation, Incident, IncidentId, Job};
+use queue::{Collapse, Move, Queue};
+
+use crate::Trouble;
+
+/// Each flow takes its jobs from one of these.
+#[derive(Debug, Clone)]
+pub struct Queues {
+    /// Objects to look at, for `assess`.
+    pub changes: Queue,
+    /// Plans to carry out and operators' requests, for `remediate`.
+    pub remediations: Queue,
+    /// Messages, for `alert`.
+    pub alerts: Queue,
+    /// What Graph says of our subscriptions, for `steward`.
+    pub chores: Queue,
+}
+
+/// # Errors
+/// The job cannot be written as JSON.
+pub fn move_of(key: String, job: &Job, due: Timestamp, collapse: Collapse) -> Result<Move, Trouble> {
+    let body = serde_json::to_string(job).map_err(Trouble::now)?;
+    Ok(Move { key, body, due, collapse })
+}
+
+impl Queues {
+    /// Wakes `remediate`. One guest's incidents share a key, so that they are carried out one after the other.
+    pub(crate) async fn wake_remediate(
+        &self,
+        incident: &IncidentId,
+        correlation: Correlation,
+        due: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), Trouble> {
+        let job = Job::Remediate { incident: incident.clone(), correlation };
+        let wake = move_of(format!("incident/{}", incident.slot), &job, due, Collapse::Earliest)?;
+        Ok(self.remediations.send(vec![wake], now).await?)
+    }
+
+    /// Wakes `alert` for every delivery of the incident that is scheduled.
+    pub(crate) async fn tell_about(&self, incident: &Incident, now: Timestamp) -> Result<(), Trouble> {
+        let about = AlertJob::Incident(incident.id.clone());
+        let due = incident.deliveries.iter().filter_map(|d| Some((d.channel.clone(), d.due_at()?)));
+        self.tell(&about, due.collect(), now).await
+    }
+
+    pub(crate) async fn tell(
+        &self,
+        about: &AlertJob,
+        due: Vec<(ChannelName, Timestamp)>,
+        now: Timestamp,
+    ) -> Result<(), Trouble> {
+        let mut moves = Vec::with_capacity(due.len());
+        for (channel, at) in due {
+            let key = match about {
+                AlertJob::Incident(id) => format!("{channel}/incident/{id}"),
+                AlertJob::Notice(key) => format!("{channel}/notice/{key}"),
+                AlertJob::RollUp => format!("{channel}/roll-up"),
+            };
+            moves.push(move_of(key, &Job::Tell { about: about.clone(), channel }, at, Collapse::Earliest)?);
+        }
+        if moves.is_empty() {
+            return Ok(());
+        }
+        Ok(self.alerts.send(moves, now).await?)
+    }
+}

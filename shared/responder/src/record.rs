@@ -1,0 +1,131 @@
+//! From a verdict to the ledger: open, see again or resolve incidents, then wake whoever has to act or tell.
+//!
+//! The order is what makes it safe to die anywhere: first the incident with a wake that is due, then the wake-up, then
+//! the note that it was sent. Whoever meets the same finding again meets his own incident and goes on.
+
+use jiff::Timestamp;
+use ledger::Stored;
+use model::{Change, Correlation, Finding, Incident, IncidentKey, State, Subject, Wake};
+use policy::Verdict;
+
+use crate::{Assessor, Trouble};
+
+impl Assessor {
+    pub(crate) async fn record(
+        &self,
+        change: &Change,
+        verdict: Verdict,
+        now: Timestamp,
+    ) -> Result<(), Trouble> {
+        let Verdict { subject, admitted_by: _, findings, suspended, wants_standing: _, changes_at: _ } = verdict;
+        let Some(subject) = subject else {
+            return self.close_all(change, "it is an internal member", now).await;
+        };
+        self.remember(&subject, now).await?;
+        let mut open = self.ledger.incidents_of(change.id).await?;
+        for finding in findings {
+            let key = self.key(&subject, &finding, change);
+            let current = match open.iter().position(|stored| stored.value.key == key) {
+                Some(index) => Some(open.swap_remove(index)),
+                None => None,
+            };
+            self.meet(key, current, &subject, finding, change.correlation, now).await?;
+        }
+        for gone in open {
+            let held = suspended.iter().find(|held| held.finding.rule == gone.value.key.rule);
+            let why = match held {
+                Some(held) => format!("suspended until {} by {}", held.until, held.by),
+                None => "the guest does not break this rule any more".to_owned(),
+            };
+            self.close(gone, &why, now).await?;
+        }
+        Ok(())
+    }
+
+    fn key(&self, subject: &Subject, finding: &Finding, change: &Change) -> IncidentKey {
+        let (rule, object) = (finding.rule.clone(), finding.object);
+        IncidentKey { tenant: change.tenant, guest: subject.id, rule, object }
+    }
+
+    async fn meet(
+        &self,
+        key: IncidentKey,
+        current: Option<Stored<Incident>>,
+        subject: &Subject,
+        finding: Finding,
+        correlation: Correlation,
+        now: Timestamp,
+    ) -> Result<(), Trouble> {
+        let channels = &self.rules.channels;
+        let stored = match current {
+            Some(mut stored) if !stored.value.state.is_closed() => {
+                stored.value.see(subject.clone(), finding, channels, now);
+                self.ledger.replace(stored).await?
+            }
+            before => {
+                let last = before.as_ref().map(|stored| &stored.value);
+                let incident =
+                    Incident::open(key, last, subject.clone(), finding, correlation, channels, now);
+                self.ledger.open(incident, before).await?
+            }
+        };
+        self.wake(stored, now).await
+    }
+
+    async fn wake(&self, mut stored: Stored<Incident>, now: Timestamp) -> Result<(), Trouble> {
+        self.queues.tell_about(&stored.value, now).await?;
+        if let Wake::Due { at } = stored.value.wake {
+            let Incident { id, correlation, .. } = &stored.value;
+            self.queues.wake_remediate(id, *correlation, at, now).await?;
+            stored.value.wake_sent(now);
+            match self.ledger.replace(stored).await {
+                // `remediate` was faster than this note, and has moved the incident on.
+                Ok(_) | Err(ledger::LedgerError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Resolves whatever is open about the guest.
+    pub(crate) async fn close_all(&self, change: &Change, why: &str, now: Timestamp) -> Result<(), Trouble> {
+        for stored in self.ledger.incidents_of(change.id).await? {
+            self.close(stored, why, now).await?;
+        }
+        Ok(())
+    }
+
+    /// An incident that a worker holds is his: he judges again before he acts, and finds out by himself.
+    async fn close(&self, mut stored: Stored<Incident>, why: &str, now: Timestamp) -> Result<(), Trouble> {
+        let busy = match &stored.value.state {
+            State::Claimed { lease } => lease.until > now,
+            State::Undoing { .. } => true,
+            State::Open
+            | State::Sent { .. }
+            | State::Done { .. }
+            | State::Refused { .. }
+            | State::Failed { .. }
+            | State::Undone { .. }
+            | State::Resolved { .. } => false,
+        };
+        if busy || stored.value.state.is_closed() {
+            return Ok(());
+        }
+        stored.value.resolve(why.to_owned(), &self.rules.channels, now);
+        let stored = self.ledger.replace(stored).await?;
+        self.queues.tell_about(&stored.value, now).await
+    }
+
+    /// Keeps the inventory of guests. A note a day is enough to tell a known guest from an unknown id.
+    async fn remember(&self, subject: &Subject, now: Timestamp) -> Result<(), Trouble> {
+        let day = jiff::SignedDuration::from_hours(24);
+        let known = self.ledger.known(subject.id).await?;
+        if let Some(known) = known
+            && known.kind == subject.kind
+            && now.duration_since(known.last_assessed) < day
+        {
+            return Ok(());
+        }
+        Ok(self.ledger.remember(subject.id, subject.kind, now).await?)
+    }
+}

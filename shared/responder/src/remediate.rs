@@ -1,0 +1,272 @@
+//! Carries out an incident's plan: claim, judge again, read, act, read back. The only flow that writes to a tenant.
+//!
+//! The plan is taken from the ledger, never from a message. Success is claimed only from the read-back. Known but
+//! ignored (closed, held by another, nothing to do) is success.
+
+use jiff::{SignedDuration, Timestamp};
+use ledger::Stored;
+use model::{CannotClaim, Clock, Finding, Incident, IncidentId, NoticeKind, State};
+use policy::Facts;
+
+use crate::step::Progress;
+use crate::trouble::{after, is_not_found};
+use crate::{Directory, End, Notices, Queues, Rules, Trouble, facts_of, standing_of};
+
+/// The flow `remediate`.
+#[derive(Debug, Clone)]
+pub struct Remediator {
+    /// Reads with the same app that writes.
+    pub reader: graph::Reader,
+    pub writer: graph::Writer,
+    pub ledger: ledger::Ledger,
+    pub queues: Queues,
+    pub rules: Rules,
+    pub directory: Directory,
+    pub notices: Notices,
+    pub clock: Clock,
+}
+
+/// What a fresh look at the guest says about an incident.
+enum Judgement {
+    Acts(Box<Finding>),
+    HeldBack(Box<Finding>),
+    Refused(Box<Finding>, String),
+    Gone,
+}
+
+impl Remediator {
+    const LEASE: SignedDuration = SignedDuration::from_mins(2);
+    /// While writes are stopped, what waits is looked at this often.
+    const STOPPED: SignedDuration = SignedDuration::from_secs(30);
+    /// Failures in a row before a person is asked.
+    const TRIES: u32 = 12;
+
+    /// # Errors
+    /// The ledger or a queue is in trouble. Trouble with Graph is written into the incident instead.
+    pub async fn remediate(&self, id: &IncidentId) -> Result<End, Trouble> {
+        let now = self.clock.now();
+        let Some(mut stored) = self.ledger.incident(id).await? else {
+            return Ok(End::Bury { why: format!("there is no incident `{id}` in the ledger") });
+        };
+        if let State::Undoing { by, reason, .. } = stored.value.state.clone() {
+            return self.finish_undo(stored, by, reason).await;
+        }
+        if self.ledger.stop().await?.is_some() {
+            return Ok(End::Again { at: after(now, Self::STOPPED), job: None });
+        }
+        match stored.value.claim(now, Self::LEASE) {
+            Ok(()) => {}
+            Err(CannotClaim::Held { until }) => return Ok(End::Again { at: until, job: None }),
+            Err(CannotClaim::NothingToDo { state: _ }) => return Ok(End::Done),
+        }
+        let stored = self.ledger.replace(stored).await?;
+        let mut stored = self.carry_out(stored).await?;
+        // A wake that is due again is sent below, in the same breath.
+        let again = match &stored.value.state {
+            State::Open => match stored.value.wake {
+                model::Wake::Due { at } => Some(at),
+                model::Wake::None | model::Wake::Sent { at: _ } => None,
+            },
+            State::Sent { look_again_at, .. } => Some(*look_again_at),
+            State::Claimed { .. }
+            | State::Done { .. }
+            | State::Refused { .. }
+            | State::Failed { .. }
+            | State::Undoing { .. }
+            | State::Undone { .. }
+            | State::Resolved { .. } => None,
+        };
+        stored = self.ledger.replace(stored).await?;
+        self.queues.tell_about(&stored.value, now).await?;
+        Ok(again.map_or(End::Done, |at| End::Again { at, job: None }))
+    }
+
+    /// Moves a claimed incident to what has become of it. Writes outcomes, and leaves the incident to be written.
+    async fn carry_out(&self, mut stored: Stored<Incident>) -> Result<Stored<Incident>, Trouble> {
+        let now = self.clock.now();
+        let channels = &self.rules.channels;
+        let facts = match self.read(&stored.value).await {
+            Ok(facts) => facts,
+            Err(error) if is_not_found(&error) => {
+                self.not_there(&mut stored.value).await?;
+                return Ok(stored);
+            }
+            Err(error) => {
+                self.in_trouble(&mut stored.value, &error, "read the guest").await?;
+                return Ok(stored);
+            }
+        };
+        let incident = &mut stored.value;
+        match self.judge_again(incident, facts.clone(), now).await? {
+            Judgement::Gone => {
+                incident.resolve("the guest does not break this rule any more".to_owned(), channels, now);
+            }
+            Judgement::Refused(finding, why) => {
+                incident.finding = *finding;
+                incident.refused(why, channels, now);
+            }
+            Judgement::HeldBack(finding) => incident.held_back(*finding, channels, now),
+            Judgement::Acts(finding) => {
+                incident.finding = *finding;
+                incident.subject.enabled = facts.enabled;
+                // Written down before anything is sent, so that the ledger knows whose plan it is.
+                stored = self.ledger.replace(stored).await?;
+                self.act(&mut stored.value, &facts).await?;
+            }
+        }
+        Ok(stored)
+    }
+
+    pub(crate) async fn read(&self, incident: &Incident) -> Result<Facts, graph::GraphError> {
+        let (user, standing) = self.reader.user_and_standing(incident.key.guest).await?;
+        let mut facts = facts_of(user, &[], Vec::new());
+        facts.standing = standing_of(standing);
+        facts.verified_domains = None;
+        Ok(facts)
+    }
+
+    /// Adds what does not come from the guest himself.
+    pub(crate) async fn complete(
+        &self,
+        incident: &Incident,
+        mut facts: Facts,
+        now: Timestamp,
+    ) -> Result<Facts, Trouble> {
+        let domains = self.directory.verified_domains(&self.reader, now).await?;
+        facts.verified_domains = Some(domains.to_vec());
+        facts.suspensions = self.ledger.suspensions(incident.key.guest).await?;
+        Ok(facts)
+    }
+
+    async fn judge_again(
+        &self,
+        incident: &Incident,
+        facts: Facts,
+        now: Timestamp,
+    ) -> Result<Judgement, Trouble> {
+        let facts = self.complete(incident, facts, now).await?;
+        let verdict = policy::judge(&self.rules.policy(), &facts, self.rules.ceiling, now);
+        let same = |finding: &Finding| {
+            finding.rule == incident.key.rule && finding.object == incident.key.object
+        };
+        let Some(finding) = verdict.findings.into_iter().find(same) else { return Ok(Judgement::Gone) };
+        if let Some(why) = finding.refused.clone() {
+            return Ok(Judgement::Refused(Box::new(finding), why));
+        }
+        if !finding.acts(incident.key.guest) {
+            return Ok(Judgement::HeldBack(Box::new(finding)));
+        }
+        Ok(Judgement::Acts(Box::new(finding)))
+    }
+
+    async fn act(&self, incident: &mut Incident, facts: &Facts) -> Result<(), Trouble> {
+        let channels = &self.rules.channels;
+        let mut unseen: Option<Timestamp> = None;
+        for step in incident.plan().steps {
+            let progress = self.take(&incident.id, step, facts.enabled).await?;
+            let now = self.clock.now();
+            match progress {
+                Progress::Seen => {}
+                Progress::Unseen { since } => unseen = Some(unseen.map_or(since, |first| first.min(since))),
+                Progress::Failed { why } => {
+                    incident.failed(why, channels, now);
+                    return Ok(());
+                }
+                Progress::Trouble(error) => {
+                    return self.in_trouble(incident, &error, &format!("{step}")).await;
+                }
+            }
+        }
+        let now = self.clock.now();
+        match unseen {
+            None => incident.done(left_over(incident), channels, now),
+            Some(since) => self.unseen(incident, since, now),
+        }
+        Ok(())
+    }
+
+    /// The write was accepted and no read shows it: replicas lag, so it is looked at again for fifteen minutes.
+    fn unseen(&self, incident: &mut Incident, since: Timestamp, now: Timestamp) {
+        let waited = now.duration_since(since);
+        if waited >= Incident::LOOKS_FOR {
+            let why = "Entra accepted the change 15 minutes ago, and reads still do not show it; look at the account \
+                       in the Entra admin center"
+                .to_owned();
+            incident.failed(why, &self.rules.channels, now);
+        } else {
+            let look_again_at = after(now, waited.max(SignedDuration::from_secs(1)));
+            incident.sent(since, look_again_at, &self.rules.channels, now);
+        }
+    }
+
+    async fn not_there(&self, incident: &mut Incident) -> Result<(), Trouble> {
+        let now = self.clock.now();
+        match self.reader.deleted_user(incident.key.guest).await {
+            Ok(true) => {
+                let why = "the guest was deleted (soft: it can be restored for 30 days)".to_owned();
+                incident.resolve(why, &self.rules.channels, now);
+                Ok(())
+            }
+            Ok(false) => self.try_later(incident, "Graph does not know the guest (yet)", None, now),
+            Err(error) => self.in_trouble(incident, &error, "look among the deleted users").await,
+        }
+    }
+
+    /// Graph would not, or could not: later, or never.
+    pub(crate) async fn in_trouble(
+        &self,
+        incident: &mut Incident,
+        error: &graph::GraphError,
+        doing: &str,
+    ) -> Result<(), Trouble> {
+        let now = self.clock.now();
+        tracing::warn!(correlation = %incident.correlation, incident.id = %incident.id, "failed to {doing}: {error}");
+        match error.advice() {
+            graph::Advice::TryAgain { after } => {
+                self.try_later(incident, &format!("failed to {doing}: {error}"), after, now)
+            }
+            graph::Advice::MaybeNotReplicatedYet => {
+                self.try_later(incident, &format!("failed to {doing}: {error}"), None, now)
+            }
+            graph::Advice::GiveUp { tell } => {
+                incident.failed(format!("failed to {doing}: {tell}"), &self.rules.channels, now);
+                Ok(())
+            }
+            graph::Advice::FixCredential { tell } => {
+                self.notices.raise(NoticeKind::CredentialTrouble, "credential/write", tell.clone(), 1).await?;
+                self.try_later(incident, &format!("failed to {doing}: {tell}"), None, now)
+            }
+        }
+    }
+
+    fn try_later(
+        &self,
+        incident: &mut Incident,
+        why: &str,
+        wait: Option<SignedDuration>,
+        now: Timestamp,
+    ) -> Result<(), Trouble> {
+        if incident.attempts >= Self::TRIES {
+            incident.failed(format!("{why}; tried {} times", incident.attempts), &self.rules.channels, now);
+        } else {
+            let doubling = SignedDuration::from_secs(5_i64 << incident.attempts.min(8));
+            incident.release(after(now, wait.unwrap_or(doubling)), now);
+        }
+        Ok(())
+    }
+}
+
+/// What a disabled account keeps
+/// (<https://learn.microsoft.com/entra/identity/users/users-revoke-access>).
+fn left_over(incident: &Incident) -> Vec<String> {
+    if incident.plan().is_empty() {
+        return Vec::new();
+    }
+    vec![
+        "access tokens issued before now stay valid for up to about an hour; apps with sessions of their own may \
+         keep them longer"
+            .to_owned(),
+        "memberships, app roles and sharing links of the account are still there, and work again if it is enabled"
+            .to_owned(),
+    ]
+}

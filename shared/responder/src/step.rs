@@ -1,0 +1,137 @@
+//! One step: write down the intent, send it, read it back, write down what came of it.
+
+use jiff::Timestamp;
+use model::{Incident, IncidentId, Outcome, Step, StepResult};
+
+use crate::{Remediator, Trouble};
+
+/// How far a step has come.
+pub(crate) enum Progress {
+    /// A read shows it.
+    Seen,
+    /// Sent at `since`, and no read has shown it.
+    Unseen { since: Timestamp },
+    Failed { why: String },
+    Trouble(graph::GraphError),
+}
+
+/// What the step makes of `accountEnabled`.
+fn wanted(step: Step) -> bool {
+    match step {
+        Step::Disable { user: _ } => false,
+        Step::Enable { user: _ } => true,
+    }
+}
+
+impl Remediator {
+    /// Takes one step. `enabled` is what was just read.
+    pub(crate) async fn take(
+        &self,
+        incident: &IncidentId,
+        step: Step,
+        enabled: Option<bool>,
+    ) -> Result<Progress, Trouble> {
+        let before = self.outcome_of(incident, step).await?;
+        let now = self.clock.now();
+        if enabled == Some(wanted(step)) {
+            return self.already_so(incident, step, before, enabled).await;
+        }
+        // Sent a moment ago: the read is older than the write. Sending it again would tell nothing new.
+        if let Some(outcome) = &before
+            && outcome.result == StepResult::Sent
+            && now.duration_since(outcome.at) < Incident::LOOKS_FOR
+        {
+            return Ok(Progress::Unseen { since: outcome.at });
+        }
+        self.send(incident, step, enabled).await
+    }
+
+    async fn outcome_of(&self, incident: &IncidentId, step: Step) -> Result<Option<Outcome>, Trouble> {
+        Ok(self.ledger.outcomes(incident).await?.into_iter().rfind(|outcome| outcome.step == step))
+    }
+
+    /// It is as the step wants it: because somebody else made it so, or because we did and this is the read-back.
+    async fn already_so(
+        &self,
+        incident: &IncidentId,
+        step: Step,
+        before: Option<Outcome>,
+        enabled: Option<bool>,
+    ) -> Result<Progress, Trouble> {
+        let at = self.clock.now();
+        let outcome = match before {
+            Some(outcome) if matches!(outcome.result, StepResult::Intended | StepResult::Sent) => {
+                Outcome { result: StepResult::Done, at, ..outcome }
+            }
+            Some(outcome) if matches!(outcome.result, StepResult::Done | StepResult::AlreadySo) => {
+                return Ok(Progress::Seen);
+            }
+            Some(_) | None => Outcome {
+                incident: incident.clone(),
+                step,
+                enabled_before: enabled,
+                result: StepResult::AlreadySo,
+                at,
+                request: None,
+            },
+        };
+        self.ledger.record(&outcome).await?;
+        Ok(Progress::Seen)
+    }
+
+    async fn send(
+        &self,
+        incident: &IncidentId,
+        step: Step,
+        enabled: Option<bool>,
+    ) -> Result<Progress, Trouble> {
+        let mut outcome = Outcome {
+            incident: incident.clone(),
+            step,
+            enabled_before: enabled,
+            result: StepResult::Intended,
+            at: self.clock.now(),
+            request: None,
+        };
+        self.ledger.record(&outcome).await?;
+        let written = self.writer.apply(step).await;
+        outcome.at = self.clock.now();
+        match written {
+            Ok(written) => {
+                outcome.request = written.request_id;
+                outcome.result = StepResult::Sent;
+                self.ledger.record(&outcome).await?;
+                tracing::info!(incident.id = %incident, graph.request_id = outcome.request, "{step}: accepted");
+                self.read_back(outcome).await
+            }
+            Err(error) => match error.advice() {
+                graph::Advice::GiveUp { tell } => {
+                    outcome.result = StepResult::Failed { why: tell.clone() };
+                    self.ledger.record(&outcome).await?;
+                    Ok(Progress::Failed { why: format!("failed to {step}: {tell}") })
+                }
+                // It may have been carried out all the same: the intent stays, and the next look finds out.
+                graph::Advice::TryAgain { after: _ }
+                | graph::Advice::MaybeNotReplicatedYet
+                | graph::Advice::FixCredential { tell: _ } => Ok(Progress::Trouble(error)),
+            },
+        }
+    }
+
+    async fn read_back(&self, mut outcome: Outcome) -> Result<Progress, Trouble> {
+        let since = outcome.at;
+        match self.reader.user(outcome.step.user()).await {
+            Ok(user) if user.account_enabled == Some(wanted(outcome.step)) => {
+                outcome.result = StepResult::Done;
+                outcome.at = self.clock.now();
+                self.ledger.record(&outcome).await?;
+                Ok(Progress::Seen)
+            }
+            Ok(_) => Ok(Progress::Unseen { since }),
+            Err(error) => {
+                tracing::warn!(incident.id = %outcome.incident, "failed to read back: {error}");
+                Ok(Progress::Unseen { since })
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Wakes what is due: lost wake-ups, leases that ended, reads that are to be repeated, messages that were not sent.
+//! The queues do this by themselves; the steward is what makes a lost message harmless.
+
+use jiff::Timestamp;
+use model::{AlertJob, Clock, State, Wake};
+
+use crate::{Queues, Trouble};
+
+/// The part of the flow `steward` that looks into the ledger.
+#[derive(Debug, Clone)]
+pub struct Steward {
+    pub ledger: ledger::Ledger,
+    pub queues: Queues,
+    pub clock: Clock,
+}
+
+impl Steward {
+    /// At most this many documents of each kind a round: the rest waits for the next.
+    const A_ROUND: usize = 500;
+
+    /// Returns how many were woken.
+    ///
+    /// # Errors
+    /// The ledger or a queue is in trouble.
+    pub async fn wake_what_is_due(&self) -> Result<usize, Trouble> {
+        let now = self.clock.now();
+        let mut woken = 0_usize;
+        for stored in self.ledger.due_incidents(now, Self::A_ROUND).await? {
+            woken = woken.saturating_add(1);
+            self.queues.tell_about(&stored.value, now).await?;
+            if Self::waits_for_remediate(&stored.value.state, stored.value.wake, now) {
+                let (id, correlation) = (&stored.value.id, stored.value.correlation);
+                self.queues.wake_remediate(id, correlation, now, now).await?;
+            }
+        }
+        for stored in self.ledger.due_notices(now, Self::A_ROUND).await? {
+            woken = woken.saturating_add(1);
+            let due = stored.value.deliveries.iter().filter_map(|d| Some((d.channel.clone(), d.due_at()?)));
+            let about = AlertJob::Notice(stored.value.key.clone());
+            self.queues.tell(&about, due.collect(), now).await?;
+        }
+        for stored in self.ledger.due_channels(now, Self::A_ROUND).await? {
+            woken = woken.saturating_add(1);
+            self.queues.tell(&AlertJob::RollUp, vec![(stored.value.name.clone(), now)], now).await?;
+        }
+        Ok(woken)
+    }
+
+    fn waits_for_remediate(state: &State, wake: Wake, now: Timestamp) -> bool {
+        match state {
+            State::Claimed { lease } => lease.until <= now,
+            State::Sent { look_again_at, .. } | State::Undoing { look_again_at, .. } => *look_again_at <= now,
+            State::Open => match wake {
+                Wake::None => false,
+                Wake::Due { at } => at <= now,
+                Wake::Sent { at } => at.checked_add(model::Incident::WAKE_LOST_AFTER).is_ok_and(|at| at <= now),
+            },
+            State::Done { .. }
+            | State::Refused { .. }
+            | State::Failed { .. }
+            | State::Undone { .. }
+            | State::Resolved { .. } => false,
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Keeps our Graph subscriptions alive: create, bind, renew at half life, reauthorize when asked, recreate when gone.
+//!
+//! For users and groups Graph never says that a subscription is gone
+//! (<https://learn.microsoft.com/graph/change-notifications-lifecycle-events>), so they are looked at every few minutes.
+
+use std::sync::Arc;
+
+use graph::{Creation, NewSubscription, Subscription};
+use secrecy::{ExposeSecret as _, SecretString};
+use jiff::{SignedDuration, Timestamp};
+use ledger::Stored;
+use model::{Binding, Clock, Nonce, NoticeKind, SubscriptionId, SubscriptionRecord, TenantId, Watched};
+use seal::StateKeys;
+
+use crate::trouble::{after, is_not_found};
+use crate::{End, Notices, Trouble};
+
+/// Where Graph is to send its notifications. Public https URLs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receivers {
+    pub notifications: String,
+    pub lifecycle: String,
+}
+
+/// The part of the flow `steward` that looks at subscriptions. Holds a credential that only reads: Graph refuses
+/// subscriptions to one that writes.
+#[derive(Clone)]
+pub struct SubscriptionKeeper {
+    pub tenant: TenantId,
+    pub reader: graph::Reader,
+    pub ledger: ledger::Ledger,
+    pub keys: Arc<StateKeys>,
+    pub receivers: Receivers,
+    pub notices: Notices,
+    pub clock: Clock,
+    /// Sixteen random bytes a call.
+    pub random: fn() -> [u8; 16],
+}
+
+impl std::fmt::Debug for SubscriptionKeeper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SubscriptionKeeper").field("receivers", &self.receivers).finish_non_exhaustive()
+    }
+}
+
+impl SubscriptionKeeper {
+    /// Renewed at half of this. The longest that Graph allows for users and groups is 41,760 minutes.
+    const LIFE: SignedDuration = SignedDuration::from_hours(48);
+
+    /// Compares what Graph has with what is wanted, and mends the difference.
+    ///
+    /// # Errors
+    /// Graph or the ledger is in trouble. People are told, and the next look tries again.
+    pub async fn look(&self) -> Result<(), Trouble> {
+        let there = match self.reader.subscriptions().await {
+            Ok(there) => there,
+            Err(error) => return self.trouble("list the subscriptions", error).await,
+        };
+        for watched in Watched::ALL {
+            if let Err(trouble) = self.keep(watched, &there).await {
+                let text = format!("the subscription to `{watched}` is in trouble: {trouble}");
+                let key = format!("subscription{watched}");
+                self.notices.raise(NoticeKind::SubscriptionTrouble, &key, text, 1).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn trouble(&self, doing: &str, error: graph::GraphError) -> Result<(), Trouble> {
+        let text = format!("failed to {doing}: {error}");
+        self.notices.raise(NoticeKind::SubscriptionTrouble, "subscriptions", text, 1).await?;
+        Err(error.into())
+    }
+
+    /// What a lifecycle notification says. An event that is not known is looked into like any other.
+    ///
+    /// # Errors
+    /// Graph or the ledger is in trouble.
+    pub async fn heed(&self, subscription: SubscriptionId, event: &str) -> Result<End, Trouble> {
+        tracing::info!(subscription.id = %subscription, lifecycle.event = event, "Graph says");
+        if event == "reauthorizationRequired" {
+            match self.reader.reauthorize(subscription).await {
+                Ok(()) => {}
+                Err(error) if is_not_found(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.look().await?;
+        Ok(End::Done)
+    }
+
+    async fn keep(&self, watched: Watched, there: &[Subscription]) -> Result<(), Trouble> {
+        let now = self.clock.now();
+        let ours: Vec<&Subscription> = there.iter().filter(|one| self.is_ours(one, watched)).collect();
+        let mut alive = false;
+        for stored in self.ledger.subscriptions().await? {
+            if stored.value.watched == watched {
+                alive |= self.keep_record(stored, &ours, now).await?;
+            }
+        }
+        if alive {
+            return Ok(());
+        }
+        for stray in ours {
+            if self.adopt(stray, watched, now).await? {
+                return Ok(());
+            }
+            // Its clientState cannot be checked: what it sends would all be dropped.
+            self.delete(stray.id).await?;
+        }
+        self.create(watched, now).await
+    }
+
+    fn is_ours(&self, subscription: &Subscription, watched: Watched) -> bool {
+        subscription.notification_url.as_ref() == Some(&self.receivers.notifications)
+            && subscription.watched() == Some(watched)
+    }
+
+    /// Whether the record stands for a subscription that lives.
+    async fn keep_record(
+        &self,
+        stored: Stored<SubscriptionRecord>,
+        ours: &[&Subscription],
+        now: Timestamp,
+    ) -> Result<bool, Trouble> {
+        let known_key = self.keys.key_ids().any(|id| id == stored.value.key);
+        match stored.value.binding.clone() {
+            Binding::Retired { at: _ } => Ok(false),
+            // Graph was asked and has not answered us: its list, or its first notification, tells the id.
+            Binding::Pending => Ok(false),
+            Binding::Bound { id, expires_at, renewed_at } => {
+                let there = ours.iter().find(|one| one.id == id);
+                if there.is_none() || stored.value.notification_url != self.receivers.notifications {
+                    self.retire(stored, now).await?;
+                    return Ok(false);
+                }
+                if !known_key {
+                    self.delete(id).await?;
+                    self.retire(stored, now).await?;
+                    return Ok(false);
+                }
+                let life = expires_at.duration_since(renewed_at);
+                if now.duration_since(renewed_at) < life / 2 {
+                    return Ok(true);
+                }
+                self.renew(stored, id, now).await
+            }
+        }
+    }
+
+    async fn renew(
+        &self,
+        mut stored: Stored<SubscriptionRecord>,
+        id: SubscriptionId,
+        now: Timestamp,
+    ) -> Result<bool, Trouble> {
+        match self.reader.renew(id, after(now, Self::LIFE)).await {
+            Ok(renewed) => {
+                // What was asked is not always what was given.
+                stored.value.binding =
+                    Binding::Bound { id, expires_at: renewed.expires_at, renewed_at: now };
+                self.ledger.replace(stored).await?;
+                Ok(true)
+            }
+            Err(error) if is_not_found(&error) => {
+                self.retire(stored, now).await?;
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn retire(&self, mut stored: Stored<SubscriptionRecord>, now: Timestamp) -> Result<(), Trouble> {
+        stored.value.binding = Binding::Retired { at: now };
+        self.ledger.replace(stored).await?;
+        Ok(())
+    }
+
+    async fn delete(&self, id: SubscriptionId) -> Result<(), Trouble> {
+        match self.reader.delete_subscription(id).await {
+            Ok(()) => Ok(()),
+            Err(error) if is_not_found(&error) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A subscription with our URL that no record is bound to: the answer to a request of ours was lost, or the
+    /// ledger was. Graph echoes the clientState, which proves that we made it.
+    async fn adopt(&self, stray: &Subscription, watched: Watched, now: Timestamp) -> Result<bool, Trouble> {
+        let Some(state) = stray.client_state.as_ref().map(SecretString::expose_secret) else { return Ok(false) };
+        let Ok((sealed_for, nonce, key)) = self.keys.open(state, self.tenant) else { return Ok(false) };
+        if sealed_for != watched {
+            return Ok(false);
+        }
+        let binding = Binding::Bound { id: stray.id, expires_at: stray.expires_at, renewed_at: now };
+        match self.ledger.subscription(&nonce).await? {
+            Some(mut stored) => {
+                stored.value.binding = binding;
+                self.ledger.replace(stored).await?;
+            }
+            None => {
+                let record = self.record(watched, nonce, key.to_string(), binding, now);
+                self.ledger.insert(record).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn record(
+        &self,
+        watched: Watched,
+        nonce: Nonce,
+        key: String,
+        binding: Binding,
+        now: Timestamp,
+    ) -> SubscriptionRecord {
+        SubscriptionRecord {
+            nonce,
+            tenant: self.tenant,
+            watched,
+            notification_url: self.receivers.notifications.clone(),
+            key,
+            asked_at: now,
+            binding,
+            last_notification_at: None,
+        }
+    }
+
+    /// The nonce is written as pending first: a notification may overtake the answer to our request.
+    async fn create(&self, watched: Watched, now: Timestamp) -> Result<(), Trouble> {
+        let nonce = seal::nonce((self.random)());
+        let state = self.keys.seal(self.tenant, watched, &nonce);
+        let key = self.keys.sealing_key().to_owned();
+        self.ledger.insert(self.record(watched, nonce.clone(), key, Binding::Pending, now)).await?;
+        let new = NewSubscription {
+            watched,
+            notification_url: self.receivers.notifications.clone(),
+            lifecycle_url: self.receivers.lifecycle.clone(),
+            client_state: SecretString::from(state.as_str().to_owned()),
+            expires_at: after(now, Self::LIFE),
+        };
+        match self.reader.create_subscription(new).await {
+            Ok(Creation::Created(made)) => self.bind(&nonce, &made, now).await,
+            // Made meanwhile, by an earlier request of ours: the next look finds it in the list.
+            Ok(Creation::AlreadyThere) => {
+                tracing::info!(subscription.resource = %watched, "the subscription is there already");
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn bind(&self, nonce: &Nonce, made: &Subscription, now: Timestamp) -> Result<(), Trouble> {
+        self.ledger
+            .update::<SubscriptionRecord>(nonce.as_str(), |record| {
+                record.map(|record| {
+                    let binding =
+                        Binding::Bound { id: made.id, expires_at: made.expires_at, renewed_at: now };
+                    SubscriptionRecord { binding, ..record }
+                })
+            })
+            .await?;
+        tracing::info!(subscription.id = %made.id, subscription.expires_at = %made.expires_at, "subscribed");
+        Ok(())
+    }
+}

@@ -1,0 +1,309 @@
+//! Tells people: one message a delivery, at most ten an hour in a channel, the rest in a roll-up every five minutes.
+//!
+//! A delivery is marked only after the channel took the message, so a crash repeats one rather than losing it; the
+//! message's id is the same then. Holds no Graph credential.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use alert::{Background, Channel, Message, SendError};
+use jiff::{SignedDuration, Timestamp};
+use model::{
+    AlertJob, ChannelName, ChannelState, Clock, Delivery, DeliveryStatus, IncidentId, Notice,
+    NoticeKind, RolledUp,
+};
+use wire::Wire;
+
+use crate::trouble::after;
+use crate::{End, Notices, Trouble};
+
+/// The flow `alert`.
+#[derive(Debug, Clone)]
+pub struct Teller {
+    pub channels: Arc<HashMap<ChannelName, Channel>>,
+    pub wire: Wire,
+    pub ledger: ledger::Ledger,
+    pub notices: Notices,
+    pub clock: Clock,
+}
+
+/// What one attempt at a delivery came to.
+enum Attempted {
+    Told(DeliveryStatus),
+    Later(Timestamp),
+}
+
+impl Teller {
+    const HOUR: SignedDuration = SignedDuration::from_hours(1);
+    const AN_HOUR_AT_MOST: usize = 10;
+    const ROLL_UP_EVERY_SECONDS: i64 = 300;
+    /// Past this a delivery is given up and reported.
+    const TRIES: u32 = 40;
+    /// Others write an incident at most a few times in a row.
+    const MARKS: u32 = 32;
+
+    /// # Errors
+    /// The ledger or a queue is in trouble. A channel's trouble ends in another attempt instead.
+    pub async fn tell(&self, about: &AlertJob, channel: &ChannelName) -> Result<End, Trouble> {
+        match about {
+            AlertJob::Incident(id) => self.tell_incident(id, channel).await,
+            AlertJob::Notice(key) => self.tell_notice(key, channel).await,
+            AlertJob::RollUp => self.roll_up(channel).await,
+        }
+    }
+
+    async fn tell_incident(&self, id: &IncidentId, channel: &ChannelName) -> Result<End, Trouble> {
+        let Some(stored) = self.ledger.incident(id).await? else { return Ok(End::Done) };
+        let now = self.clock.now();
+        let Some(delivery) = first_due(&stored.value.deliveries, channel) else { return Ok(End::Done) };
+        if delivery.due_at().is_some_and(|at| at > now) {
+            return Ok(delivery.due_at().map_or(End::Done, |at| End::Again { at, job: None }));
+        }
+        let outcomes = self.ledger.outcomes(id).await?;
+        let suspensions = self.ledger.suspensions(stored.value.key.guest).await?;
+        let suspension = suspensions.iter().find(|one| one.rule == stored.value.key.rule);
+        let background = Background { outcomes: &outcomes, suspension };
+        let message = alert::about_incident_with(&stored.value, delivery.sequence, background);
+        let line = RolledUp {
+            about: id.to_string(),
+            headline: message.headline.clone(),
+            severity: stored.value.finding.severity,
+        };
+        let (sequence, attempts) = (delivery.sequence, attempts(&delivery));
+        let attempted = self.deliver(channel, &message, line, attempts).await?;
+        let status = status_after(&attempted, attempts);
+        self.mark_incident(id, channel, sequence, &status).await?;
+        Ok(end(&attempted))
+    }
+
+    /// Others write the incident too: it is read again until the mark is on what is there.
+    async fn mark_incident(
+        &self,
+        id: &IncidentId,
+        channel: &ChannelName,
+        sequence: u32,
+        status: &DeliveryStatus,
+    ) -> Result<(), Trouble> {
+        for _ in 0..Self::MARKS {
+            let Some(mut stored) = self.ledger.incident(id).await? else { return Ok(()) };
+            mark(&mut stored.value.deliveries, channel, sequence, status);
+            match self.ledger.replace(stored).await {
+                Ok(_) => return Ok(()),
+                Err(ledger::LedgerError::Conflict { place: _ }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Trouble::now(anyhow::anyhow!("others kept writing the incident `{id}`")))
+    }
+
+    async fn tell_notice(&self, key: &str, channel: &ChannelName) -> Result<End, Trouble> {
+        let Some(stored) = self.ledger.notice(key).await? else { return Ok(End::Done) };
+        let Some(delivery) = first_due(&stored.value.deliveries, channel) else { return Ok(End::Done) };
+        let message = alert::about_notice(&stored.value, delivery.sequence);
+        let line = RolledUp {
+            about: key.to_owned(),
+            headline: message.headline.clone(),
+            severity: stored.value.kind.severity(),
+        };
+        let (sequence, attempts) = (delivery.sequence, attempts(&delivery));
+        let attempted = self.deliver(channel, &message, line, attempts).await?;
+        let status = status_after(&attempted, attempts);
+        self.ledger
+            .update::<Notice>(key, |notice| {
+                notice.map(|mut notice| {
+                    mark(&mut notice.deliveries, channel, sequence, &status);
+                    notice
+                })
+            })
+            .await?;
+        Ok(end(&attempted))
+    }
+
+    /// Sends one message, or puts its line into the channel's roll-up.
+    async fn deliver(
+        &self,
+        name: &ChannelName,
+        message: &Message,
+        line: RolledUp,
+        attempts: u32,
+    ) -> Result<Attempted, Trouble> {
+        let now = self.clock.now();
+        let Some(channel) = self.channels.get(name) else {
+            let why = "the channel is not among the settings any more".to_owned();
+            return Ok(Attempted::Told(DeliveryStatus::Failed { at: now, why }));
+        };
+        if !self.take_place(name, line, now).await? {
+            return Ok(Attempted::Told(DeliveryStatus::RolledUp { at: now }));
+        }
+        match channel.send(&self.wire, message, now).await {
+            Ok(()) => {
+                self.channel_works(name).await?;
+                Ok(Attempted::Told(DeliveryStatus::Sent { at: self.clock.now() }))
+            }
+            Err(SendError::Later { after: wait, why }) if attempts < Self::TRIES => {
+                self.give_place_back(name, now).await?;
+                tracing::warn!(channel.name = %name, alert.id = message.id, alert.attempts = attempts, "not told yet: {why}");
+                let doubling = SignedDuration::from_secs(2_i64 << attempts.min(9));
+                Ok(Attempted::Later(after(now, wait.unwrap_or(doubling))))
+            }
+            Err(SendError::Later { after: _, why } | SendError::Broken { why }) => {
+                self.give_place_back(name, now).await?;
+                self.channel_broken(name, &why, now).await?;
+                Ok(Attempted::Told(DeliveryStatus::Failed { at: now, why }))
+            }
+        }
+    }
+
+    /// Takes one of this hour's places, or adds the line to the roll-up.
+    async fn take_place(&self, name: &ChannelName, line: RolledUp, now: Timestamp) -> Result<bool, Trouble> {
+        let mut taken = false;
+        self.ledger
+            .update::<ChannelState>(&name.0, |state| {
+                let mut state = state.unwrap_or_else(|| fresh(name));
+                state.sent.retain(|at| now.duration_since(*at) < Self::HOUR);
+                taken = state.sent.len() < Self::AN_HOUR_AT_MOST;
+                if taken {
+                    state.sent.push(now);
+                } else {
+                    state.rolled_up.retain(|other| other.about != line.about);
+                    state.rolled_up.push(line.clone());
+                    state.roll_up_at.get_or_insert(next_roll_up(now));
+                }
+                Some(state)
+            })
+            .await?;
+        if !taken {
+            let due = vec![(name.clone(), next_roll_up(now))];
+            self.notices.queues.tell(&AlertJob::RollUp, due, now).await?;
+        }
+        Ok(taken)
+    }
+
+    async fn give_place_back(&self, name: &ChannelName, taken_at: Timestamp) -> Result<(), Trouble> {
+        self.ledger
+            .update::<ChannelState>(&name.0, |state| {
+                state.map(|mut state| {
+                    if let Some(index) = state.sent.iter().rposition(|at| *at == taken_at) {
+                        state.sent.remove(index);
+                    }
+                    state
+                })
+            })
+            .await?;
+        Ok(())
+    }
+
+    async fn roll_up(&self, name: &ChannelName) -> Result<End, Trouble> {
+        let now = self.clock.now();
+        let Some(stored) = self.ledger.channel(name).await? else { return Ok(End::Done) };
+        let Some(due) = stored.value.roll_up_at else { return Ok(End::Done) };
+        if due > now {
+            return Ok(End::Again { at: due, job: None });
+        }
+        let Some(channel) = self.channels.get(name) else { return Ok(End::Done) };
+        let told = stored.value.rolled_up;
+        let message = alert::roll_up(&told, due, now);
+        match channel.send(&self.wire, &message, now).await {
+            Ok(()) => self.channel_works(name).await?,
+            Err(SendError::Later { after: wait, why }) => {
+                tracing::warn!(channel.name = %name, "the roll-up is not told yet: {why}");
+                let wait = wait.unwrap_or(SignedDuration::from_secs(60));
+                return Ok(End::Again { at: after(now, wait), job: None });
+            }
+            Err(SendError::Broken { why }) => self.channel_broken(name, &why, now).await?,
+        }
+        // What came in while the message was on its way waits for the next one.
+        let state = self
+            .ledger
+            .update::<ChannelState>(&name.0, |state| {
+                state.map(|mut state| {
+                    state.rolled_up.retain(|line| !told.contains(line));
+                    state.roll_up_at = (!state.rolled_up.is_empty()).then(|| next_roll_up(now));
+                    state
+                })
+            })
+            .await?;
+        let again = state.and_then(|state| state.value.roll_up_at);
+        Ok(again.map_or(End::Done, |at| End::Again { at, job: None }))
+    }
+
+    async fn channel_works(&self, name: &ChannelName) -> Result<(), Trouble> {
+        let broken = self.ledger.channel(name).await?.is_some_and(|stored| stored.value.broken.is_some());
+        if broken {
+            self.ledger
+                .update::<ChannelState>(&name.0, |state| {
+                    state.map(|state| ChannelState { broken: None, ..state })
+                })
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// A dead channel is reported in the others.
+    async fn channel_broken(&self, name: &ChannelName, why: &str, now: Timestamp) -> Result<(), Trouble> {
+        self.ledger
+            .update::<ChannelState>(&name.0, |state| {
+                let mut state = state.unwrap_or_else(|| fresh(name));
+                state.broken.get_or_insert((now, why.to_owned()));
+                Some(state)
+            })
+            .await?;
+        let others: Vec<_> = self.channels.keys().filter(|other| *other != name).cloned().collect();
+        let text = format!("the channel `{name}` takes no messages: {why}; messages for it are lost until it is mended");
+        let key = format!("channel-broken/{name}");
+        self.notices.raise_in(&others, NoticeKind::ChannelBroken, &key, text, 1).await
+    }
+}
+
+fn fresh(name: &ChannelName) -> ChannelState {
+    ChannelState { name: name.clone(), sent: Vec::new(), rolled_up: Vec::new(), roll_up_at: None, broken: None }
+}
+
+/// The next full five minutes.
+fn next_roll_up(now: Timestamp) -> Timestamp {
+    let step = Teller::ROLL_UP_EVERY_SECONDS;
+    let next = now.as_second().div_euclid(step).saturating_add(1).saturating_mul(step);
+    Timestamp::from_second(next).unwrap_or(Timestamp::MAX)
+}
+
+fn first_due(deliveries: &[Delivery], channel: &ChannelName) -> Option<Delivery> {
+    let mine = |delivery: &&Delivery| delivery.channel == *channel && delivery.due_at().is_some();
+    deliveries.iter().filter(mine).min_by_key(|delivery| delivery.sequence).cloned()
+}
+
+fn attempts(delivery: &Delivery) -> u32 {
+    match &delivery.status {
+        DeliveryStatus::Due { at: _, attempts } => *attempts,
+        DeliveryStatus::Sent { at: _ }
+        | DeliveryStatus::RolledUp { at: _ }
+        | DeliveryStatus::Superseded
+        | DeliveryStatus::Failed { at: _, why: _ } => 0,
+    }
+}
+
+fn status_after(attempted: &Attempted, attempts: u32) -> DeliveryStatus {
+    match attempted {
+        Attempted::Told(status) => status.clone(),
+        Attempted::Later(at) => DeliveryStatus::Due { at: *at, attempts: attempts.saturating_add(1) },
+    }
+}
+
+/// A later state may have superseded the delivery while it was on its way; that it was sent is true all the same.
+fn mark(deliveries: &mut [Delivery], channel: &ChannelName, sequence: u32, status: &DeliveryStatus) {
+    for delivery in deliveries.iter_mut() {
+        if delivery.channel == *channel && delivery.sequence == sequence {
+            let retry = matches!(status, DeliveryStatus::Due { .. });
+            if retry && delivery.due_at().is_none() {
+                continue;
+            }
+            delivery.status = status.clone();
+        }
+    }
+}
+
+fn end(attempted: &Attempted) -> End {
+    match attempted {
+        Attempted::Told(_) => End::Done,
+        Attempted::Later(at) => End::Again { at: *at, job: None },
+    }
+}

@@ -1,0 +1,70 @@
+//! How a job ends. Known but ignored is success; poison is buried and reported; only trouble with the surroundings is
+//! tried again.
+
+use jiff::{SignedDuration, Timestamp};
+use model::Job;
+
+/// A job's end, as its handler sees it.
+#[derive(Debug)]
+pub enum End {
+    Done,
+    /// The same job, or another in its place, at that moment.
+    Again { at: Timestamp, job: Option<Job> },
+    /// It can never succeed: to the dead letters, and people are told.
+    Bury { why: String },
+}
+
+/// The surroundings failed: the job is tried again.
+#[derive(Debug, thiserror::Error)]
+#[error("{why:#}")]
+pub struct Trouble {
+    pub why: anyhow::Error,
+    /// What the other side asked us to wait.
+    pub retry_after: Option<SignedDuration>,
+}
+
+impl Trouble {
+    pub fn now(why: impl Into<anyhow::Error>) -> Self {
+        Self { why: why.into(), retry_after: None }
+    }
+}
+
+impl From<ledger::LedgerError> for Trouble {
+    fn from(error: ledger::LedgerError) -> Self {
+        // Somebody else wrote first: what he wrote is to be read, at once.
+        let raced = matches!(
+            error,
+            ledger::LedgerError::Conflict { place: _ } | ledger::LedgerError::NotNext { id: _, why: _ }
+        );
+        let retry_after = raced.then_some(SignedDuration::from_millis(50));
+        Self { why: anyhow::Error::new(error), retry_after }
+    }
+}
+
+impl From<queue::QueueError> for Trouble {
+    fn from(error: queue::QueueError) -> Self {
+        Self::now(error)
+    }
+}
+
+impl From<graph::GraphError> for Trouble {
+    fn from(error: graph::GraphError) -> Self {
+        let retry_after = match error.advice() {
+            graph::Advice::TryAgain { after } => after,
+            graph::Advice::MaybeNotReplicatedYet
+            | graph::Advice::GiveUp { tell: _ }
+            | graph::Advice::FixCredential { tell: _ } => None,
+        };
+        Self { why: anyhow::Error::new(error), retry_after }
+    }
+}
+
+/// Whether Graph does not know the object (yet).
+pub(crate) fn is_not_found(error: &graph::GraphError) -> bool {
+    matches!(error, graph::GraphError::NotFound { code: _, trace: _ })
+}
+
+/// The moment after `now` by so much.
+pub(crate) fn after(now: Timestamp, wait: SignedDuration) -> Timestamp {
+    now.checked_add(wait).unwrap_or(Timestamp::MAX)
+}

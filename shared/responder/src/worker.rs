@@ -1,0 +1,136 @@
+//! Takes jobs from a queue, hands each to its flow, and ends it: acknowledged, later, or buried. The one place where a
+//! job becomes a batch with partial failures.
+
+use jiff::{SignedDuration, Timestamp};
+use model::{Clock, Job, NoticeKind};
+use queue::{Claimed, Queue};
+
+use crate::trouble::after;
+use crate::{Assessor, End, Notices, Remediator, SubscriptionKeeper, Teller, Trouble};
+
+/// The flow that a worker feeds.
+#[derive(Debug, Clone)]
+pub enum Handler {
+    Assess(Box<Assessor>),
+    Remediate(Box<Remediator>),
+    Alert(Box<Teller>),
+    Steward(Box<SubscriptionKeeper>),
+}
+
+/// One queue and its flow.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    pub name: &'static str,
+    pub queue: Queue,
+    pub handler: Handler,
+    pub notices: Notices,
+    pub clock: Clock,
+}
+
+impl Worker {
+    /// Longer than any job may take: every request of one has a timeout.
+    const LEASE: SignedDuration = SignedDuration::from_mins(3);
+    /// Failures in a row before a job goes to the dead letters: with the doubling waits, about six hours.
+    const TRIES: u32 = 30;
+
+    /// Claims what is due and runs it, at most `most` jobs side by side. Returns how many there were.
+    ///
+    /// # Errors
+    /// The queue could not be read. What was claimed runs again when its lease ends.
+    pub async fn run_due(&self, most: usize) -> Result<usize, Trouble> {
+        let claimed = self.queue.claim(self.clock.now(), Self::LEASE, most).await?;
+        let count = claimed.len();
+        let mut running = tokio::task::JoinSet::new();
+        for one in claimed {
+            let worker = self.clone();
+            running.spawn(async move { worker.run_one(one).await });
+        }
+        while let Some(ended) = running.join_next().await {
+            // A panic costs its own job only: the lease ends, and the job runs again until it is buried.
+            match ended {
+                Ok(Ok(())) => {}
+                Ok(Err(trouble)) => tracing::error!(worker = self.name, "failed to end a job: {trouble}"),
+                Err(panic) => tracing::error!(worker = self.name, "a job panicked: {panic}"),
+            }
+        }
+        Ok(count)
+    }
+
+    async fn run_one(&self, claimed: Claimed) -> Result<(), Trouble> {
+        if claimed.deliveries > Self::TRIES {
+            return self.bury(&claimed, &format!("it failed {} times", claimed.deliveries)).await;
+        }
+        let job = match serde_json::from_str::<Job>(&claimed.body) {
+            Ok(job) => job,
+            Err(error) => return self.bury(&claimed, &format!("it cannot be read: {error}")).await,
+        };
+        match self.handle(job).await {
+            Ok(End::Done) => {
+                self.queue.ack(&claimed).await?;
+            }
+            Ok(End::Again { at, job }) => {
+                let body = job.map(|job| serde_json::to_string(&job)).transpose().map_err(Trouble::now)?;
+                self.queue.delay(&claimed, at, body).await?;
+            }
+            Ok(End::Bury { why }) => self.bury(&claimed, &why).await?,
+            Err(trouble) => self.later(&claimed, &trouble).await?,
+        }
+        Ok(())
+    }
+
+    async fn handle(&self, job: Job) -> Result<End, Trouble> {
+        match (&self.handler, job) {
+            (Handler::Assess(assessor), Job::Assess { change, missing }) => {
+                assessor.assess(&change, missing).await
+            }
+            (Handler::Remediate(remediator), Job::Remediate { incident, correlation: _ }) => {
+                remediator.remediate(&incident).await
+            }
+            (Handler::Remediate(remediator), Job::Serve { request }) => remediator.serve(&request).await,
+            (Handler::Alert(teller), Job::Tell { about, channel }) => teller.tell(&about, &channel).await,
+            (Handler::Steward(keeper), Job::Lifecycle { subscription, event, correlation: _ }) => {
+                keeper.heed(subscription, &event).await
+            }
+            (
+                Handler::Assess(_) | Handler::Remediate(_) | Handler::Alert(_) | Handler::Steward(_),
+                Job::Assess { .. }
+                | Job::Remediate { .. }
+                | Job::Serve { .. }
+                | Job::Tell { .. }
+                | Job::Lifecycle { .. },
+            ) => Ok(End::Bury { why: format!("it is not a job for `{}`", self.name) }),
+        }
+    }
+
+    async fn later(&self, claimed: &Claimed, trouble: &Trouble) -> Result<(), Trouble> {
+        let now = self.clock.now();
+        let doubling = SignedDuration::from_secs(1_i64 << claimed.deliveries.min(10));
+        let wait = trouble.retry_after.unwrap_or(doubling);
+        tracing::warn!(
+            worker = self.name,
+            job.key = claimed.key,
+            job.deliveries = claimed.deliveries,
+            job.wait_ms = u64::try_from(wait.as_millis()).unwrap_or(0),
+            "a job is tried again: {trouble}",
+        );
+        self.queue.delay(claimed, after(now, wait), None).await?;
+        Ok(())
+    }
+
+    async fn bury(&self, claimed: &Claimed, why: &str) -> Result<(), Trouble> {
+        self.queue.bury(claimed, why, self.clock.now()).await?;
+        let text = format!(
+            "a job of `{}` went to the dead letters: {why}; see `guestlist dead list`, then `dead replay` or `dead drop`",
+            self.name
+        );
+        self.notices.raise(NoticeKind::JobBuried, &format!("buried/{}", self.name), text, 1).await
+    }
+
+    /// When the next job of this queue falls due.
+    ///
+    /// # Errors
+    /// The queue could not be read.
+    pub async fn next_due(&self) -> Result<Option<Timestamp>, Trouble> {
+        Ok(self.queue.next_due().await?)
+    }
+}

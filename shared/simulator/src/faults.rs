@@ -1,0 +1,251 @@
+//! Everything that can be made to go wrong. All off by default; random faults are drawn from the simulator's seed.
+//! Which call is struck is decided here; how the failure looks on the wire is in `graph::gate`.
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::dates;
+
+/// Chances are between 0 (never) and 1 (always); spans of directory time run by the simulator's clock, waits of a
+/// connection in real time.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Faults {
+    /// A read within `lag` of an object's last write answers with the version from before.
+    pub stale: Option<Stale>,
+    /// An object created less than `lag` ago is not there yet (404, and absent from lists).
+    pub fresh: Option<Stale>,
+    pub throttle: Option<Throttle>,
+    pub failures: Option<Failures>,
+    /// Answers wait this long (real time).
+    pub delay: Option<Delay>,
+    /// Chance that a call is never answered.
+    pub hang: f64,
+    /// Chance that the connection is cut before the call has an effect.
+    pub reset: f64,
+    /// Chance that the connection is cut after the call had its effect.
+    pub lost_answer: f64,
+    /// Chance that the token endpoint answers 503.
+    pub token_failure: f64,
+    pub notifications: NotificationFaults,
+    /// Audit rows are not visible before they are this old.
+    pub audit_lag: SignedDuration,
+    /// Pages never hold more than this, whatever `$top` says.
+    pub page_at_most: Option<usize>,
+    #[serde(skip)]
+    queue: VecDeque<Fault>,
+    #[serde(skip)]
+    calls: u64,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stale {
+    pub lag: SignedDuration,
+    #[serde(default = "always")]
+    pub chance: f64,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Throttle {
+    /// Every nth call; 0 = none.
+    pub every: u64,
+    pub chance: f64,
+    pub retry_after: RetryAfter,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failures {
+    pub chance: f64,
+    /// One of them is drawn: 500, 502, 503, 504.
+    pub statuses: Vec<u16>,
+    #[serde(default)]
+    pub retry_after: RetryAfter,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delay {
+    pub by: SignedDuration,
+    #[serde(default = "always")]
+    pub chance: f64,
+}
+
+/// The forms of `Retry-After`: whole seconds, decimals (as in Microsoft's own sample), an HTTP date, or no header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryAfter {
+    #[default]
+    None,
+    Seconds(u64),
+    Decimals(f64),
+    Date(SignedDuration),
+}
+
+/// What happens to notifications on their way.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NotificationFaults {
+    pub lost: f64,
+    pub doubled: f64,
+    /// Chance that what is due leaves in another order.
+    pub reordered: f64,
+    /// By the simulator's clock.
+    pub delayed: Option<Delay>,
+}
+
+/// One failure of one coming call.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// None = any method.
+    pub method: Option<String>,
+    /// Start of the path below `/v1.0` (`/users`, `/$batch`); `/token` is the token endpoint.
+    pub path: String,
+    pub failure: Failure,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Failure {
+    /// 429.
+    Throttled(RetryAfter),
+    /// 500, 502, 503 or 504.
+    Status(u16, RetryAfter),
+    /// 404, as for an object that is not replicated yet.
+    NotFound,
+    /// 401, as for a token that was revoked.
+    Unauthorized,
+    /// The answer waits (real time).
+    Delay(Duration),
+    Hang,
+    /// The connection is cut before the call has an effect.
+    Reset,
+    /// The connection is cut after the call had its effect.
+    LostAnswer,
+}
+
+impl Failure {
+    /// Whether it spoils the connection rather than the answer: these strike whole round trips, never one item of a batch.
+    pub(crate) fn is_of_the_wire(self) -> bool {
+        match self {
+            Self::Throttled(_) | Self::Status(..) | Self::NotFound | Self::Unauthorized => false,
+            Self::Delay(_) | Self::Hang | Self::Reset | Self::LostAnswer => true,
+        }
+    }
+}
+
+impl Fault {
+    pub fn new(method: &str, path: &str, failure: Failure) -> Self {
+        Self { method: Some(method.to_owned()), path: path.to_owned(), failure }
+    }
+
+    pub fn any(path: &str, failure: Failure) -> Self {
+        Self { method: None, path: path.to_owned(), failure }
+    }
+}
+
+impl Faults {
+    /// Makes exactly the next matching call fail; several are struck in the order in which they were asked for.
+    pub fn next(&mut self, fault: Fault) {
+        self.queue.push_back(fault);
+    }
+
+    /// Faults of `next` that have struck nothing yet.
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// The failure of this call, if any. With `wire` those of the connection, else those of the answer.
+    pub(crate) fn strike(
+        &mut self,
+        method: &str,
+        path: &str,
+        wire: bool,
+        luck: &mut fastrand::Rng,
+    ) -> Option<Failure> {
+        let due = self.queue.iter().position(|fault| {
+            fault.failure.is_of_the_wire() == wire
+                && path.starts_with(&fault.path)
+                && fault.method.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
+        });
+        if let Some(fault) = due.and_then(|at| self.queue.remove(at)) {
+            return Some(fault.failure);
+        }
+        let mut rolls = |chance: f64| chance > 0.0 && luck.f64() < chance;
+        if wire {
+            return match self {
+                _ if rolls(self.reset) => Some(Failure::Reset),
+                _ if rolls(self.hang) => Some(Failure::Hang),
+                _ if rolls(self.lost_answer) => Some(Failure::LostAnswer),
+                _ => self.delay.filter(|delay| rolls(delay.chance)).map(|delay| Failure::Delay(real(delay.by))),
+            };
+        }
+        self.calls += 1;
+        if let Some(throttle) = self.throttle
+            && ((throttle.every > 0 && self.calls.is_multiple_of(throttle.every)) || rolls(throttle.chance))
+        {
+            return Some(Failure::Throttled(throttle.retry_after));
+        }
+        let failures = self.failures.as_ref().filter(|failures| rolls(failures.chance))?;
+        let status = failures.statuses.get(luck.usize(..failures.statuses.len().max(1)));
+        Some(Failure::Status(status.copied().unwrap_or(503), failures.retry_after))
+    }
+}
+
+impl RetryAfter {
+    pub(crate) fn header(self, now: Timestamp) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Seconds(seconds) => Some(seconds.to_string()),
+            Self::Decimals(seconds) => Some(format!("{seconds:.3}")),
+            Self::Date(ahead) => Some(dates::http_date(now.checked_add(ahead).unwrap_or(now))),
+        }
+    }
+}
+
+fn always() -> f64 {
+    1.0
+}
+
+fn real(span: SignedDuration) -> Duration {
+    span.unsigned_abs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queued_fault_strikes_the_next_matching_call_and_no_other() {
+        let mut luck = fastrand::Rng::with_seed(1);
+        let mut faults = Faults::default();
+        faults.next(Fault::new("PATCH", "/users", Failure::NotFound));
+        assert_eq!(faults.strike("GET", "/users/1", false, &mut luck), None);
+        assert_eq!(faults.strike("PATCH", "/users/1", true, &mut luck), None);
+        assert_eq!(faults.strike("PATCH", "/users/1", false, &mut luck), Some(Failure::NotFound));
+        assert_eq!(faults.strike("PATCH", "/users/1", false, &mut luck), None);
+    }
+
+    #[test]
+    fn every_third_call_is_throttled() {
+        let mut luck = fastrand::Rng::with_seed(1);
+        let throttle = Throttle { every: 3, ..Throttle::default() };
+        let mut faults = Faults { throttle: Some(throttle), ..Faults::default() };
+        let struck: Vec<bool> =
+            (0..6).map(|_| faults.strike("GET", "/users", false, &mut luck).is_some()).collect();
+        assert_eq!(struck, [false, false, true, false, false, true]);
+    }
+
+    #[test]
+    fn retry_after_has_four_forms() {
+        let now = dates::parse("2026-11-20T05:00:00Z").unwrap();
+        let check = |form: RetryAfter, text: Option<&str>| assert_eq!(form.header(now).as_deref(), text);
+        check(RetryAfter::None, None);
+        check(RetryAfter::Seconds(7), Some("7"));
+        check(RetryAfter::Decimals(2.128), Some("2.128"));
+        check(RetryAfter::Date(SignedDuration::from_secs(90)), Some("Fri, 20 Nov 2026 05:01:30 GMT"));
+    }
+}

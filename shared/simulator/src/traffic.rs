@@ -1,0 +1,65 @@
+//! What came in: counters, a log of calls, and the writes that apps made. Nothing here is ever sent to a client.
+use std::collections::VecDeque;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+/// Calls since the start or the last reset.
+#[derive(Clone, Debug, Default)]
+pub struct Traffic {
+    /// HTTP requests to `/v1.0`; a `$batch` is one.
+    pub round_trips: u64,
+    /// Graph requests; those inside a `$batch` are counted singly, the batch itself is not.
+    pub requests: u64,
+    /// By Microsoft's cost table; refused calls cost as well.
+    pub resource_units: u64,
+    /// Requests other than GET (and other than reading POSTs).
+    pub writes: u64,
+    pub token_requests: u64,
+    /// Notifications that a receiver took with a 2xx.
+    pub notifications_taken: u64,
+    /// Notifications given up after four hours of retries.
+    pub notifications_given_up: u64,
+    /// The last calls, oldest first; at most 10,000.
+    pub log: VecDeque<Logged>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logged {
+    pub method: String,
+    /// Below `/v1.0`, without the query.
+    pub path: String,
+    pub status: u16,
+    pub in_batch: bool,
+}
+
+/// A call that changes something, whatever became of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Write {
+    pub method: String,
+    /// Below `/v1.0`.
+    pub path: String,
+    /// The client id of the app.
+    pub app: Uuid,
+    pub body: Option<Value>,
+    pub status: u16,
+}
+
+impl Write {
+    /// Whether it is about a subscription rather than about an object of the tenant.
+    pub fn is_about_subscriptions(&self) -> bool {
+        self.path.starts_with("/subscriptions")
+    }
+}
+
+const LOGGED_AT_MOST: usize = 10_000;
+
+impl Traffic {
+    pub(crate) fn log(&mut self, call: Logged) {
+        self.requests += 1;
+        if self.log.len() == LOGGED_AT_MOST {
+            self.log.pop_front();
+        }
+        self.log.push_back(call);
+    }
+}

@@ -1,0 +1,147 @@
+//! A chat channel as its service: it keeps what it was sent, and answers as the story wants.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use serde_json::Value;
+
+/// One message as it came in.
+#[derive(Debug, Clone)]
+pub struct Told {
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Told {
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// All text in it, a line each, in the order in which it is shown.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut lines = Vec::new();
+        let json = self.json();
+        match json.get("blocks") {
+            Some(blocks) => texts(blocks, &mut lines),
+            None => texts(&json, &mut lines),
+        }
+        lines.join("\n")
+    }
+}
+
+fn texts(value: &Value, lines: &mut Vec<String>) {
+    match value {
+        Value::Array(all) => all.iter().for_each(|one| texts(one, lines)),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(text) if name == "text" => lines.push(text.clone()),
+                    other => texts(other, lines),
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    unread: VecDeque<Told>,
+    answers: VecDeque<(StatusCode, HeaderMap, String)>,
+    always: Option<StatusCode>,
+}
+
+/// A sink on loopback.
+#[derive(Debug, Clone)]
+pub struct Inbox {
+    name: &'static str,
+    address: SocketAddr,
+    state: Arc<Mutex<Kept>>,
+}
+
+impl Inbox {
+    pub async fn open(name: &'static str) -> Self {
+        let state = Arc::new(Mutex::new(Kept::default()));
+        let router = Router::new().route("/{*path}", post(take)).with_state(Arc::clone(&state));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { name, address, state }
+    }
+
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}/services/T000/B000/{}", self.address, self.name)
+    }
+
+    /// The oldest message that nobody has read.
+    #[track_caller]
+    #[must_use]
+    pub fn next(&self) -> Told {
+        let told = self.state.lock().unwrap().unread.pop_front();
+        told.unwrap_or_else(|| panic!("nothing was told in {}", self.name))
+    }
+
+    /// The text of the oldest message that nobody has read.
+    #[track_caller]
+    #[must_use]
+    pub fn next_text(&self) -> String {
+        self.next().text()
+    }
+
+    #[track_caller]
+    pub fn expect_silence(&self) {
+        let unread = self.unread();
+        assert!(unread.is_empty(), "{} was told:\n{}", self.name, unread.join("\n---\n"));
+    }
+
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.state.lock().unwrap().unread.len()
+    }
+
+    pub fn read_all(&self) -> Vec<Told> {
+        self.state.lock().unwrap().unread.drain(..).collect()
+    }
+
+    #[must_use]
+    pub fn unread(&self) -> Vec<String> {
+        self.state.lock().unwrap().unread.iter().map(Told::text).collect()
+    }
+
+    /// The next message gets this answer, and is not kept.
+    pub fn answer_once(&self, status: u16, headers: &[(&'static str, &str)], body: &str) {
+        let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        let answer = (StatusCode::from_u16(status).unwrap(), headers.collect(), body.to_owned());
+        self.state.lock().unwrap().answers.push_back(answer);
+    }
+
+    /// From now on every message gets this answer.
+    pub fn answer_always(&self, status: Option<u16>) {
+        self.state.lock().unwrap().always = status.map(|status| StatusCode::from_u16(status).unwrap());
+    }
+}
+
+async fn take(
+    State(state): State<Arc<Mutex<Kept>>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, HeaderMap, String) {
+    let mut state = state.lock().unwrap();
+    if let Some(answer) = state.answers.pop_front() {
+        return answer;
+    }
+    if let Some(status) = state.always {
+        return (status, HeaderMap::new(), "no".to_owned());
+    }
+    state.unread.push_back(Told { headers, body });
+    (StatusCode::OK, HeaderMap::new(), "ok".to_owned())
+}

@@ -1,0 +1,341 @@
+//! One world a story. Dropping it fails the story when a message was not read, a job is left over, or the tenant was
+//! written to without the story saying so.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use host::{Assembly, Environment, Needs, Part, Parts, Server, Settings, Store};
+use jiff::{SignedDuration, Timestamp};
+use model::{Answer, Clock, Incident, IncidentId, Job, Request, RequestId, RequestKind, RequestState};
+use policy::Policy;
+use queue::Collapse;
+use responder::{Receivers, move_of};
+use simulator::{Delivery, Options, Simulator, Stale};
+use tempfile::TempDir;
+use tokio::sync::watch;
+use url::Url;
+
+use crate::{Guest, Inbox, People, StoryClock};
+
+const PUBLIC_URL: &str = "https://guestlist.example";
+const WEBHOOK_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+
+/// How a story begins.
+#[derive(Debug)]
+pub struct Setup {
+    pub policy: String,
+    pub ceiling: &'static str,
+    /// A read answers with what was there before, for so long after a write. On in every story that does not say
+    /// otherwise, as on the real Graph.
+    pub stale_for: SignedDuration,
+    pub webhook: bool,
+    /// Whether Guestlist has subscribed when the story begins.
+    pub subscribed: bool,
+}
+
+impl Setup {
+    #[must_use]
+    pub fn with_policy(policy: &str) -> Self {
+        Self {
+            policy: policy.to_owned(),
+            ceiling: "enforce",
+            stale_for: SignedDuration::from_secs(3),
+            webhook: false,
+            subscribed: true,
+        }
+    }
+}
+
+pub struct World {
+    pub tenant: People,
+    pub slack: Inbox,
+    pub webhook: Inbox,
+    pub clock: StoryClock,
+    pub simulator: Simulator,
+    pub store: Store,
+    pub parts: Parts,
+    pub assembly: Assembly,
+    pub policy: watch::Sender<Arc<Policy>>,
+    pub receiver: Url,
+    expected_writes: Mutex<Vec<(String, String)>>,
+    _stop: watch::Sender<bool>,
+    _folder: TempDir,
+}
+
+impl World {
+    pub async fn with_policy(policy: &str) -> Self {
+        Self::new(Setup::with_policy(policy)).await
+    }
+
+    pub async fn new(setup: Setup) -> Self {
+        let clock = StoryClock::at("2026-11-20T09:00:00Z");
+        let folder = tempfile::tempdir().unwrap();
+        let (slack, webhook) = (Inbox::open("slack").await, Inbox::open("webhook").await);
+        let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let receiver = format!("http://{}", server.address().unwrap());
+        let simulator = simulator(&clock, &receiver, setup.stale_for).await;
+        let environment = environment(&simulator, &setup, &slack, &webhook, &folder);
+        let settings = Settings::read(&environment, Needs { policy: false, ..Needs::everything() }).unwrap();
+        let store = Store::open(&settings.data, settings.tenant).unwrap();
+        let keys = Arc::new(host::state_keys(&settings.data).unwrap());
+        let policy = parse(&setup.policy);
+        let policy = watch::Sender::new(Arc::new(policy));
+        let story_clock = clock.clone();
+        let assembly = Assembly {
+            settings,
+            store: store.clone(),
+            policy: Some(policy.subscribe()),
+            keys,
+            wire: wire::Wire::network().unwrap(),
+            clock: Clock::new(move || story_clock.now()),
+            patience: Duration::from_millis(20),
+        };
+        let parts = assembly.build(&Part::ALL).unwrap();
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(server.serve(parts.receiver.clone().unwrap().router(), stopped));
+        let world = Self {
+            tenant: People(simulator.tenant()),
+            slack,
+            webhook,
+            clock,
+            simulator,
+            store,
+            parts,
+            assembly,
+            policy,
+            receiver: Url::parse(&receiver).unwrap(),
+            expected_writes: Mutex::new(Vec::new()),
+            _stop: stop,
+            _folder: folder,
+        };
+        if setup.subscribed {
+            world.subscribe().await;
+        }
+        world
+    }
+
+    /// Looks at the subscriptions, as the steward does every few minutes.
+    pub async fn subscribe(&self) {
+        self.parts.keeper.as_ref().unwrap().look().await.unwrap();
+        self.simulator.reset_traffic();
+        self.forget_writes("/subscriptions");
+    }
+
+    /// Takes a policy as a changed file is taken.
+    pub fn change_policy(&self, policy: &str) {
+        self.policy.send_replace(Arc::new(parse(policy)));
+    }
+
+    /// Lets everything happen that is going to happen within twenty minutes: notifications are delivered, queues are
+    /// drained, and the clock jumps to whatever is due next.
+    pub async fn settle(&mut self) {
+        self.settle_for(SignedDuration::from_mins(20)).await;
+    }
+
+    pub async fn settle_for(&mut self, span: SignedDuration) {
+        let end = self.clock.now().checked_add(span).unwrap();
+        loop {
+            while self.step().await > 0 {}
+            match self.next_due().await {
+                Some(due) if due <= end => self.clock.advance_to(due),
+                Some(_) | None => break,
+            }
+        }
+    }
+
+    /// What is due at this moment, and nothing later.
+    pub async fn settle_now(&mut self) {
+        while self.step().await > 0 {}
+    }
+
+    async fn step(&self) -> usize {
+        let mut done = self.simulator.deliver_due().await;
+        for worker in &self.parts.workers {
+            done += worker.run_due(16).await.unwrap();
+        }
+        done
+    }
+
+    async fn next_due(&self) -> Option<Timestamp> {
+        let mut due: Vec<Timestamp> = self.simulator.next_delivery().into_iter().collect();
+        for worker in &self.parts.workers {
+            due.extend(worker.next_due().await.unwrap());
+        }
+        due.into_iter().min()
+    }
+
+    /// The incidents of a guest that are in the ledger, oldest slot first.
+    pub async fn incidents(&self, guest: Guest) -> Vec<Incident> {
+        let stored = self.store.ledger.incidents_of(guest.id()).await.unwrap();
+        stored.into_iter().map(|stored| stored.value).collect()
+    }
+
+    /// The only incident of a guest.
+    #[track_caller]
+    pub fn incident(&self, guest: Guest) -> impl Future<Output = Incident> {
+        let ledger = self.store.ledger.clone();
+        async move {
+            let mut found = ledger.incidents_of(guest.id()).await.unwrap();
+            assert_eq!(found.len(), 1, "the guest has {} incidents", found.len());
+            found.pop().unwrap().value
+        }
+    }
+
+    /// What `guestlist undo` writes into the store.
+    pub async fn ask_undo(&self, incident: &IncidentId, force: bool) -> RequestId {
+        let now = self.clock.now();
+        let id = RequestId(uuid::Uuid::new_v4().to_string());
+        let suspend_for = SignedDuration::from_hours(24 * 7);
+        let request = Request {
+            id: id.clone(),
+            kind: RequestKind::Undo { incident: incident.clone(), suspend_for, force },
+            by: "carol".to_owned(),
+            reason: "she is expected".to_owned(),
+            asked_at: now,
+            state: RequestState::Waiting,
+        };
+        self.store.ledger.insert(request).await.unwrap();
+        let job = Job::Serve { request: id.clone() };
+        let wake = move_of(format!("request/{id}"), &job, now, Collapse::Earliest).unwrap();
+        self.store.queues.remediations.send(vec![wake], now).await.unwrap();
+        id
+    }
+
+    pub async fn answer(&self, request: &RequestId) -> Answer {
+        let stored = self.store.ledger.request(request).await.unwrap().unwrap();
+        match stored.value.state {
+            RequestState::Answered { at: _, answer } => answer,
+            RequestState::Waiting => panic!("nobody has answered"),
+        }
+    }
+
+    pub async fn undo(&mut self, incident: &IncidentId) -> Answer {
+        let request = self.ask_undo(incident, false).await;
+        self.settle().await;
+        self.answer(&request).await
+    }
+
+    /// The guest is disabled, by a write of ours.
+    #[track_caller]
+    pub fn expect_disabled(&self, guest: Guest) {
+        assert!(!self.tenant.is_enabled(guest), "the guest is still enabled");
+        self.expect_write("PATCH", &format!("/v1.0/users/{}", guest.id()));
+    }
+
+    /// The guest is enabled, by a write of ours.
+    #[track_caller]
+    pub fn expect_enabled_again(&self, guest: Guest) {
+        assert!(self.tenant.is_enabled(guest), "the guest is still disabled");
+        self.expect_write("PATCH", &format!("/v1.0/users/{}", guest.id()));
+    }
+
+    /// Exactly one write of this kind since the last look.
+    #[track_caller]
+    pub fn expect_write(&self, method: &str, path: &str) {
+        self.look_at_writes();
+        let mut writes = self.expected_writes.lock().unwrap();
+        let found = writes.iter().position(|(m, p)| m == method && p == path);
+        let index = found.unwrap_or_else(|| panic!("no {method} {path} among {writes:?}"));
+        writes.remove(index);
+    }
+
+    /// The guest is as he was, and nothing was written to the tenant.
+    #[track_caller]
+    pub fn expect_untouched(&self, guest: Guest) {
+        assert!(self.tenant.is_enabled(guest), "the guest is disabled");
+        self.expect_no_writes();
+    }
+
+    #[track_caller]
+    pub fn expect_no_writes(&self) {
+        self.look_at_writes();
+        let writes = self.expected_writes.lock().unwrap();
+        assert!(writes.is_empty(), "written to the tenant: {writes:?}");
+    }
+
+    fn look_at_writes(&self) {
+        let new = self.simulator.take_writes().into_iter().map(|write| (write.method, write.path));
+        self.expected_writes.lock().unwrap().extend(new);
+    }
+
+    /// Writes that belong to keeping subscriptions.
+    pub fn forget_writes(&self, path_contains: &str) {
+        self.look_at_writes();
+        self.expected_writes.lock().unwrap().retain(|(_, path)| !path.contains(path_contains));
+    }
+
+    #[must_use]
+    pub fn receivers(&self) -> Receivers {
+        self.assembly.settings.receivers().unwrap()
+    }
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World").field("receiver", &self.receiver).finish_non_exhaustive()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        self.slack.expect_silence();
+        self.webhook.expect_silence();
+        self.expect_no_writes();
+    }
+}
+
+fn parse(text: &str) -> Policy {
+    let mut none = |path: &str| Err(format!("there is no list file `{path}`"));
+    policy::parse(text, "policy.yaml", &mut none).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+async fn simulator(clock: &StoryClock, receiver: &str, stale_for: SignedDuration) -> Simulator {
+    let clock = clock.clone();
+    let mut options = Options::contoso(Arc::new(move || clock.now()));
+    options.receivers = vec![(PUBLIC_URL.to_owned(), receiver.to_owned())];
+    options.deliver = Delivery::ByHand;
+    options.record = Some(record());
+    if stale_for > SignedDuration::ZERO {
+        options.faults.stale = Some(Stale { lag: stale_for, chance: 1.0 });
+    }
+    Simulator::start(options).await.unwrap()
+}
+
+/// Every exchange of every story, for whoever wants to hold it against Microsoft's description of Graph.
+fn record() -> std::path::PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
+        || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
+        std::path::PathBuf::from,
+    );
+    target.join("graph-record.jsonl")
+}
+
+fn environment(
+    simulator: &Simulator,
+    setup: &Setup,
+    slack: &Inbox,
+    webhook: &Inbox,
+    folder: &TempDir,
+) -> Environment {
+    let mut values = vec![
+        ("GUESTLIST_TENANT_ID", simulator::contoso::TENANT.to_string()),
+        ("GUESTLIST_LOGIN_URL", simulator.url()),
+        ("GUESTLIST_GRAPH_URL", simulator.url()),
+        ("GUESTLIST_PUBLIC_URL", PUBLIC_URL.to_owned()),
+        ("GUESTLIST_DATA", folder.path().join("data").display().to_string()),
+        ("GUESTLIST_READ_CLIENT_ID", simulator::contoso::READER.to_string()),
+        ("GUESTLIST_READ_CLIENT_SECRET", simulator::contoso::READER_SECRET.to_owned()),
+        ("GUESTLIST_WRITE_CLIENT_ID", simulator::contoso::WRITER.to_string()),
+        ("GUESTLIST_WRITE_CLIENT_SECRET", simulator::contoso::WRITER_SECRET.to_owned()),
+        ("GUESTLIST_AT_MOST", setup.ceiling.to_owned()),
+        ("GUESTLIST_SLACK_WEBHOOK_URL", slack.url()),
+    ];
+    if setup.webhook {
+        values.push(("GUESTLIST_WEBHOOK_URL", webhook.url()));
+        values.push(("GUESTLIST_WEBHOOK_SECRET", WEBHOOK_SECRET.to_owned()));
+    }
+    Environment::of(values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}

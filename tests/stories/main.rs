@@ -1,0 +1,4 @@
+//! Stories that a security lead can read. Each names its rule.
+
+mod catching;
+mod policies;

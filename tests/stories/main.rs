@@ -2,3 +2,4 @@
 
 mod catching;
 mod policies;
+mod samples;

@@ -108,11 +108,7 @@ impl Addresses {
 
     /// Sorted, so that the order in which Graph returns them is no change of identity.
     pub(crate) fn identity_texts(&self) -> Vec<String> {
-        let mut texts: Vec<String> = self
-            .identity
-            .iter()
-            .map(|address| address.text().to_owned())
-            .collect();
+        let mut texts: Vec<String> = self.identity.iter().map(|address| address.text().to_owned()).collect();
         texts.sort_unstable();
         texts.dedup();
         texts
@@ -120,11 +116,9 @@ impl Addresses {
 
     fn add_identity(&mut self, source: Source, text: &str, facts: &Facts) {
         match Address::parse(source, text) {
-            None => self.unusable.push(format!(
-                "{} `{}` is not a mail address",
-                source.words(),
-                shortened(text)
-            )),
+            None => {
+                self.unusable.push(format!("{} `{}` is not a mail address", source.words(), shortened(text)))
+            }
             Some(address) if is_ours(&address, facts) || contains(&self.identity, &address) => {}
             Some(address) => self.identity.push(address),
         }
@@ -146,10 +140,7 @@ fn contains(addresses: &[Address], address: &Address) -> bool {
 }
 
 fn is_ours(address: &Address, facts: &Facts) -> bool {
-    facts
-        .verified_domains
-        .as_deref()
-        .is_some_and(|own| is_one_of(own, address.domain()))
+    facts.verified_domains.as_deref().is_some_and(|own| is_one_of(own, address.domain()))
 }
 
 fn written(text: Option<&String>) -> Option<&str> {
@@ -159,9 +150,7 @@ fn written(text: Option<&String>) -> Option<&str> {
 /// A user name or principal name is a name in this tenant, not an address of another.
 fn mail_shaped(identity: &Identity) -> Option<&str> {
     let sign_in_type = identity.sign_in_type.as_deref().unwrap_or_default();
-    let named = ["userPrincipalName", "userName"]
-        .iter()
-        .any(|name| name.eq_ignore_ascii_case(sign_in_type));
+    let named = ["userPrincipalName", "userName"].iter().any(|name| name.eq_ignore_ascii_case(sign_in_type));
     let id = written(identity.issuer_assigned_id.as_ref())?;
     (!named && id.contains('@') && before_ext(id).is_none()).then_some(id)
 }
@@ -187,10 +176,7 @@ mod tests {
     fn facts() -> Facts {
         Facts {
             identities: Some(Vec::new()),
-            verified_domains: Some(vec![
-                "contoso.com".to_owned(),
-                "contoso.onmicrosoft.com".to_owned(),
-            ]),
+            verified_domains: Some(vec!["contoso.com".to_owned(), "contoso.onmicrosoft.com".to_owned()]),
             ..Facts::unread(ObjectId::from_u128(1))
         }
     }
@@ -201,15 +187,8 @@ mod tests {
 
     #[track_caller]
     fn check_mail(mail: &str, expected: Option<&str>) {
-        let addresses = Addresses::of(&Facts {
-            mail: Some(mail.to_owned()),
-            ..facts()
-        });
-        assert_eq!(
-            texts(&addresses.identity),
-            expected.into_iter().collect::<Vec<_>>(),
-            "{mail:?}"
-        );
+        let addresses = Addresses::of(&Facts { mail: Some(mail.to_owned()), ..facts() });
+        assert_eq!(texts(&addresses.identity), expected.into_iter().collect::<Vec<_>>(), "{mail:?}");
     }
 
     #[test]
@@ -230,33 +209,18 @@ mod tests {
             " ",
         ] {
             check_mail(unusable, None);
-            let addresses = Addresses::of(&Facts {
-                mail: Some(unusable.to_owned()),
-                ..facts()
-            });
-            assert_eq!(
-                addresses.unusable,
-                [format!("mail `{unusable}` is not a mail address")]
-            );
+            let addresses = Addresses::of(&Facts { mail: Some(unusable.to_owned()), ..facts() });
+            assert_eq!(addresses.unusable, [format!("mail `{unusable}` is not a mail address")]);
         }
         check_mail("", None);
-        assert_eq!(
-            Addresses::of(&Facts {
-                mail: Some(String::new()),
-                ..facts()
-            }),
-            Addresses::default()
-        );
+        assert_eq!(Addresses::of(&Facts { mail: Some(String::new()), ..facts() }), Addresses::default());
     }
 
     #[test]
     fn our_own_domains_are_ignored_wherever_they_stand() {
         let addresses = Addresses::of(&Facts {
             mail: Some("alice@Contoso.com".to_owned()),
-            other_mails: vec![
-                "alice@contoso.com.".to_owned(),
-                "alice@sub.contoso.com".to_owned(),
-            ],
+            other_mails: vec!["alice@contoso.com.".to_owned(), "alice@sub.contoso.com".to_owned()],
             proxy_addresses: vec!["SMTP:alice@contoso.onmicrosoft.com".to_owned()],
             ..facts()
         });
@@ -286,10 +250,7 @@ mod tests {
             invited_address: Some("c@fabrikam.com".to_owned()),
             ..facts()
         });
-        assert_eq!(
-            texts(&addresses.identity),
-            ["a@fabrikam.com", "b@fabrikam.com", "c@fabrikam.com"]
-        );
+        assert_eq!(texts(&addresses.identity), ["a@fabrikam.com", "b@fabrikam.com", "c@fabrikam.com"]);
     }
 
     #[test]
@@ -312,27 +273,16 @@ mod tests {
             user_principal_name: Some("al_ice_northwind.example#ext#@contoso.onmicrosoft.com".to_owned()),
             ..facts()
         });
-        let expected = [
-            "o@fabrikam.com",
-            "p@fabrikam.com",
-            "q@fabrikam.com",
-            "al_ice@northwind.example",
-        ];
+        let expected = ["o@fabrikam.com", "p@fabrikam.com", "q@fabrikam.com", "al_ice@northwind.example"];
         assert_eq!(texts(&addresses.secondary), expected);
     }
 
     #[test]
     fn the_domain_of_an_ext_name_is_never_an_address() {
-        for name in [
-            "mallory#EXT#@evil.example",
-            "#EXT#@evil.example",
-            "_#EXT#@evil.example",
-            "mallory@evil.example",
-        ] {
-            let addresses = Addresses::of(&Facts {
-                user_principal_name: Some(name.to_owned()),
-                ..facts()
-            });
+        for name in
+            ["mallory#EXT#@evil.example", "#EXT#@evil.example", "_#EXT#@evil.example", "mallory@evil.example"]
+        {
+            let addresses = Addresses::of(&Facts { user_principal_name: Some(name.to_owned()), ..facts() });
             assert_eq!(addresses, Addresses::default(), "{name}");
         }
     }

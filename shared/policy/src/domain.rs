@@ -13,12 +13,7 @@ use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 pub fn normalise_domain(text: &str) -> Option<Cow<'_, str>> {
     let uts46 = Uts46::new();
     let ascii = uts46
-        .to_ascii(
-            text.as_bytes(),
-            AsciiDenyList::URL,
-            Hyphens::Allow,
-            DnsLength::VerifyAllowRootDot,
-        )
+        .to_ascii(text.as_bytes(), AsciiDenyList::URL, Hyphens::Allow, DnsLength::VerifyAllowRootDot)
         .ok()?;
     let name = match ascii {
         Cow::Borrowed(name) => Cow::Borrowed(name.strip_suffix('.').unwrap_or(name)),
@@ -74,9 +69,7 @@ impl Pattern {
             return Err(BadPattern::MisplacedStar);
         }
         if let Some((_, domain)) = name.rsplit_once('@') {
-            return Err(BadPattern::Address {
-                domain: domain.to_owned(),
-            });
+            return Err(BadPattern::Address { domain: domain.to_owned() });
         }
         let name = normalise_domain(name).ok_or(BadPattern::NotADomain)?;
         let labels = name.matches('.').count();
@@ -84,14 +77,9 @@ impl Pattern {
             return Err(BadPattern::NoDot);
         }
         if below && too_wide(&name, purpose) {
-            return Err(BadPattern::TooWide {
-                name: name.into_owned(),
-            });
+            return Err(BadPattern::TooWide { name: name.into_owned() });
         }
-        Ok(Self {
-            name: name.into(),
-            below,
-        })
+        Ok(Self { name: name.into(), below })
     }
 }
 
@@ -129,10 +117,9 @@ impl BadPattern {
     pub(crate) fn explain(&self, text: &str) -> (String, Option<String>) {
         let text = shortened(text);
         match self {
-            Self::Everything => (
-                format!("pattern `{text}` would match everybody"),
-                Some("name the domains".to_owned()),
-            ),
+            Self::Everything => {
+                (format!("pattern `{text}` would match everybody"), Some("name the domains".to_owned()))
+            }
             Self::MisplacedStar => (
                 format!("pattern `{text}` has a `*` that does not stand for whole names"),
                 Some("a `*` stands only first and before a dot, as in `*.fabrikam.com`".to_owned()),
@@ -178,42 +165,22 @@ pub(crate) struct DomainMap<T> {
 
 impl<T> Default for DomainMap<T> {
     fn default() -> Self {
-        Self {
-            itself: HashMap::new(),
-            below: HashMap::new(),
-        }
+        Self { itself: HashMap::new(), below: HashMap::new() }
     }
 }
 
 impl<T: Default> DomainMap<T> {
     pub(crate) fn entry(&mut self, pattern: Pattern) -> &mut T {
-        let map = if pattern.below {
-            &mut self.below
-        } else {
-            &mut self.itself
-        };
+        let map = if pattern.below { &mut self.below } else { &mut self.itself };
         map.entry(pattern.name).or_default()
     }
 
     /// The patterns that match a normalised domain name, the narrowest first.
     pub(crate) fn matches<'a>(&'a self, domain: &'a str) -> impl Iterator<Item = (Matched<'a>, &'a T)> {
-        let itself = self.itself.get(domain).map(|value| {
-            (
-                Matched {
-                    name: domain,
-                    below: false,
-                },
-                value,
-            )
-        });
-        let suffixes = domain
-            .match_indices('.')
-            .filter_map(|(dot, _)| domain.get(dot + 1..));
-        let below = suffixes.filter_map(|name| {
-            self.below
-                .get(name)
-                .map(|value| (Matched { name, below: true }, value))
-        });
+        let itself = self.itself.get(domain).map(|value| (Matched { name: domain, below: false }, value));
+        let suffixes = domain.match_indices('.').filter_map(|(dot, _)| domain.get(dot + 1..));
+        let below = suffixes
+            .filter_map(|name| self.below.get(name).map(|value| (Matched { name, below: true }, value)));
         itself.into_iter().chain(below)
     }
 }
@@ -314,30 +281,15 @@ mod tests {
     fn a_pattern_wider_than_a_public_suffix_is_refused() {
         let wide =
             |text: &str, purpose| matches!(Pattern::parse(text, purpose), Err(BadPattern::TooWide { .. }));
-        for text in [
-            "*.com",
-            "*.co.uk",
-            "*.COM.",
-            "*.example",
-            "*.xn--p1ai",
-            "*.公司.cn",
-            "*.公司.香港",
-        ] {
+        for text in ["*.com", "*.co.uk", "*.COM.", "*.example", "*.xn--p1ai", "*.公司.cn", "*.公司.香港"]
+        {
             assert!(wide(text, Purpose::Deny) && wide(text, Purpose::Admit), "{text}");
         }
         for text in ["*.github.io", "*.onmicrosoft.com"] {
             assert!(!wide(text, Purpose::Deny) && wide(text, Purpose::Admit), "{text}");
         }
-        for text in [
-            "*.fabrikam.com",
-            "*.fabrikam.co.uk",
-            "*.a.b.example",
-            "*.contoso.onmicrosoft.com",
-        ] {
-            assert!(
-                !wide(text, Purpose::Deny) && !wide(text, Purpose::Admit),
-                "{text}"
-            );
+        for text in ["*.fabrikam.com", "*.fabrikam.co.uk", "*.a.b.example", "*.contoso.onmicrosoft.com"] {
+            assert!(!wide(text, Purpose::Deny) && !wide(text, Purpose::Admit), "{text}");
         }
     }
 
@@ -349,18 +301,8 @@ mod tests {
             ("*fabrikam.com", BadPattern::MisplacedStar),
             ("mail.*.com", BadPattern::MisplacedStar),
             ("fabrikam.*", BadPattern::MisplacedStar),
-            (
-                "anna@fabrikam.com",
-                BadPattern::Address {
-                    domain: "fabrikam.com".to_owned(),
-                },
-            ),
-            (
-                "@fabrikam.com",
-                BadPattern::Address {
-                    domain: "fabrikam.com".to_owned(),
-                },
-            ),
+            ("anna@fabrikam.com", BadPattern::Address { domain: "fabrikam.com".to_owned() }),
+            ("@fabrikam.com", BadPattern::Address { domain: "fabrikam.com".to_owned() }),
             ("", BadPattern::NotADomain),
             ("*.", BadPattern::NotADomain),
             ("https://fabrikam.com", BadPattern::NotADomain),
@@ -377,10 +319,8 @@ mod tests {
         for pattern in ["*.fabrikam.com", "*.b.fabrikam.com", "a.b.fabrikam.com"] {
             map.entry(Pattern::parse(pattern, Purpose::Deny).unwrap());
         }
-        let names: Vec<String> = map
-            .matches("a.b.fabrikam.com")
-            .map(|(pattern, ())| pattern.to_string())
-            .collect();
+        let names: Vec<String> =
+            map.matches("a.b.fabrikam.com").map(|(pattern, ())| pattern.to_string()).collect();
         assert_eq!(names, ["a.b.fabrikam.com", "*.b.fabrikam.com", "*.fabrikam.com"]);
     }
 }

@@ -33,18 +33,8 @@ pub struct TestFailure {
 
 impl fmt::Display for TestFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            file,
-            line,
-            column,
-            name,
-            differences,
-        } = self;
-        write!(
-            f,
-            "{file}:{line}:{column}: test `{name}` does not hold: {}",
-            differences.join("; ")
-        )
+        let Self { file, line, column, name, differences } = self;
+        write!(f, "{file}:{line}:{column}: test `{name}` does not hold: {}", differences.join("; "))
     }
 }
 
@@ -65,11 +55,8 @@ impl Policy {
 
     fn run(&self, test: &Test) -> Option<TestFailure> {
         let verdict = judge(self, &test.facts, Mode::Enforce, test.now);
-        let found: BTreeMap<&RuleId, &Finding> = verdict
-            .findings
-            .iter()
-            .map(|finding| (&finding.rule, finding))
-            .collect();
+        let found: BTreeMap<&RuleId, &Finding> =
+            verdict.findings.iter().map(|finding| (&finding.rule, finding)).collect();
         let mut differences = Vec::new();
         for (rule, actions) in &test.expect {
             match found.get(rule) {

@@ -39,10 +39,7 @@ pub fn kind_of(facts: &Facts) -> Kind {
     let external = match is_external(facts, user_type) {
         Ok(external) => external,
         Err(why) => {
-            return Kind::Unknown {
-                could_be: user_type.could_be(None),
-                why,
-            };
+            return Kind::Unknown { could_be: user_type.could_be(None), why };
         }
     };
     match (user_type, external) {
@@ -89,10 +86,7 @@ fn is_external(facts: &Facts, user_type: UserType) -> Result<bool, String> {
         return Err("`identities` could not be read".to_owned());
     };
     let own = facts.verified_domains.as_deref();
-    let credentials: Vec<Credential> = identities
-        .iter()
-        .map(|identity| credential(identity, own))
-        .collect();
+    let credentials: Vec<Credential> = identities.iter().map(|identity| credential(identity, own)).collect();
     let pending = is(facts.external_user_state.as_ref(), "PendingAcceptance");
     let came_from_outside = is(facts.creation_type.as_ref(), "Invitation")
         || is(facts.creation_type.as_ref(), "SelfServiceSignUp");
@@ -132,11 +126,7 @@ fn credential(identity: &Identity, own: Option<&[String]>) -> Credential {
     let issuer = identity.issuer.as_deref();
     // `None`: nobody can say.
     let ours = match (issuer, own) {
-        (Some(issuer), _)
-            if FOREIGN_BY_NAME
-                .iter()
-                .any(|name| name.eq_ignore_ascii_case(issuer)) =>
-        {
+        (Some(issuer), _) if FOREIGN_BY_NAME.iter().any(|name| name.eq_ignore_ascii_case(issuer)) => {
             Some(false)
         }
         (Some(issuer), Some(own)) => {
@@ -167,11 +157,7 @@ mod tests {
 
     fn identity(sign_in_type: &str, issuer: &str) -> Identity {
         let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        Identity {
-            sign_in_type: text(sign_in_type),
-            issuer: text(issuer),
-            issuer_assigned_id: None,
-        }
+        Identity { sign_in_type: text(sign_in_type), issuer: text(issuer), issuer_assigned_id: None }
     }
 
     fn host() -> Identity {
@@ -182,10 +168,7 @@ mod tests {
         Facts {
             user_type: Some(user_type.to_owned()),
             identities: Some(identities.to_vec()),
-            verified_domains: Some(vec![
-                "contoso.com".to_owned(),
-                "Contoso.onmicrosoft.com".to_owned(),
-            ]),
+            verified_domains: Some(vec!["contoso.com".to_owned(), "Contoso.onmicrosoft.com".to_owned()]),
             ..Facts::unread(ObjectId::from_u128(1))
         }
     }
@@ -212,11 +195,7 @@ mod tests {
         ] {
             let identities = [identity(sign_in_type, issuer), host()];
             let case = format!("{sign_in_type} {issuer}");
-            assert_eq!(
-                kind_of(&facts("Guest", &identities)),
-                Kind::Outsider(GuestKind::Guest),
-                "{case}"
-            );
+            assert_eq!(kind_of(&facts("Guest", &identities)), Kind::Outsider(GuestKind::Guest), "{case}");
             assert_eq!(
                 kind_of(&facts("Member", &identities)),
                 Kind::Outsider(GuestKind::ExternalMember),
@@ -233,10 +212,7 @@ mod tests {
             vec![identity("federated", "contoso.com")],
             vec![identity("userName", "CONTOSO.COM."), host()],
         ] {
-            assert_eq!(
-                kind_of(&facts("Guest", &identities)),
-                Kind::Outsider(GuestKind::LocalGuest)
-            );
+            assert_eq!(kind_of(&facts("Guest", &identities)), Kind::Outsider(GuestKind::LocalGuest));
             assert_eq!(kind_of(&facts("Member", &identities)), Kind::InternalMember);
         }
     }
@@ -244,27 +220,15 @@ mod tests {
     #[test]
     fn an_invited_guest_who_has_not_redeemed_has_only_a_host_identity_and_is_a_guest() {
         let pending = Some("PendingAcceptance".to_owned());
-        let invited = Facts {
-            external_user_state: pending.clone(),
-            ..facts("Guest", &[host()])
-        };
+        let invited = Facts { external_user_state: pending.clone(), ..facts("Guest", &[host()]) };
         assert_eq!(kind_of(&invited), Kind::Outsider(GuestKind::Guest));
-        let as_member = Facts {
-            external_user_state: pending,
-            ..facts("Member", &[host()])
-        };
+        let as_member = Facts { external_user_state: pending, ..facts("Member", &[host()]) };
         assert_eq!(kind_of(&as_member), Kind::Outsider(GuestKind::ExternalMember));
         for creation_type in ["Invitation", "SelfServiceSignUp"] {
             let creation_type = Some(creation_type.to_owned());
-            let guest = Facts {
-                creation_type: creation_type.clone(),
-                ..facts("Guest", &[host()])
-            };
+            let guest = Facts { creation_type: creation_type.clone(), ..facts("Guest", &[host()]) };
             assert_eq!(kind_of(&guest), Kind::Outsider(GuestKind::Guest));
-            let converted = Facts {
-                creation_type,
-                ..facts("Member", &[host()])
-            };
+            let converted = Facts { creation_type, ..facts("Member", &[host()]) };
             assert_eq!(kind_of(&converted), Kind::InternalMember);
         }
     }
@@ -282,39 +246,24 @@ mod tests {
 
     #[test]
     fn what_could_not_be_read_leaves_the_kind_unknown() {
-        let unread = Facts {
-            identities: None,
-            ..facts("Guest", &[])
-        };
+        let unread = Facts { identities: None, ..facts("Guest", &[]) };
         assert_eq!(why(&unread), "`identities` could not be read");
         assert_eq!(why(&facts("Guest", &[])), "`identities` is empty");
         let stranger = facts("Guest", &[identity("userPrincipalName", "elsewhere.example")]);
-        assert_eq!(
-            why(&stranger),
-            "the issuer of an identity is neither ours nor foreign"
-        );
+        assert_eq!(why(&stranger), "the issuer of an identity is neither ours nor foreign");
         for user_type in [None, Some("Robot".to_owned())] {
-            let facts = Facts {
-                user_type,
-                ..facts("", &[identity("federated", "ExternalAzureAD")])
-            };
+            let facts = Facts { user_type, ..facts("", &[identity("federated", "ExternalAzureAD")]) };
             let could_be = vec![GuestKind::Guest, GuestKind::ExternalMember];
             assert_eq!(
                 kind_of(&facts),
-                Kind::Unknown {
-                    could_be,
-                    why: "`userType` could not be read".to_owned()
-                }
+                Kind::Unknown { could_be, why: "`userType` could not be read".to_owned() }
             );
         }
     }
 
     #[test]
     fn without_our_verified_domains_only_what_is_plain_is_decided() {
-        let blind = |identities: &[Identity]| Facts {
-            verified_domains: None,
-            ..facts("Guest", identities)
-        };
+        let blind = |identities: &[Identity]| Facts { verified_domains: None, ..facts("Guest", identities) };
         let external = blind(&[identity("federated", "ExternalAzureAD"), host()]);
         assert_eq!(kind_of(&external), Kind::Outsider(GuestKind::Guest));
         assert_eq!(kind_of(&blind(&[host()])), Kind::Outsider(GuestKind::LocalGuest));

@@ -1,6 +1,6 @@
 //! The decision: one policy file, the facts about one guest, and a moment become a verdict.
 //!
-//! Lives here: the policy file's language, the meaning of domains and addresses, the kinds of guests, and [`judge`].
+//! Lives here: the policy file's language, the meaning of domains and addresses, the kinds of guests, and [`judge()`].
 //! Never here: I/O, async, a clock, an environment variable, HTTP or Graph. Judging cannot fail: what could not be
 //! read becomes a finding that is told and never acted on.
 

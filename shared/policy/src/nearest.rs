@@ -27,12 +27,7 @@ fn nearest<'a>(written: &str, names: &[&'a str]) -> Option<&'a str> {
     let allowed = (written.len() / 3).clamp(1, 3);
     names
         .iter()
-        .map(|name| {
-            (
-                distance(&written, &name.to_lowercase().chars().collect::<Vec<_>>()),
-                *name,
-            )
-        })
+        .map(|name| (distance(&written, &name.to_lowercase().chars().collect::<Vec<_>>()), *name))
         .filter(|(distance, _)| *distance <= allowed)
         .min()
         .map(|(_, name)| name)

@@ -48,19 +48,13 @@ impl Policy {
     /// Every action that a rule names, whatever the rule's mode: raising a mode needs no new consent.
     #[must_use]
     pub fn actions(&self) -> BTreeSet<Action> {
-        self.heads()
-            .flat_map(|head| head.actions.iter().copied())
-            .collect()
+        self.heads().flat_map(|head| head.actions.iter().copied()).collect()
     }
 
     /// What the app that writes needs for [`Self::actions`].
     #[must_use]
     pub fn write_permissions(&self) -> BTreeSet<Permission> {
-        self.actions()
-            .into_iter()
-            .flat_map(Action::permissions)
-            .copied()
-            .collect()
+        self.actions().into_iter().flat_map(Action::permissions).copied().collect()
     }
 
     /// The ids under `protect.users`.
@@ -72,10 +66,7 @@ impl Policy {
     /// The rules that make findings, in the order of the file.
     pub(crate) fn heads(&self) -> impl Iterator<Item = &Head> {
         let otherwise = self.otherwise.as_ref().map(|otherwise| &otherwise.head);
-        self.guardrails
-            .iter()
-            .map(|guardrail| &guardrail.head)
-            .chain(otherwise)
+        self.guardrails.iter().map(|guardrail| &guardrail.head).chain(otherwise)
     }
 }
 
@@ -129,10 +120,7 @@ pub(crate) struct Partners {
 impl Partners {
     /// The partners one of whose patterns matches this normalised domain.
     pub(crate) fn of(&self, domain: &str) -> BTreeSet<usize> {
-        self.by_domain
-            .matches(domain)
-            .flat_map(|(_, partners)| partners.iter().copied())
-            .collect()
+        self.by_domain.matches(domain).flat_map(|(_, partners)| partners.iter().copied()).collect()
     }
 }
 
@@ -159,11 +147,7 @@ pub(crate) struct LastDay(pub(crate) Date);
 impl LastDay {
     /// The first moment at which it no longer holds.
     pub(crate) fn end(self) -> Timestamp {
-        self.0
-            .tomorrow()
-            .ok()
-            .and_then(start_of)
-            .unwrap_or(Timestamp::MAX)
+        self.0.tomorrow().ok().and_then(start_of).unwrap_or(Timestamp::MAX)
     }
 
     pub(crate) fn is_over(self, now: Timestamp) -> bool {

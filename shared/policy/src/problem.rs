@@ -18,19 +18,26 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            file,
-            line,
-            column,
-            message,
-            hint,
-        } = self;
-        write!(f, "{file}:{line}:{column}: {message}")?;
+        let Self { file, line, column, message, hint } = self;
+        in_one_line(&format!("{file}:{line}:{column}: {message}"), f)?;
         match hint {
-            Some(hint) => write!(f, ": {hint}"),
+            Some(hint) => in_one_line(&format!(": {hint}"), f),
             None => Ok(()),
         }
     }
+}
+
+/// What was written in the policy is quoted here, and may hold anything: a terminal gets no control character.
+fn in_one_line(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    use fmt::Write as _;
+    for c in text.chars() {
+        if c.is_control() {
+            write!(f, "{}", c.escape_debug())?;
+        } else {
+            f.write_char(c)?;
+        }
+    }
+    Ok(())
 }
 
 /// All that was found wrong. A mistake in the form of the YAML (a wrong indentation, an unknown or repeated key) hides

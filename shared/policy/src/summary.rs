@@ -32,19 +32,13 @@ impl Policy {
     #[must_use]
     pub fn rules(&self) -> Vec<RuleSummary> {
         let guardrails = self.guardrails.iter().map(|guardrail| {
-            let conditions: Vec<String> = guardrail
-                .conditions
-                .iter()
-                .filter_map(Condition::describe)
-                .collect();
+            let conditions: Vec<String> =
+                guardrail.conditions.iter().filter_map(Condition::describe).collect();
             self.summary(&guardrail.head, &format!("if {}", conditions.join(" and ")))
         });
         let otherwise = self.otherwise.as_ref().map(|otherwise| {
             let kinds: Vec<String> = otherwise.kinds.iter().map(ToString::to_string).collect();
-            self.summary(
-                &otherwise.head,
-                &format!("if no scenario admits the {}", kinds.join(" or ")),
-            )
+            self.summary(&otherwise.head, &format!("if no scenario admits the {}", kinds.join(" or ")))
         });
         guardrails.chain(otherwise).collect()
     }
@@ -52,10 +46,7 @@ impl Policy {
     /// In the order of the file, which is the order in which they are asked.
     #[must_use]
     pub fn scenarios(&self) -> Vec<ScenarioSummary> {
-        self.scenarios
-            .iter()
-            .map(|scenario| self.admission(scenario))
-            .collect()
+        self.scenarios.iter().map(|scenario| self.admission(scenario)).collect()
     }
 
     fn summary(&self, head: &Head, condition: &str) -> RuleSummary {
@@ -83,10 +74,6 @@ impl Policy {
                 .collect();
             description.push_str(&format!(" of partner {}", names.join(" or ")));
         }
-        ScenarioSummary {
-            id: scenario.id.clone(),
-            owner: scenario.owner.clone(),
-            description,
-        }
+        ScenarioSummary { id: scenario.id.clone(), owner: scenario.owner.clone(), description }
     }
 }

@@ -127,6 +127,9 @@ pub enum Failure {
     LostAnswer,
 }
 
+/// How `Fault::path` names the token endpoint.
+pub(crate) const TOKEN_PATH: &str = "/token";
+
 impl Failure {
     /// Whether it spoils the connection rather than the answer: these strike whole round trips, never one item of a batch.
     pub(crate) fn is_of_the_wire(self) -> bool {
@@ -153,9 +156,21 @@ impl Faults {
         self.queue.push_back(fault);
     }
 
+    /// Takes over every standing fault; what `next` queued stays.
+    pub(crate) fn replace_standing(&mut self, with: Self) {
+        let queue = std::mem::take(&mut self.queue);
+        *self = Self { queue, calls: self.calls, ..with };
+    }
+
     /// Faults of `next` that have struck nothing yet.
     pub fn waiting(&self) -> usize {
         self.queue.len()
+    }
+
+    /// A failure of the token endpoint that was asked for with `next`; what befalls Graph at random spares it.
+    pub(crate) fn strike_token(&mut self) -> Option<Failure> {
+        let at = self.queue.iter().position(|fault| fault.path == TOKEN_PATH)?;
+        self.queue.remove(at).map(|fault| fault.failure)
     }
 
     /// The failure of this call, if any. With `wire` those of the connection, else those of the answer.

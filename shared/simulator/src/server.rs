@@ -57,7 +57,7 @@ pub(crate) fn base_of(world: &World, request: &Request<Body>) -> String {
         host.to_str().ok().map(str::to_owned)
     };
     match of_uri.or_else(of_header) {
-        Some(host) => format!("http://{host}"),
+        Some(host) => format!("{}://{host}", request.uri().scheme_str().unwrap_or("http")),
         None => world.base.get().cloned().unwrap_or_else(|| "http://127.0.0.1".to_owned()),
     }
 }

@@ -15,6 +15,7 @@ use crate::directory::Directory;
 use crate::faults::Faults;
 use crate::graph::subscriptions::Subscription;
 use crate::options::{Delivery, Options};
+use crate::record::Recorder;
 use crate::server;
 use crate::traffic::{Traffic, Write};
 use crate::world::World;
@@ -58,7 +59,8 @@ impl Simulator {
         let listen = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let local = listener.local_addr().map_err(listen)?;
-        let world = Arc::new(World::new(options).map_err(StartError::Record)?);
+        let record = options.record.as_deref().map(Recorder::open).transpose().map_err(StartError::Record)?;
+        let world = Arc::new(World::new(options, record));
         let _ = world.base.set(format!("http://{local}"));
         let mut running = vec![tokio::spawn(server::serve(listener, server::router(Arc::clone(&world))))];
         if world.deliver == Delivery::Background {
@@ -67,10 +69,14 @@ impl Simulator {
         Ok(Self { world, tasks: Arc::new(Tasks { running }) })
     }
 
-    /// The same without a socket, for in-process use: notifications leave by `deliver_due` only.
-    pub fn new(options: Options) -> Result<Self, StartError> {
-        let world = Arc::new(World::new(options).map_err(StartError::Record)?);
-        Ok(Self { world, tasks: Arc::default() })
+    /// The same without a socket, for in-process use: notifications leave by `deliver_due` only. A record that cannot be
+    /// opened is told in the log.
+    pub fn new(options: Options) -> Self {
+        let opened = options.record.as_deref().map(Recorder::open).transpose();
+        let record = opened
+            .inspect_err(|error| tracing::error!(error = %error, "failed to open the record"))
+            .unwrap_or_default();
+        Self { world: Arc::new(World::new(options, record)), tasks: Arc::default() }
     }
 
     /// Everything that the socket serves.

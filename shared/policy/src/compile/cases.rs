@@ -22,12 +22,7 @@ impl Compiler<'_> {
     }
 
     fn test(&mut self, test: &file::TestCase, names: &RuleNames) -> Option<Test> {
-        let file::TestCase {
-            name,
-            guest,
-            expect,
-            on,
-        } = test;
+        let file::TestCase { name, guest, expect, on } = test;
         let facts = self.facts(guest);
         let mut expected = BTreeMap::new();
         for (rule, actions) in &expect.0 {
@@ -51,16 +46,7 @@ impl Compiler<'_> {
     }
 
     fn facts(&mut self, guest: &TestGuest) -> Option<Facts> {
-        let TestGuest {
-            id,
-            mail,
-            other_mails,
-            proxy_addresses,
-            invited,
-            kind,
-            upn,
-            created,
-        } = guest;
+        let TestGuest { id, mail, other_mails, proxy_addresses, invited, kind, upn, created } = guest;
         let id = match id {
             Some(id) => self.object_id(id),
             None => Some(ObjectId::from_u128(0)),
@@ -84,19 +70,14 @@ impl Compiler<'_> {
             invited_address: invited.clone(),
             created_at,
             verified_domains: Some(vec![OUR_DOMAIN.to_owned()]),
-            standing: Standing::Known {
-                directory_roles: Vec::new(),
-                role_assignable_groups: Vec::new(),
-            },
+            standing: Standing::Known { directory_roles: Vec::new(), role_assignable_groups: Vec::new() },
             ..Facts::unread(id?)
         })
     }
 }
 
 fn texts(words: Option<&Words<Text>>) -> Vec<String> {
-    words
-        .map(|words| words.items.iter().map(|text| text.value.clone()).collect())
-        .unwrap_or_default()
+    words.map(|words| words.items.iter().map(|text| text.value.clone()).collect()).unwrap_or_default()
 }
 
 /// As Graph shows the kinds.

@@ -25,27 +25,13 @@ impl Compiler<'_> {
     }
 
     fn exception(&mut self, exception: &file::Exception, names: &RuleNames) -> Option<(ObjectId, Exception)> {
-        let file::Exception {
-            guest,
-            from,
-            until,
-            ticket,
-            approved_by,
-        } = exception;
+        let file::Exception { guest, from, until, ticket, approved_by } = exception;
         let guest = self.object_id(guest);
         self.not_empty("from", from, "name the rules that are suspended");
-        let rules: BTreeSet<_> = from
-            .items
-            .iter()
-            .filter_map(|rule| self.known_rule(rule, names))
-            .collect();
+        let rules: BTreeSet<_> = from.items.iter().filter_map(|rule| self.known_rule(rule, names)).collect();
         let until = self.day(until).map(LastDay);
-        let exception = Exception {
-            rules,
-            until: until?,
-            ticket: ticket.clone(),
-            approved_by: approved_by.clone(),
-        };
+        let exception =
+            Exception { rules, until: until?, ticket: ticket.clone(), approved_by: approved_by.clone() };
         Some((guest?, exception))
     }
 }

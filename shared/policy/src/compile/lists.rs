@@ -30,9 +30,7 @@ impl Lists {
 
     /// Of the lists that come from files.
     pub(super) fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .filter_map(|(name, list)| list.text.as_deref().map(|text| (name.as_str(), text)))
+        self.0.iter().filter_map(|(name, list)| list.text.as_deref().map(|text| (name.as_str(), text)))
     }
 }
 
@@ -79,10 +77,7 @@ impl Compiler<'_> {
                 Err(error) => self.bad_pattern(entry, &error),
             }
         }
-        List {
-            patterns: Arc::new(patterns),
-            text: None,
-        }
+        List { patterns: Arc::new(patterns), text: None }
     }
 
     fn list_file(&mut self, file: &Text, load: &mut dyn FnMut(&str) -> Result<String, String>) -> List {
@@ -90,10 +85,7 @@ impl Compiler<'_> {
             Ok(text) => {
                 let (patterns, problems) = read_list(&file.value, &text);
                 self.problems.extend(problems);
-                List {
-                    patterns: Arc::new(patterns),
-                    text: Some(text),
-                }
+                List { patterns: Arc::new(patterns), text: Some(text) }
             }
             Err(why) => {
                 let message = format!("list file `{}` could not be read", shortened(&file.value));
@@ -131,24 +123,14 @@ fn read_list(file: &str, text: &str) -> (DomainMap<()>, Vec<Problem>) {
         let column = u64::try_from(indent).unwrap_or(u64::MAX).saturating_add(1);
         let (message, hint) = error.explain(entry);
         if wrong <= MOST_PROBLEMS {
-            problems.push(Problem {
-                file: file.to_owned(),
-                line,
-                column,
-                message,
-                hint,
-            });
+            problems.push(Problem { file: file.to_owned(), line, column, message, hint });
         }
     }
     if let Some(last) = problems.last_mut()
         && wrong > MOST_PROBLEMS
     {
         let more = format!("and {} lines more are wrong", wrong - MOST_PROBLEMS);
-        last.hint = Some(
-            last.hint
-                .take()
-                .map_or(more.clone(), |hint| format!("{hint} ({more})")),
-        );
+        last.hint = Some(last.hint.take().map_or(more.clone(), |hint| format!("{hint} ({more})")));
     }
     (patterns, problems)
 }

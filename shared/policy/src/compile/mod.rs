@@ -34,25 +34,15 @@ pub fn parse(
     load: &mut dyn FnMut(&str) -> Result<String, String>,
 ) -> Result<Policy, Problems> {
     let file = file::read(text, name).map_err(|problem| Problems(vec![problem]))?;
-    let mut compiler = Compiler {
-        name,
-        text,
-        problems: Vec::new(),
-    };
+    let mut compiler = Compiler { name, text, problems: Vec::new() };
     let policy = compiler.policy(&file, load);
     let mut problems = compiler.problems;
     if problems.is_empty() {
         return Ok(policy);
     }
     problems.sort_by(|a, b| {
-        let key = |problem: &Problem| {
-            (
-                problem.file != name,
-                problem.file.clone(),
-                problem.line,
-                problem.column,
-            )
-        };
+        let key =
+            |problem: &Problem| (problem.file != name, problem.file.clone(), problem.line, problem.column);
         key(a).cmp(&key(b))
     });
     problems.dedup();
@@ -73,11 +63,7 @@ impl Compiler<'_> {
         }
         for (key, value) in file.not_built() {
             let hint = "remove it until a later version knows it".to_owned();
-            self.problem(
-                self.place_of_key(key, value),
-                format!("`{key}` is not built yet"),
-                Some(hint),
-            );
+            self.problem(self.place_of_key(key, value), format!("`{key}` is not built yet"), Some(hint));
         }
         let lists = self.lists(&file.lists, load);
         let partners = self.partners(&file.partners);
@@ -89,10 +75,7 @@ impl Compiler<'_> {
             name: self.name.to_owned(),
             hash: hash(self.text, &lists),
             mode: self.word(&file.mode).unwrap_or(Mode::Observe),
-            existing: file
-                .existing
-                .as_ref()
-                .and_then(|existing| self.existing(existing)),
+            existing: file.existing.as_ref().and_then(|existing| self.existing(existing)),
             partners,
             protected: self.protected(file),
             guardrails,
@@ -107,11 +90,7 @@ impl Compiler<'_> {
     }
 
     fn problem(&mut self, place: Place, message: impl Into<String>, hint: Option<String>) {
-        let Place {
-            line,
-            column,
-            offset: _,
-        } = place;
+        let Place { line, column, offset: _ } = place;
         self.problems.push(Problem {
             file: self.name.to_owned(),
             line,
@@ -123,10 +102,8 @@ impl Compiler<'_> {
 
     /// The reader knows where a value stands; its key is the nearest such word before it.
     fn place_of_key(&self, key: &str, value: Place) -> Place {
-        let before = value
-            .offset
-            .and_then(|offset| usize::try_from(offset).ok())
-            .and_then(|end| self.text.get(..end));
+        let before =
+            value.offset.and_then(|offset| usize::try_from(offset).ok()).and_then(|end| self.text.get(..end));
         let Some((before, start)) = before.and_then(|before| before.rfind(key).map(|start| (before, start)))
         else {
             return value;
@@ -176,18 +153,10 @@ impl Compiler<'_> {
 
     /// Nothing but four digits, two, two: other forms of a date are read differently by different people.
     fn day(&mut self, DateText(text): &DateText) -> Option<Date> {
-        let day = text
-            .value
-            .parse::<Date>()
-            .ok()
-            .filter(|day| day.to_string() == text.value);
+        let day = text.value.parse::<Date>().ok().filter(|day| day.to_string() == text.value);
         if day.is_none() {
             let message = format!("`{}` is not a day", shortened(&text.value));
-            self.problem(
-                text.place,
-                message,
-                Some("write it as in `2027-06-30`".to_owned()),
-            );
+            self.problem(text.place, message, Some("write it as in `2027-06-30`".to_owned()));
         }
         day
     }
@@ -209,11 +178,7 @@ impl Compiler<'_> {
         let text = &name.value;
         if text.is_empty() || text.chars().count() > 64 || !text.chars().all(legal) {
             let message = format!("`{}` is not a {what} name", shortened(text));
-            self.problem(
-                name.place,
-                message,
-                Some("use 1 to 64 letters, digits, `-` and `_`".to_owned()),
-            );
+            self.problem(name.place, message, Some("use 1 to 64 letters, digits, `-` and `_`".to_owned()));
         }
     }
 
@@ -229,11 +194,7 @@ impl Compiler<'_> {
             Some(mode) => self.word(mode),
             None => Some(Mode::Observe),
         };
-        Some(Existing {
-            before: start_of(day?)?,
-            day: day?,
-            mode: mode?,
-        })
+        Some(Existing { before: start_of(day?)?, day: day?, mode: mode? })
     }
 
     fn protected(&mut self, file: &File) -> BTreeSet<ObjectId> {
@@ -254,10 +215,5 @@ fn hash(text: &str, lists: &Lists) -> String {
         add(name);
         add(text);
     }
-    digest
-        .finalize()
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -12,11 +12,7 @@ impl Compiler<'_> {
         let mut partners = Partners::default();
         for (index, (name, partner)) in sorted(entries).into_iter().enumerate() {
             self.name("partner", name);
-            let file::Partner {
-                domains,
-                owner,
-                until,
-            } = &partner.value;
+            let file::Partner { domains, owner, until } = &partner.value;
             self.not_empty("domains", domains, "name the organisation's domains");
             for domain in &domains.items {
                 match Pattern::parse(&domain.value, Purpose::Admit) {
@@ -25,11 +21,7 @@ impl Compiler<'_> {
                 }
             }
             let until = until.as_ref().and_then(|until| self.day(until)).map(LastDay);
-            partners.all.push(Partner {
-                name: name.value.clone(),
-                owner: owner.clone(),
-                until,
-            });
+            partners.all.push(Partner { name: name.value.clone(), owner: owner.clone(), until });
         }
         partners
     }

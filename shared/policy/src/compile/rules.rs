@@ -23,18 +23,10 @@ pub(super) struct RuleNames {
 impl RuleNames {
     pub(super) fn of(file: &File) -> Self {
         let mut findings: Vec<String> = file.guardrails.iter().map(|rule| rule.id.value.clone()).collect();
-        if file
-            .otherwise
-            .as_ref()
-            .is_some_and(|otherwise| otherwise.value.guest.is_some())
-        {
+        if file.otherwise.as_ref().is_some_and(|otherwise| otherwise.value.guest.is_some()) {
             findings.push(OTHERWISE_GUEST.to_owned());
         }
-        let scenarios = file
-            .scenarios
-            .iter()
-            .map(|scenario| scenario.id.value.clone())
-            .collect();
+        let scenarios = file.scenarios.iter().map(|scenario| scenario.id.value.clone()).collect();
         Self { findings, scenarios }
     }
 }
@@ -51,11 +43,7 @@ impl Compiler<'_> {
             }
             if !seen.insert(&id.value) {
                 let message = format!("id `{}` is given twice", shortened(&id.value));
-                self.problem(
-                    id.place,
-                    message,
-                    Some("give each rule and scenario its own".to_owned()),
-                );
+                self.problem(id.place, message, Some("give each rule and scenario its own".to_owned()));
             }
         }
     }
@@ -70,11 +58,7 @@ impl Compiler<'_> {
         let known = names.findings.iter().map(String::as_str);
         if names.scenarios.iter().any(|scenario| scenario == name) {
             let message = format!("`{name}` is a scenario, which finds nothing");
-            self.problem(
-                text.place,
-                message,
-                Some(format!("name a guardrail or `{OTHERWISE_GUEST}`")),
-            );
+            self.problem(text.place, message, Some(format!("name a guardrail or `{OTHERWISE_GUEST}`")));
         } else {
             let message = format!("rule `{}` does not exist", shortened(name));
             self.problem(text.place, message, nearest::hint(name, known));
@@ -94,27 +78,14 @@ impl Compiler<'_> {
     }
 
     pub(super) fn guardrails(&mut self, guardrails: &[file::Guardrail], lists: &Lists) -> Vec<Guardrail> {
-        guardrails
-            .iter()
-            .filter_map(|guardrail| self.guardrail(guardrail, lists))
-            .collect()
+        guardrails.iter().filter_map(|guardrail| self.guardrail(guardrail, lists)).collect()
     }
 
     fn guardrail(&mut self, guardrail: &file::Guardrail, lists: &Lists) -> Option<Guardrail> {
-        let file::Guardrail {
-            id,
-            why,
-            severity,
-            conditions,
-            then,
-            mode,
-        } = guardrail;
+        let file::Guardrail { id, why, severity, conditions, then, mode } = guardrail;
         let head = self.head(id, why.as_ref(), severity.as_ref(), then, mode.as_ref());
         let conditions = self.conditions(conditions, lists);
-        Some(Guardrail {
-            head: head?,
-            conditions,
-        })
+        Some(Guardrail { head: head?, conditions })
     }
 
     fn head(
@@ -130,47 +101,24 @@ impl Compiler<'_> {
         let severity = severity.map_or(Some(model::Severity::Medium), |severity| self.word(severity));
         let actions = self.words(then);
         let mode = mode.and_then(|mode| self.word(mode));
-        Some(Head {
-            id: id?,
-            why: why.cloned(),
-            severity: severity?,
-            mode,
-            actions,
-        })
+        Some(Head { id: id?, why: why.cloned(), severity: severity?, mode, actions })
     }
 
     fn conditions(&mut self, conditions: &At<If>, lists: &Lists) -> Vec<Condition> {
         if conditions.value.is_empty() {
             let hint = "write a condition (`domain`, `kind`)".to_owned();
-            self.problem(
-                conditions.place,
-                "`if` is empty and would match everybody",
-                Some(hint),
-            );
+            self.problem(conditions.place, "`if` is empty and would match everybody", Some(hint));
         }
-        let If {
-            domain,
-            kind,
-            any_address,
-            ..
-        } = &conditions.value;
+        let If { domain, kind, any_address, .. } = &conditions.value;
         let mut all = Vec::new();
         match (domain, any_address) {
             (Some(domain), any) => {
                 let any_address = any.as_ref().is_some_and(|any| any.value);
-                all.push(Condition::Domain(self.domain_condition(
-                    domain,
-                    any_address,
-                    lists,
-                )));
+                all.push(Condition::Domain(self.domain_condition(domain, any_address, lists)));
             }
             (None, Some(any)) => {
                 let hint = "write `domain` beside it, or remove it".to_owned();
-                self.problem(
-                    any.place,
-                    "`any_address` says nothing without `domain`",
-                    Some(hint),
-                );
+                self.problem(any.place, "`any_address` says nothing without `domain`", Some(hint));
             }
             (None, None) => {}
         }
@@ -193,18 +141,11 @@ impl Compiler<'_> {
         let mut texts = Vec::new();
         for word in &words.items {
             if let Some(list) = lists.get(&word.value) {
-                sources.push(DomainSource::List {
-                    name: word.value.clone(),
-                    patterns: list,
-                });
+                sources.push(DomainSource::List { name: word.value.clone(), patterns: list });
             } else if is_name(&word.value) {
                 let message = format!("list `{}` does not exist", shortened(&word.value));
                 let hint = nearest::hint(&word.value, lists.names());
-                self.problem(
-                    word.place,
-                    message,
-                    hint.or(Some("add it under `lists`".to_owned())),
-                );
+                self.problem(word.place, message, hint.or(Some("add it under `lists`".to_owned())));
             } else {
                 match Pattern::parse(&word.value, Purpose::Deny) {
                     Ok(pattern) => {
@@ -226,14 +167,9 @@ impl Compiler<'_> {
         scenarios: &[file::Scenario],
         partners: &Entries<At<file::Partner>>,
     ) -> Vec<Scenario> {
-        let names: Vec<&str> = partners::sorted(partners)
-            .iter()
-            .map(|(name, _)| name.value.as_str())
-            .collect();
-        scenarios
-            .iter()
-            .filter_map(|scenario| self.scenario(scenario, &names))
-            .collect()
+        let names: Vec<&str> =
+            partners::sorted(partners).iter().map(|(name, _)| name.value.as_str()).collect();
+        scenarios.iter().filter_map(|scenario| self.scenario(scenario, &names)).collect()
     }
 
     fn scenario(&mut self, scenario: &file::Scenario, names: &[&str]) -> Option<Scenario> {
@@ -241,25 +177,14 @@ impl Compiler<'_> {
         let Admits { partners, kind, .. } = &scenario.admits.value;
         if scenario.admits.value.is_empty() {
             let hint = "write whom (`partners`, `kind`)".to_owned();
-            self.problem(
-                scenario.admits.place,
-                "`admits` is empty and would admit everybody",
-                Some(hint),
-            );
+            self.problem(scenario.admits.place, "`admits` is empty and would admit everybody", Some(hint));
         }
-        let partners = partners
-            .as_ref()
-            .map(|partners| self.named_partners(partners, names));
+        let partners = partners.as_ref().map(|partners| self.named_partners(partners, names));
         let kinds = match kind {
             Some(kind) => self.kinds(kind),
             None => BTreeSet::from([GuestKind::Guest]),
         };
-        Some(Scenario {
-            id: id?,
-            owner: scenario.owner.clone(),
-            partners,
-            kinds,
-        })
+        Some(Scenario { id: id?, owner: scenario.owner.clone(), partners, kinds })
     }
 
     fn named_partners(&mut self, words: &Words<Text>, names: &[&str]) -> BTreeSet<usize> {
@@ -273,11 +198,7 @@ impl Compiler<'_> {
                 None => {
                     let message = format!("partner `{}` does not exist", shortened(&word.value));
                     let hint = nearest::hint(&word.value, names.iter().copied());
-                    self.problem(
-                        word.place,
-                        message,
-                        hint.or(Some("add it under `partners`".to_owned())),
-                    );
+                    self.problem(word.place, message, hint.or(Some("add it under `partners`".to_owned())));
                 }
             }
         }
@@ -294,33 +215,16 @@ impl Compiler<'_> {
             let hint = "write `guest:` below it, or remove it".to_owned();
             self.problem(otherwise.place, "`otherwise` is empty", Some(hint));
         }
-        let file::OtherwiseGuest {
-            severity,
-            then,
-            mode,
-            why,
-        } = otherwise.value.guest.as_ref()?;
+        let file::OtherwiseGuest { severity, then, mode, why } = otherwise.value.guest.as_ref()?;
         if file.scenarios.is_empty() {
             let hint = "write under `scenarios` who is admitted, or remove `otherwise`".to_owned();
             let place = self.place_of_key("otherwise", otherwise.place);
-            self.problem(
-                place,
-                "`otherwise` without scenarios would find every guest",
-                Some(hint),
-            );
+            self.problem(place, "`otherwise` without scenarios would find every guest", Some(hint));
         }
-        let id = At {
-            value: OTHERWISE_GUEST.to_owned(),
-            place: otherwise.place,
-        };
+        let id = At { value: OTHERWISE_GUEST.to_owned(), place: otherwise.place };
         let head = self.head(&id, why.as_ref(), severity.as_ref(), then, mode.as_ref())?;
-        let spoken_of = scenarios
-            .iter()
-            .flat_map(|scenario| scenario.kinds.iter().copied());
-        Some(Otherwise {
-            head,
-            kinds: spoken_of.chain([GuestKind::Guest]).collect(),
-        })
+        let spoken_of = scenarios.iter().flat_map(|scenario| scenario.kinds.iter().copied());
+        Some(Otherwise { head, kinds: spoken_of.chain([GuestKind::Guest]).collect() })
     }
 }
 

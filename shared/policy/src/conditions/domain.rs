@@ -25,14 +25,8 @@ pub(crate) struct DomainCondition {
 /// Patterns of the rule itself, or a list by its name.
 #[derive(Debug, Clone)]
 pub(crate) enum DomainSource {
-    Written {
-        patterns: DomainMap<()>,
-        texts: Vec<String>,
-    },
-    List {
-        name: String,
-        patterns: Arc<DomainMap<()>>,
-    },
+    Written { patterns: DomainMap<()>, texts: Vec<String> },
+    List { name: String, patterns: Arc<DomainMap<()>> },
 }
 
 impl DomainCondition {
@@ -83,11 +77,7 @@ impl DomainCondition {
                 DomainSource::List { name, patterns: _ } => sources.push(format!("list `{name}`")),
             }
         }
-        let address = if self.any_address {
-            "any address"
-        } else {
-            "an address"
-        };
+        let address = if self.any_address { "any address" } else { "an address" };
         format!("{address} is of {}", sources.join(" or "))
     }
 }

@@ -27,10 +27,7 @@ impl KindCondition {
     }
 
     pub(crate) fn implied() -> Self {
-        Self {
-            kinds: GuestKind::ALL.into(),
-            written: false,
-        }
+        Self { kinds: GuestKind::ALL.into(), written: false }
     }
 
     pub(super) fn holds(&self, case: &Case<'_>) -> Answer {
@@ -47,8 +44,7 @@ impl KindCondition {
 
     pub(super) fn describe(&self) -> Option<String> {
         let kinds: Vec<String> = self.kinds.iter().map(GuestKind::to_string).collect();
-        self.written
-            .then(|| format!("the kind is {}", kinds.join(" or ")))
+        self.written.then(|| format!("the kind is {}", kinds.join(" or ")))
     }
 }
 

@@ -25,12 +25,7 @@ pub(crate) struct Case<'a> {
 
 impl<'a> Case<'a> {
     pub(crate) fn new(facts: &'a Facts, kind: Kind, now: Timestamp) -> Self {
-        Self {
-            facts,
-            kind,
-            addresses: Addresses::of(facts),
-            now,
-        }
+        Self { facts, kind, addresses: Addresses::of(facts), now }
     }
 
     /// The kinds that it may be: one where it is known.

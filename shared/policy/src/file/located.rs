@@ -29,15 +29,9 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = serde_saphyr::Spanned::<T>::deserialize(deserializer)?;
         let location = spanned.referenced;
-        let place = Place {
-            line: location.line(),
-            column: location.column(),
-            offset: location.span().byte_offset(),
-        };
-        Ok(Self {
-            value: spanned.value,
-            place,
-        })
+        let place =
+            Place { line: location.line(), column: location.column(), offset: location.span().byte_offset() };
+        Ok(Self { value: spanned.value, place })
     }
 }
 

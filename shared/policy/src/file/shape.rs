@@ -8,16 +8,8 @@ use super::located::{At, DateText, Entries, IdText, NotBuilt, Place, Text, Words
 use super::vocabulary::Word;
 
 /// Keys of the language that this version does not know yet. They are fields below, left out of the schema.
-pub(crate) const NOT_BUILT_KEYS: [&str; 8] = [
-    "groups",
-    "inviter",
-    "inviters",
-    "joins",
-    "membership",
-    "pending_for",
-    "sponsors",
-    "stay",
-];
+pub(crate) const NOT_BUILT_KEYS: [&str; 8] =
+    ["groups", "inviter", "inviters", "joins", "membership", "pending_for", "sponsors", "stay"];
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -244,9 +236,7 @@ pub(crate) struct TestGuest {
 type Refused = Vec<(&'static str, Place)>;
 
 fn written<const N: usize>(keys: [(&'static str, &NotBuilt); N]) -> Refused {
-    keys.into_iter()
-        .filter_map(|(key, value)| value.0.map(|place| (key, place)))
-        .collect()
+    keys.into_iter().filter_map(|(key, value)| value.0.map(|place| (key, place))).collect()
 }
 
 impl File {
@@ -254,15 +244,8 @@ impl File {
     pub(crate) fn not_built(&self) -> Refused {
         let mut refused = written([("groups", &self.protect.groups)]);
         for guardrail in &self.guardrails {
-            let If {
-                domain: _,
-                kind: _,
-                any_address: _,
-                joins,
-                inviter,
-                sponsors,
-                pending_for,
-            } = &guardrail.conditions.value;
+            let If { domain: _, kind: _, any_address: _, joins, inviter, sponsors, pending_for } =
+                &guardrail.conditions.value;
             refused.extend(written([
                 ("joins", joins),
                 ("inviter", inviter),
@@ -271,20 +254,8 @@ impl File {
             ]));
         }
         for scenario in &self.scenarios {
-            let Scenario {
-                id: _,
-                owner: _,
-                admits,
-                joins,
-                stay,
-            } = scenario;
-            let Admits {
-                partners: _,
-                kind: _,
-                inviters,
-                sponsors,
-                pending_for,
-            } = &admits.value;
+            let Scenario { id: _, owner: _, admits, joins, stay } = scenario;
+            let Admits { partners: _, kind: _, inviters, sponsors, pending_for } = &admits.value;
             refused.extend(written([
                 ("inviters", inviters),
                 ("sponsors", sponsors),
@@ -302,15 +273,7 @@ impl File {
 
 impl If {
     pub(crate) fn is_empty(&self) -> bool {
-        let Self {
-            domain,
-            kind,
-            any_address,
-            joins,
-            inviter,
-            sponsors,
-            pending_for,
-        } = self;
+        let Self { domain, kind, any_address, joins, inviter, sponsors, pending_for } = self;
         let later = [joins, inviter, sponsors, pending_for];
         domain.is_none() && kind.is_none() && any_address.is_none() && later.iter().all(|key| key.0.is_none())
     }
@@ -318,13 +281,7 @@ impl If {
 
 impl Admits {
     pub(crate) fn is_empty(&self) -> bool {
-        let Self {
-            partners,
-            kind,
-            inviters,
-            sponsors,
-            pending_for,
-        } = self;
+        let Self { partners, kind, inviters, sponsors, pending_for } = self;
         let later = [inviters, sponsors, pending_for];
         partners.is_none() && kind.is_none() && later.iter().all(|key| key.0.is_none())
     }

@@ -26,9 +26,7 @@ impl Vocabulary for Mode {
     const NOT_BUILT: &'static [&'static str] = &["ask"];
 
     fn all() -> Vec<(String, Self)> {
-        [Self::Observe, Self::Enforce]
-            .map(|mode| (mode.to_string(), mode))
-            .to_vec()
+        [Self::Observe, Self::Enforce].map(|mode| (mode.to_string(), mode)).to_vec()
     }
 }
 
@@ -45,18 +43,11 @@ impl Vocabulary for Severity {
 
 impl Vocabulary for Action {
     const NAME: &'static str = "action";
-    const NOT_BUILT: &'static [&'static str] = &[
-        "leave-group",
-        "leave-groups",
-        "drop-ownership",
-        "revoke-sessions",
-        "delete",
-    ];
+    const NOT_BUILT: &'static [&'static str] =
+        &["leave-group", "leave-groups", "drop-ownership", "revoke-sessions", "delete"];
 
     fn all() -> Vec<(String, Self)> {
-        Self::ALL
-            .map(|action| (action.word().to_owned(), action))
-            .to_vec()
+        Self::ALL.map(|action| (action.word().to_owned(), action)).to_vec()
     }
 }
 
@@ -92,25 +83,16 @@ impl<V: Vocabulary> Word<V> {
         let words: Vec<&str> = all.iter().map(|(word, _)| word.as_str()).collect();
         if V::NOT_BUILT.contains(&text) {
             let hint = format!("write one of {}", nearest::quoted(&words));
-            return Err(BadWord {
-                message: format!("{name} `{text}` is not built yet"),
-                hint: Some(hint),
-            });
+            return Err(BadWord { message: format!("{name} `{text}` is not built yet"), hint: Some(hint) });
         }
         let message = format!("unknown {name} `{}`", crate::domain::shortened(text));
-        Err(BadWord {
-            message,
-            hint: nearest::hint(text, words),
-        })
+        Err(BadWord { message, hint: nearest::hint(text, words) })
     }
 }
 
 impl<V> From<Text> for Word<V> {
     fn from(text: Text) -> Self {
-        Self {
-            text,
-            vocabulary: PhantomData,
-        }
+        Self { text, vocabulary: PhantomData }
     }
 }
 

@@ -37,47 +37,32 @@ fn problem(error: &Error, name: &str) -> Problem {
 fn explain(error: &Error) -> (String, Option<String>) {
     match error {
         Error::SerdeUnknownField { field, expected, .. } => {
-            let built = expected
-                .iter()
-                .copied()
-                .filter(|key| !NOT_BUILT_KEYS.contains(key));
-            (
-                format!("unknown key `{}`", shortened(field)),
-                nearest::hint(field, built),
-            )
+            let built = expected.iter().copied().filter(|key| !NOT_BUILT_KEYS.contains(key));
+            (format!("unknown key `{}`", shortened(field)), nearest::hint(field, built))
         }
-        Error::SerdeMissingField { field, .. } => (
-            format!("key `{field}` is missing"),
-            Some(format!("add `{field}:`")),
-        ),
+        Error::SerdeMissingField { field, .. } => {
+            (format!("key `{field}` is missing"), Some(format!("add `{field}:`")))
+        }
         Error::DuplicateMappingKey { key, .. } => {
-            let key = key
-                .as_deref()
-                .map_or("a key".to_owned(), |key| format!("key `{}`", shortened(key)));
+            let key = key.as_deref().map_or("a key".to_owned(), |key| format!("key `{}`", shortened(key)));
             (format!("{key} is repeated"), Some("keep one of them".to_owned()))
         }
-        Error::SerdeInvalidType {
-            unexpected, expected, ..
-        } => (format!("expected {expected}, found {unexpected}"), None),
+        Error::SerdeInvalidType { unexpected, expected, .. } => {
+            (format!("expected {expected}, found {unexpected}"), None)
+        }
         Error::Unexpected { expected, .. } => (format!("expected {}", plain(expected)), None),
         Error::InvalidScalar { ty, .. } => (format!("expected {}", plain(ty)), None),
         Error::InvalidBooleanStrict { .. } => ("expected `true` or `false`".to_owned(), None),
-        Error::MergeKeyNotAllowed { .. } => (
-            "merge keys (`<<`) are not allowed".to_owned(),
-            Some("write the keys out".to_owned()),
-        ),
-        Error::NullIntoString { .. } => (
-            "the value is missing".to_owned(),
-            Some("write it after the colon".to_owned()),
-        ),
-        Error::Eof { .. } => (
-            "the policy is empty".to_owned(),
-            Some("start with `version: 1`".to_owned()),
-        ),
-        Error::MultipleDocuments { .. } => (
-            "a second document starts here".to_owned(),
-            Some("remove the `---`".to_owned()),
-        ),
+        Error::MergeKeyNotAllowed { .. } => {
+            ("merge keys (`<<`) are not allowed".to_owned(), Some("write the keys out".to_owned()))
+        }
+        Error::NullIntoString { .. } => {
+            ("the value is missing".to_owned(), Some("write it after the colon".to_owned()))
+        }
+        Error::Eof { .. } => ("the policy is empty".to_owned(), Some("start with `version: 1`".to_owned())),
+        Error::MultipleDocuments { .. } => {
+            ("a second document starts here".to_owned(), Some("remove the `---`".to_owned()))
+        }
         other => (UserMessageFormatter.format_message(other).into_owned(), None),
     }
 }

@@ -50,9 +50,7 @@ impl Admission {
                 .any(|scenario| scenario.partners.as_ref().is_some_and(|all| all.contains(index)))
         };
         let ends = partners.active.iter().filter(|(index, _)| named(index));
-        admission.ends_at = ends
-            .filter_map(|(_, partner)| partner.until.map(|until| until.end()))
-            .min();
+        admission.ends_at = ends.filter_map(|(_, partner)| partner.until.map(|until| until.end())).min();
         admission.reasons = reasons(policy, case, &partners);
         admission
     }
@@ -70,13 +68,7 @@ impl Admission {
             return Answer::Yes([NOT_ADMITTED.to_owned()].into_iter().chain(addresses).collect());
         }
         let unknown = self.unknown.iter().cloned();
-        Answer::Unknown(
-            [MAYBE_ADMITTED.to_owned()]
-                .into_iter()
-                .chain(addresses)
-                .chain(unknown)
-                .collect(),
-        )
+        Answer::Unknown([MAYBE_ADMITTED.to_owned()].into_iter().chain(addresses).chain(unknown).collect())
     }
 }
 
@@ -89,18 +81,12 @@ struct CommonPartners<'a> {
 impl<'a> CommonPartners<'a> {
     fn of(policy: &'a Policy, case: &Case<'_>) -> Self {
         let mut addresses = case.addresses.identity.iter();
-        let first = addresses
-            .next()
-            .map(|address| policy.partners.of(address.domain()))
-            .unwrap_or_default();
+        let first = addresses.next().map(|address| policy.partners.of(address.domain())).unwrap_or_default();
         let common = addresses.fold(first, |common, address| {
             let these = policy.partners.of(address.domain());
             common.intersection(&these).copied().collect()
         });
-        let mut partners = Self {
-            active: Vec::new(),
-            ended: Vec::new(),
-        };
+        let mut partners = Self { active: Vec::new(), ended: Vec::new() };
         for index in common {
             if let Some(partner) = policy.partners.all.get(index) {
                 if partner.until.is_some_and(|until| until.is_over(case.now)) {
@@ -158,20 +144,12 @@ fn reasons(policy: &Policy, case: &Case<'_>, common: &CommonPartners<'_>) -> Vec
         if names.is_empty() {
             reasons.push(format!("{} is of no partner", address.told()));
         } else {
-            reasons.push(format!(
-                "{} is of partner {}",
-                address.told(),
-                names.join(" and ")
-            ));
+            reasons.push(format!("{} is of partner {}", address.told(), names.join(" and ")));
         }
     }
     for partner in &common.ended {
         if let Some(until) = partner.until {
-            let owner = partner
-                .owner
-                .as_ref()
-                .map(|owner| format!(" (owner {owner})"))
-                .unwrap_or_default();
+            let owner = partner.owner.as_ref().map(|owner| format!(" (owner {owner})")).unwrap_or_default();
             reasons.push(format!("partner `{}`{owner} ended on {until}", partner.name));
         }
     }

@@ -59,9 +59,7 @@ impl Guardrail {
     fn answer(&self, case: &Case<'_>) -> Answer {
         self.conditions
             .iter()
-            .fold(Answer::Yes(Vec::new()), |answer, condition: &Condition| {
-                answer.and(condition.holds(case))
-            })
+            .fold(Answer::Yes(Vec::new()), |answer, condition: &Condition| answer.and(condition.holds(case)))
     }
 }
 
@@ -110,10 +108,6 @@ fn subject(policy: &Policy, case: &Case<'_>) -> Option<Subject> {
 /// The partner that the first identity address is of, else its domain.
 fn organisation(policy: &Policy, case: &Case<'_>) -> Option<String> {
     let domain = case.addresses.identity.first()?.domain();
-    let partner = policy
-        .partners
-        .of(domain)
-        .first()
-        .and_then(|index| policy.partners.all.get(*index));
+    let partner = policy.partners.of(domain).first().and_then(|index| policy.partners.all.get(*index));
     Some(partner.map_or_else(|| domain.to_owned(), |partner| partner.name.clone()))
 }

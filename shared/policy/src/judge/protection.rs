@@ -19,19 +19,14 @@ pub(super) fn refuse(policy: &Policy, findings: &mut [Finding], facts: &Facts) -
         return false;
     }
     let why = match &facts.standing {
-        Standing::Known {
-            directory_roles: _,
-            role_assignable_groups: _,
-        } => return false,
+        Standing::Known { directory_roles: _, role_assignable_groups: _ } => return false,
         Standing::Unread => "directory roles have not been read".to_owned(),
         Standing::Unreadable { why } => format!(
             "directory roles could not be read ({}): a person must look whether the account holds one, and disable it",
             shortened(why)
         ),
     };
-    let acting = findings
-        .iter_mut()
-        .filter(|finding| writes(finding) && finding.mode > Mode::Observe);
+    let acting = findings.iter_mut().filter(|finding| writes(finding) && finding.mode > Mode::Observe);
     let mut any = false;
     for finding in acting {
         finding.refused = Some(why.clone());
@@ -48,16 +43,10 @@ pub(super) fn protected(policy: &Policy, facts: &Facts) -> Option<String> {
     if policy.protected.contains(&facts.id) {
         why.push("the policy protects this account (`protect.users`): a person must decide".to_owned());
     }
-    if let Standing::Known {
-        directory_roles,
-        role_assignable_groups,
-    } = &facts.standing
-    {
+    if let Standing::Known { directory_roles, role_assignable_groups } = &facts.standing {
         if !directory_roles.is_empty() {
-            let roles: Vec<String> = directory_roles
-                .iter()
-                .map(|role| format!("`{}`", shortened(role)))
-                .collect();
+            let roles: Vec<String> =
+                directory_roles.iter().map(|role| format!("`{}`", shortened(role))).collect();
             why.push(format!(
                 "the account holds the directory role {}: a Privileged Authentication Administrator must take it away \
                  or disable the account",
@@ -65,10 +54,7 @@ pub(super) fn protected(policy: &Policy, facts: &Facts) -> Option<String> {
             ));
         }
         if !role_assignable_groups.is_empty() {
-            let groups: Vec<String> = role_assignable_groups
-                .iter()
-                .map(|id| format!("`{id}`"))
-                .collect();
+            let groups: Vec<String> = role_assignable_groups.iter().map(|id| format!("`{id}`")).collect();
             why.push(format!(
                 "the account is a member or an owner of the role-assignable group {}: a Privileged Authentication \
                  Administrator must take it out or disable the account",

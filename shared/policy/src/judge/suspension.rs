@@ -19,12 +19,7 @@ pub(super) fn split(
     let mut suspended = Vec::new();
     for finding in findings {
         match longest(policy, &finding.rule, facts, now) {
-            Some(Hold { until, by, reason }) => suspended.push(Held {
-                finding,
-                until,
-                by,
-                reason,
-            }),
+            Some(Hold { until, by, reason }) => suspended.push(Held { finding, until, by, reason }),
             None => standing.push(finding),
         }
     }
@@ -40,30 +35,16 @@ struct Hold {
 /// Where several hold a finding, the one that ends last.
 fn longest(policy: &Policy, rule: &RuleId, facts: &Facts, now: Timestamp) -> Option<Hold> {
     let exceptions = policy.exceptions.get(&facts.id).into_iter().flatten();
-    let exceptions = exceptions
-        .filter(|exception| exception.rules.contains(rule))
-        .map(hold);
+    let exceptions = exceptions.filter(|exception| exception.rules.contains(rule)).map(hold);
     let suspensions = facts.suspensions.iter();
     let suspensions = suspensions
         .filter(|held| held.guest == facts.id && held.rule == *rule)
-        .map(|held| Hold {
-            until: held.until,
-            by: held.by.clone(),
-            reason: held.reason.clone(),
-        });
-    exceptions
-        .chain(suspensions)
-        .filter(|hold| hold.until > now)
-        .max_by_key(|hold| hold.until)
+        .map(|held| Hold { until: held.until, by: held.by.clone(), reason: held.reason.clone() });
+    exceptions.chain(suspensions).filter(|hold| hold.until > now).max_by_key(|hold| hold.until)
 }
 
 fn hold(exception: &Exception) -> Hold {
-    let Exception {
-        rules: _,
-        until,
-        ticket,
-        approved_by,
-    } = exception;
+    let Exception { rules: _, until, ticket, approved_by } = exception;
     Hold {
         until: until.end(),
         by: approved_by.clone().unwrap_or_else(|| "the policy".to_owned()),

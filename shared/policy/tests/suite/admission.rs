@@ -40,30 +40,16 @@ fn a_partner_is_admitted_and_an_evil_twin_is_not() {
 
 #[test]
 fn admission_needs_every_identity_address_of_one_partner() {
-    let invited = |address: &str| Facts {
-        invited_address: Some(address.to_owned()),
-        ..guest("a@fabrikam.com")
-    };
+    let invited =
+        |address: &str| Facts { invited_address: Some(address.to_owned()), ..guest("a@fabrikam.com") };
     admitted(&invited("b@mail.fabrikam.com"), true);
     admitted(&invited("b@evil.example"), false);
     admitted(&invited("b@northwind.example"), false);
     // Our own domains do not count.
     admitted(&invited("b@contoso.com"), true);
     // Nor do secondary addresses.
-    admitted(
-        &Facts {
-            other_mails: vec!["b@evil.example".to_owned()],
-            ..guest("a@fabrikam.com")
-        },
-        true,
-    );
-    admitted(
-        &Facts {
-            other_mails: vec!["b@fabrikam.com".to_owned()],
-            ..guest("m@evil.example")
-        },
-        false,
-    );
+    admitted(&Facts { other_mails: vec!["b@evil.example".to_owned()], ..guest("a@fabrikam.com") }, true);
+    admitted(&Facts { other_mails: vec!["b@fabrikam.com".to_owned()], ..guest("m@evil.example") }, false);
 }
 
 #[test]
@@ -90,30 +76,18 @@ fn scenarios_speak_of_b2b_guests_unless_they_say_otherwise() {
     assert_eq!(judged(&policy, &external_member("m@evil.example")).findings, []);
     assert_eq!(judged(&policy, &local_guest("m@evil.example")).findings, []);
     let both = rules(&PARTNERS.replace("northwind] }", "northwind], kind: [guest, external-member] }"));
-    assert_eq!(
-        acting(&judged(&both, &external_member("m@evil.example"))),
-        ["otherwise.guest"]
-    );
-    assert_eq!(
-        acting(&judged(&both, &external_member("a@fabrikam.com"))),
-        [""; 0]
-    );
+    assert_eq!(acting(&judged(&both, &external_member("m@evil.example"))), ["otherwise.guest"]);
+    assert_eq!(acting(&judged(&both, &external_member("a@fabrikam.com"))), [""; 0]);
     assert_eq!(judged(&both, &local_guest("m@evil.example")).findings, []);
     // A scenario for others only does not let B2B guests slip out of `otherwise`.
     let others = rules(&PARTNERS.replace("northwind] }", "northwind], kind: external-member }"));
-    assert_eq!(
-        acting(&judged(&others, &guest("a@fabrikam.com"))),
-        ["otherwise.guest"]
-    );
+    assert_eq!(acting(&judged(&others, &guest("a@fabrikam.com"))), ["otherwise.guest"]);
 }
 
 #[test]
 fn the_subject_is_told_by_partner_or_domain_and_by_sorted_addresses() {
     let policy = rules(PARTNERS);
-    let sponsors = vec![SponsorName {
-        id: ObjectId::from_u128(2),
-        name: Some("Bob".to_owned()),
-    }];
+    let sponsors = vec![SponsorName { id: ObjectId::from_u128(2), name: Some("Bob".to_owned()) }];
     let facts = Facts {
         invited_address: Some("A@Mail.Fabrikam.com".to_owned()),
         sponsors: Some(sponsors.clone()),
@@ -121,15 +95,9 @@ fn the_subject_is_told_by_partner_or_domain_and_by_sorted_addresses() {
     };
     let subject = judged(&policy, &facts).subject.unwrap();
     assert_eq!(subject.addresses, ["a@mail.fabrikam.com", "b@fabrikam.com"]);
-    assert_eq!(
-        (subject.organisation.as_deref(), subject.kind),
-        (Some("fabrikam"), GuestKind::Guest)
-    );
+    assert_eq!((subject.organisation.as_deref(), subject.kind), (Some("fabrikam"), GuestKind::Guest));
     assert_eq!((subject.sponsors, subject.enabled), (sponsors, Some(true)));
     let organisation = |facts: &Facts| judged(&policy, facts).subject.unwrap().organisation;
-    assert_eq!(
-        organisation(&guest("m@Evil.example.")).as_deref(),
-        Some("evil.example")
-    );
+    assert_eq!(organisation(&guest("m@Evil.example.")).as_deref(), Some("evil.example"));
     assert_eq!(organisation(&guest("")), None);
 }

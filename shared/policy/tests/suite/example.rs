@@ -103,16 +103,9 @@ fn the_example_of_the_documents_is_a_policy_whose_tests_hold() {
 fn the_consent_that_a_policy_needs_comes_from_the_actions_that_it_names() {
     let acts = policy(EXAMPLE);
     assert_eq!(acts.actions(), BTreeSet::from([Action::Disable, Action::Notify]));
-    let expected = [
-        Permission("User.EnableDisableAccount.All"),
-        Permission("User.Read.All"),
-    ];
+    let expected = [Permission("User.EnableDisableAccount.All"), Permission("User.Read.All")];
     assert_eq!(acts.write_permissions(), BTreeSet::from(expected));
-    let tells = policy(
-        &EXAMPLE
-            .replace("[disable]", "[notify]")
-            .replace("guest: disable", "guest: notify"),
-    );
+    let tells = policy(&EXAMPLE.replace("[disable]", "[notify]").replace("guest: disable", "guest: notify"));
     assert_eq!(tells.actions(), BTreeSet::from([Action::Notify]));
     assert_eq!(tells.write_permissions(), BTreeSet::new());
 }
@@ -124,17 +117,9 @@ fn the_rules_read_as_sentences() {
         .rules()
         .iter()
         .map(|rule| {
-            format!(
-                "{} ({}, {}): {} {:?}",
-                rule.id, rule.severity, rule.mode, rule.description, rule.why
-            )
+            format!("{} ({}, {}): {} {:?}", rule.id, rule.severity, rule.mode, rule.description, rule.why)
         })
-        .chain(
-            policy
-                .scenarios()
-                .iter()
-                .map(|scenario| format!("{}: {}", scenario.id, scenario.description)),
-        )
+        .chain(policy.scenarios().iter().map(|scenario| format!("{}: {}", scenario.id, scenario.description)))
         .collect();
     assert_snapshot!(lines.join("\n"), @r#"
     blocked-domain (high, enforce): if an address is of list `blocked` or list `consumer` or `competitor.example`: disable Some("organisations under sanctions")
@@ -154,11 +139,7 @@ fn a_test_that_does_not_hold_says_what_was_found_and_why() {
         "expect: { otherwise.guest: [disable] }",
         "expect: { otherwise.guest: [], blocked-domain: [disable] }",
     );
-    let failures: Vec<String> = policy(&text)
-        .run_tests()
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let failures: Vec<String> = policy(&text).run_tests().iter().map(ToString::to_string).collect();
     assert_snapshot!(failures.join("\n"), @"
     policy.yaml:45:11: test `an evil twin is not a partner` does not hold: `blocked-domain` finds nothing, expected [disable]; `otherwise.guest` finds [disable], expected [] (no scenario admits the account; mail `mallory@notfabrikam.com` is of no partner)
     policy.yaml:48:11: test `a partner is welcome` does not hold: `blocked-domain` finds [disable], expected nothing (mail `a@evil.example` matches `evil.example` in list `blocked`); `otherwise.guest` finds [disable], expected nothing (no scenario admits the account; mail `a@evil.example` is of no partner)
@@ -169,10 +150,7 @@ fn a_test_that_does_not_hold_says_what_was_found_and_why() {
 #[test]
 fn the_hash_changes_with_the_policy_and_with_every_list_file() {
     let with = |text: &str, list: &str| {
-        parse(text, "policy.yaml", &mut |_| Ok(list.to_owned()))
-            .unwrap()
-            .hash()
-            .to_owned()
+        parse(text, "policy.yaml", &mut |_| Ok(list.to_owned())).unwrap().hash().to_owned()
     };
     let hash = with(EXAMPLE, "mail.example");
     assert_eq!(hash.len(), 16);
@@ -185,16 +163,10 @@ fn the_hash_changes_with_the_policy_and_with_every_list_file() {
 fn a_list_file_has_one_entry_a_line_and_comments() {
     let policy = policy(EXAMPLE);
     for mail in ["m@mail.example", "m@webmail.example"] {
-        assert!(
-            told(&judged(&policy, &guest(mail))).starts_with("blocked-domain (high, observe)"),
-            "{mail}"
-        );
+        assert!(told(&judged(&policy, &guest(mail))).starts_with("blocked-domain (high, observe)"), "{mail}");
     }
     assert_eq!(judged(&policy, &guest("m@other.example")).suspended.len(), 1);
-    assert_eq!(
-        judged(&policy, &guest("m@other.example")).subject.unwrap().id,
-        ALICE
-    );
+    assert_eq!(judged(&policy, &guest("m@other.example")).subject.unwrap().id, ALICE);
 }
 
 #[test]
@@ -204,16 +176,8 @@ fn the_schema_knows_what_the_reader_knows_and_nothing_that_is_not_built() {
     assert_eq!(schema["additionalProperties"], false);
     assert_eq!(schema["required"], serde_json::json!(["version", "mode"]));
     assert_eq!(schema["properties"]["version"]["const"], 1);
-    assert_eq!(
-        schema["properties"]["mode"]["enum"],
-        serde_json::json!(["observe", "enforce"])
-    );
-    let keys: BTreeSet<&str> = schema["properties"]
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect();
+    assert_eq!(schema["properties"]["mode"]["enum"], serde_json::json!(["observe", "enforce"]));
+    let keys: BTreeSet<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
     let expected = [
         "version",
         "mode",
@@ -230,24 +194,13 @@ fn the_schema_knows_what_the_reader_knows_and_nothing_that_is_not_built() {
     assert_eq!(keys, BTreeSet::from(expected));
     assert_eq!(schema["$defs"]["Guardrail"]["additionalProperties"], false);
     let text = schema.to_string();
-    for later in [
-        "\"joins\"",
-        "\"stay\"",
-        "\"inviter\"",
-        "\"membership\"",
-        "\"ask\"",
-        "\"leave-group\"",
-    ] {
+    for later in ["\"joins\"", "\"stay\"", "\"inviter\"", "\"membership\"", "\"ask\"", "\"leave-group\""] {
         assert!(!text.contains(later), "{later}");
     }
     // Every condition that a guardrail can ask stands in the schema, with its example for the documents.
     let conditions_in_schema = schema["$defs"]["If"]["properties"].as_object().unwrap();
     for condition in conditions() {
-        assert!(
-            conditions_in_schema.contains_key(condition.key),
-            "{}",
-            condition.key
-        );
+        assert!(conditions_in_schema.contains_key(condition.key), "{}", condition.key);
         assert!(condition.example.starts_with(condition.key));
     }
 }

@@ -49,35 +49,18 @@ fn the_effective_mode_is_the_lowest_and_says_what_lowered_it() {
 
 #[test]
 fn guests_who_were_there_before_get_at_most_what_existing_says() {
-    let policy = rules(&format!(
-        "existing: {{ before: 2026-12-01, mode: observe }}\n{BLOCKED}"
-    ));
+    let policy = rules(&format!("existing: {{ before: 2026-12-01, mode: observe }}\n{BLOCKED}"));
     for (created_at, expected) in [
         (Some("2026-11-30T23:59:59Z"), Mode::Observe),
         (Some("2026-12-01T00:00:00Z"), Mode::Enforce),
         (None, Mode::Observe),
     ] {
-        let facts = Facts {
-            created_at: created_at.map(at),
-            ..guest("m@evil.example")
-        };
-        assert_eq!(
-            judged(&policy, &facts).findings[0].mode,
-            expected,
-            "{created_at:?}"
-        );
+        let facts = Facts { created_at: created_at.map(at), ..guest("m@evil.example") };
+        assert_eq!(judged(&policy, &facts).findings[0].mode, expected, "{created_at:?}");
     }
     let none = rules(BLOCKED);
     assert_eq!(
-        judged(
-            &none,
-            &Facts {
-                created_at: None,
-                ..guest("m@evil.example")
-            }
-        )
-        .findings[0]
-            .mode,
+        judged(&none, &Facts { created_at: None, ..guest("m@evil.example") }).findings[0].mode,
         Mode::Enforce
     );
 }
@@ -95,57 +78,13 @@ fn a_protected_account_is_never_acted_on_and_a_person_is_told_what_to_do() {
     let mut lines = Vec::new();
     for (policy, facts) in [
         (&protects, mallory()),
-        (
-            &plain,
-            Facts {
-                standing: standing(&["User Administrator", "Reports Reader"], &[]),
-                ..mallory()
-            },
-        ),
-        (
-            &plain,
-            Facts {
-                standing: standing(&[], &[group]),
-                ..mallory()
-            },
-        ),
-        (
-            &plain,
-            Facts {
-                management_restricted: true,
-                ..mallory()
-            },
-        ),
-        (
-            &plain,
-            Facts {
-                on_premises_synced: true,
-                ..mallory()
-            },
-        ),
-        (
-            &plain,
-            Facts {
-                standing: Standing::Unread,
-                ..mallory()
-            },
-        ),
-        (
-            &plain,
-            Facts {
-                standing: Standing::Unreadable {
-                    why: "403 from Graph".to_owned(),
-                },
-                ..mallory()
-            },
-        ),
-        (
-            &protects,
-            Facts {
-                standing: standing(&["User Administrator"], &[]),
-                ..mallory()
-            },
-        ),
+        (&plain, Facts { standing: standing(&["User Administrator", "Reports Reader"], &[]), ..mallory() }),
+        (&plain, Facts { standing: standing(&[], &[group]), ..mallory() }),
+        (&plain, Facts { management_restricted: true, ..mallory() }),
+        (&plain, Facts { on_premises_synced: true, ..mallory() }),
+        (&plain, Facts { standing: Standing::Unread, ..mallory() }),
+        (&plain, Facts { standing: Standing::Unreadable { why: "403 from Graph".to_owned() }, ..mallory() }),
+        (&protects, Facts { standing: standing(&["User Administrator"], &[]), ..mallory() }),
     ] {
         let verdict = judged(policy, &facts);
         assert_eq!(acting(&verdict), [""; 0]);
@@ -166,10 +105,7 @@ fn a_protected_account_is_never_acted_on_and_a_person_is_told_what_to_do() {
 
 #[test]
 fn the_standing_is_wanted_only_where_something_would_be_done() {
-    let unread = |mail: &str| Facts {
-        standing: Standing::Unread,
-        ..guest(mail)
-    };
+    let unread = |mail: &str| Facts { standing: Standing::Unread, ..guest(mail) };
     let wants = |policy: &_, facts: &Facts, ceiling| judge(policy, facts, ceiling, now()).wants_standing;
     let policy = rules(BLOCKED);
     assert!(wants(&policy, &unread("m@evil.example"), Mode::Enforce));
@@ -180,10 +116,7 @@ fn the_standing_is_wanted_only_where_something_would_be_done() {
     let observed = judge(&policy, &unread("m@evil.example"), Mode::Observe, now());
     assert_eq!(observed.findings[0].refused, None);
     // Known to be protected already: no request is spent on it.
-    let synced = Facts {
-        on_premises_synced: true,
-        ..unread("m@evil.example")
-    };
+    let synced = Facts { on_premises_synced: true, ..unread("m@evil.example") };
     assert!(!wants(&policy, &synced, Mode::Enforce));
 }
 
@@ -208,20 +141,11 @@ fn an_exception_and_a_suspension_hold_a_finding_back_in_the_same_way_until_they_
     let last = at("2026-11-30T23:59:59.999Z");
     let by_policy = (rules(&format!("{BLOCKED}{exception}")), guest("m@evil.example"));
     let suspended = vec![suspension("blocked-domain", "2026-12-01T00:00:00Z")];
-    let by_ledger = (
-        rules(BLOCKED),
-        Facts {
-            suspensions: suspended,
-            ..guest("m@evil.example")
-        },
-    );
+    let by_ledger = (rules(BLOCKED), Facts { suspensions: suspended, ..guest("m@evil.example") });
     let mut held = Vec::new();
     for (policy, facts) in [by_policy, by_ledger] {
         let before = judge(&policy, &facts, Mode::Enforce, last);
-        assert_eq!(
-            (before.findings.len(), before.suspended.len(), before.changes_at),
-            (0, 1, Some(end))
-        );
+        assert_eq!((before.findings.len(), before.suspended.len(), before.changes_at), (0, 1, Some(end)));
         held.push(format!(
             "{} by {}: {}",
             before.suspended[0].until, before.suspended[0].by, before.suspended[0].reason
@@ -241,26 +165,15 @@ fn an_exception_and_a_suspension_hold_a_finding_back_in_the_same_way_until_they_
 #[test]
 fn a_suspension_holds_one_rule_of_one_guest_and_the_longest_counts() {
     let policy = rules(&format!("{BLOCKED}{PARTNERS}"));
-    let facts = |suspensions| Facts {
-        suspensions,
-        ..guest("m@evil.example")
-    };
-    let one = judged(
-        &policy,
-        &facts(vec![suspension("otherwise.guest", "2027-01-01T00:00:00Z")]),
-    );
+    let facts = |suspensions| Facts { suspensions, ..guest("m@evil.example") };
+    let one = judged(&policy, &facts(vec![suspension("otherwise.guest", "2027-01-01T00:00:00Z")]));
     assert_eq!(acting(&one), ["blocked-domain"]);
-    let stranger = Suspension {
-        guest: ObjectId::from_u128(9),
-        ..suspension("otherwise.guest", "2027-01-01T00:00:00Z")
-    };
+    let stranger =
+        Suspension { guest: ObjectId::from_u128(9), ..suspension("otherwise.guest", "2027-01-01T00:00:00Z") };
     assert_eq!(acting(&judged(&policy, &facts(vec![stranger]))).len(), 2);
     let two = vec![
         suspension("otherwise.guest", "2027-01-01T00:00:00Z"),
         suspension("otherwise.guest", "2027-02-01T00:00:00Z"),
     ];
-    assert_eq!(
-        judged(&policy, &facts(two)).changes_at,
-        Some(at("2027-02-01T00:00:00Z"))
-    );
+    assert_eq!(judged(&policy, &facts(two)).changes_at, Some(at("2027-02-01T00:00:00Z")));
 }

@@ -43,27 +43,15 @@ fn a_blocked_domain_is_found_in_every_spelling_and_no_other_domain_is() {
 #[test]
 fn a_deny_acts_on_every_identity_address() {
     let signs_in = Facts {
-        identities: Some(vec![
-            identity("federated", "mail", Some("m@evil.example")),
-            host(),
-        ]),
+        identities: Some(vec![identity("federated", "mail", Some("m@evil.example")), host()]),
         ..guest("alice@fabrikam.com")
     };
     blocked(&signs_in, true);
     blocked(
-        &Facts {
-            invited_address: Some("m@evil.example".to_owned()),
-            ..guest("alice@fabrikam.com")
-        },
+        &Facts { invited_address: Some("m@evil.example".to_owned()), ..guest("alice@fabrikam.com") },
         true,
     );
-    blocked(
-        &Facts {
-            mail: Some("m@evil.example".to_owned()),
-            ..external_member("")
-        },
-        true,
-    );
+    blocked(&Facts { mail: Some("m@evil.example".to_owned()), ..external_member("") }, true);
     blocked(&local_guest("m@evil.example"), true);
 }
 
@@ -85,10 +73,7 @@ fn a_deny_on_a_secondary_address_alone_only_tells() {
         let any = rules(&BLOCKED.replace("competitor.example]", "competitor.example], any_address: true"));
         assert_eq!(acting(&judged(&any, &facts)), ["blocked-domain"]);
     }
-    let facts = Facts {
-        other_mails: vec!["m@evil.example".to_owned()],
-        ..guest("alice@fabrikam.com")
-    };
+    let facts = Facts { other_mails: vec!["m@evil.example".to_owned()], ..guest("alice@fabrikam.com") };
     assert_snapshot!(told(&judged(&rules(BLOCKED), &facts)), @"
     blocked-domain (high, observe) []
       other mail `m@evil.example` matches `evil.example` in list `blocked`
@@ -108,10 +93,8 @@ fn the_domain_of_an_ext_name_is_never_looked_at() {
 
 #[test]
 fn a_finding_says_what_was_seen_in_words() {
-    let facts = Facts {
-        invited_address: Some("n@mail.evil.example".to_owned()),
-        ..guest("Mallory@Evil.example")
-    };
+    let facts =
+        Facts { invited_address: Some("n@mail.evil.example".to_owned()), ..guest("Mallory@Evil.example") };
     assert_snapshot!(told(&judged(&rules(BLOCKED), &facts)), @"
     blocked-domain (high, enforce) [disable]
       mail `mallory@evil.example` matches `evil.example` in list `blocked`
@@ -122,15 +105,11 @@ fn a_finding_says_what_was_seen_in_words() {
 
 #[test]
 fn guardrails_speak_of_all_outsiders_unless_they_say_otherwise() {
-    let only = rules(&BLOCKED.replace(
-        "competitor.example]",
-        "competitor.example], kind: [external-member, local-guest]",
-    ));
-    assert_eq!(judged(&only, &guest("m@evil.example")).findings, []);
-    assert_eq!(
-        acting(&judged(&only, &local_guest("m@evil.example"))),
-        ["blocked-domain"]
+    let only = rules(
+        &BLOCKED.replace("competitor.example]", "competitor.example], kind: [external-member, local-guest]"),
     );
+    assert_eq!(judged(&only, &guest("m@evil.example")).findings, []);
+    assert_eq!(acting(&judged(&only, &local_guest("m@evil.example"))), ["blocked-domain"]);
     assert_snapshot!(told(&judged(&only, &external_member("m@evil.example"))), @"
     blocked-domain (high, enforce) [disable]
       mail `m@evil.example` matches `evil.example` in list `blocked`
@@ -145,29 +124,17 @@ fn guardrails_speak_of_all_outsiders_unless_they_say_otherwise() {
 
 #[test]
 fn an_internal_member_is_nothing_to_judge() {
-    let facts = Facts {
-        user_type: Some("Member".to_owned()),
-        ..local_guest("m@evil.example")
-    };
+    let facts = Facts { user_type: Some("Member".to_owned()), ..local_guest("m@evil.example") };
     assert_eq!(kind_of(&facts), Kind::InternalMember);
     let verdict = judged(&rules(&format!("{BLOCKED}{PARTNERS}")), &facts);
-    assert_eq!(
-        (verdict.subject, verdict.findings.len(), verdict.suspended.len()),
-        (None, 0, 0)
-    );
+    assert_eq!((verdict.subject, verdict.findings.len(), verdict.suspended.len()), (None, 0, 0));
 }
 
 #[test]
 fn a_guardrail_beats_a_scenario() {
-    let policy = rules(&format!(
-        "{}{PARTNERS}",
-        BLOCKED.replace("competitor.example", "fabrikam.com")
-    ));
+    let policy = rules(&format!("{}{PARTNERS}", BLOCKED.replace("competitor.example", "fabrikam.com")));
     let verdict = judged(&policy, &guest("a@fabrikam.com"));
-    assert_eq!(
-        verdict.admitted_by.as_ref().map(model::RuleId::as_str),
-        Some("agency-work")
-    );
+    assert_eq!(verdict.admitted_by.as_ref().map(model::RuleId::as_str), Some("agency-work"));
     assert_eq!(acting(&verdict), ["blocked-domain"]);
 }
 
@@ -175,27 +142,9 @@ fn a_guardrail_beats_a_scenario() {
 fn what_could_not_be_read_is_told_and_never_acted_on() {
     let policy = rules(&format!("{BLOCKED}{PARTNERS}"));
     let unread: [(&str, Facts); 6] = [
-        (
-            "identities",
-            Facts {
-                identities: None,
-                ..guest("m@evil.example")
-            },
-        ),
-        (
-            "user type",
-            Facts {
-                user_type: None,
-                ..guest("m@evil.example")
-            },
-        ),
-        (
-            "verified domains",
-            Facts {
-                verified_domains: None,
-                ..guest("m@evil.example")
-            },
-        ),
+        ("identities", Facts { identities: None, ..guest("m@evil.example") }),
+        ("user type", Facts { user_type: None, ..guest("m@evil.example") }),
+        ("verified domains", Facts { verified_domains: None, ..guest("m@evil.example") }),
         ("no address", guest("")),
         ("only our own", guest("alice@contoso.com")),
         ("no mail address", guest("a@b@c.example")),
@@ -203,11 +152,7 @@ fn what_could_not_be_read_is_told_and_never_acted_on() {
     let mut lines = String::new();
     for (what, facts) in &unread {
         let verdict = judged(&policy, facts);
-        assert_eq!(
-            (acting(&verdict), verdict.wants_standing),
-            (vec![], false),
-            "{what}"
-        );
+        assert_eq!((acting(&verdict), verdict.wants_standing), (vec![], false), "{what}");
         assert!(verdict.findings.iter().all(|finding| finding.unknown), "{what}");
         lines.push_str(&format!("{what}:\n{}\n", told(&verdict)));
     }
@@ -261,18 +206,12 @@ fn what_could_not_be_read_is_told_and_never_acted_on() {
 
 #[test]
 fn one_unusable_identity_address_is_enough_to_admit_nobody_and_to_accuse_nobody() {
-    let facts = Facts {
-        invited_address: Some("a@b@evil.example".to_owned()),
-        ..guest("a@fabrikam.com")
-    };
+    let facts = Facts { invited_address: Some("a@b@evil.example".to_owned()), ..guest("a@fabrikam.com") };
     let verdict = judged(&rules(&format!("{BLOCKED}{PARTNERS}")), &facts);
     assert_eq!(verdict.admitted_by, None);
     assert!(verdict.findings.len() == 2 && verdict.findings.iter().all(|finding| finding.unknown));
     // A definite match stays one.
-    let facts = Facts {
-        invited_address: Some("a@b@c".to_owned()),
-        ..guest("m@evil.example")
-    };
+    let facts = Facts { invited_address: Some("a@b@c".to_owned()), ..guest("m@evil.example") };
     assert_eq!(acting(&judged(&rules(BLOCKED), &facts)), ["blocked-domain"]);
 }
 

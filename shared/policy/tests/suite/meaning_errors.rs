@@ -289,3 +289,9 @@ guardrails:
     lists/bad.txt:6:1: `evil` is not a whole domain name: it has no dot: write it as in `fabrikam.com`
     ");
 }
+
+#[test]
+fn a_mistake_is_one_line_whatever_was_written() {
+    let text = "guardrails:\n  - id: \"a\\nb\\e[31m\"\n    if: { kind: guest }\n    then: [notify]\n";
+    assert_snapshot!(wrong(text), @r"policy.yaml:4:9: `a\nb\u{1b}[31m` is not a rule id (1 to 64 characters: lower-case letters, digits, `-`, `.`, and a letter first)");
+}

@@ -44,10 +44,7 @@ otherwise:
 ";
 
 static ALL_RULES: LazyLock<Policy> = LazyLock::new(|| {
-    let head = format!(
-        "existing: {{ before: 2026-11-01 }}\nprotect: {{ users: [{}] }}",
-        id(3)
-    );
+    let head = format!("existing: {{ before: 2026-11-01 }}\nprotect: {{ users: [{}] }}", id(3));
     rules(&format!("{head}\n{GUARDRAILS}{SCENARIOS}"))
 });
 static ONLY_GUARDRAILS: LazyLock<Policy> = LazyLock::new(|| rules(GUARDRAILS));
@@ -88,28 +85,18 @@ fn address() -> impl Strategy<Value = String> {
 }
 
 fn identity() -> impl Strategy<Value = Identity> {
-    let sign_in_type = select(vec![
-        "federated",
-        "emailAddress",
-        "userPrincipalName",
-        "userName",
-        "new",
-        "",
-    ]);
+    let sign_in_type = select(vec!["federated", "emailAddress", "userPrincipalName", "userName", "new", ""]);
     let issuer = prop_oneof![
         select(vec!["ExternalAzureAD", "MicrosoftAccount", "mail", "google.com"]).prop_map(str::to_owned),
         domain()
     ];
-    (
-        option::weighted(0.95, sign_in_type),
-        option::weighted(0.95, issuer),
-        option::of(address()),
-    )
-        .prop_map(|(sign_in_type, issuer, issuer_assigned_id)| Identity {
+    (option::weighted(0.95, sign_in_type), option::weighted(0.95, issuer), option::of(address())).prop_map(
+        |(sign_in_type, issuer, issuer_assigned_id)| Identity {
             sign_in_type: sign_in_type.map(str::to_owned),
             issuer,
             issuer_assigned_id,
-        })
+        },
+    )
 }
 
 fn moment() -> impl Strategy<Value = Timestamp> {
@@ -194,9 +181,7 @@ fn acting(verdict: &Verdict, facts: &Facts) -> BTreeSet<String> {
 fn guardrails(verdict: &Verdict) -> Vec<Finding> {
     let held = verdict.suspended.iter().map(|held| &held.finding);
     let all = verdict.findings.iter().chain(held);
-    all.filter(|finding| finding.rule.as_str() != "otherwise.guest")
-        .cloned()
-        .collect()
+    all.filter(|finding| finding.rule.as_str() != "otherwise.guest").cloned().collect()
 }
 
 proptest! {

@@ -41,11 +41,7 @@ pub(crate) fn identity(sign_in_type: &str, issuer: &str, id: Option<&str>) -> Id
 }
 
 pub(crate) fn host() -> Identity {
-    identity(
-        "userPrincipalName",
-        "contoso.onmicrosoft.com",
-        Some("x_y.example#EXT#@contoso.onmicrosoft.com"),
-    )
+    identity("userPrincipalName", "contoso.onmicrosoft.com", Some("x_y.example#EXT#@contoso.onmicrosoft.com"))
 }
 
 /// A redeemed B2B guest of whom everything was read.
@@ -60,32 +56,19 @@ pub(crate) fn guest(mail: &str) -> Facts {
         enabled: Some(true),
         created_at: Some(at("2026-11-01T00:00:00Z")),
         sponsors: Some(Vec::new()),
-        verified_domains: Some(vec![
-            "contoso.com".to_owned(),
-            "contoso.onmicrosoft.com".to_owned(),
-        ]),
-        standing: Standing::Known {
-            directory_roles: Vec::new(),
-            role_assignable_groups: Vec::new(),
-        },
+        verified_domains: Some(vec!["contoso.com".to_owned(), "contoso.onmicrosoft.com".to_owned()]),
+        standing: Standing::Known { directory_roles: Vec::new(), role_assignable_groups: Vec::new() },
         ..Facts::unread(ALICE)
     }
 }
 
 pub(crate) fn external_member(mail: &str) -> Facts {
-    Facts {
-        user_type: Some("Member".to_owned()),
-        ..guest(mail)
-    }
+    Facts { user_type: Some("Member".to_owned()), ..guest(mail) }
 }
 
 pub(crate) fn local_guest(mail: &str) -> Facts {
     Facts {
-        identities: Some(vec![identity(
-            "userPrincipalName",
-            "contoso.com",
-            Some("alice@contoso.com"),
-        )]),
+        identities: Some(vec![identity("userPrincipalName", "contoso.com", Some("alice@contoso.com"))]),
         creation_type: None,
         external_user_state: None,
         ..guest(mail)
@@ -98,18 +81,8 @@ pub(crate) fn judged(policy: &Policy, facts: &Facts) -> Verdict {
 
 /// One finding as a line: what it would do, whether it does, and why.
 pub(crate) fn line(finding: &Finding) -> String {
-    let Finding {
-        rule,
-        object,
-        severity,
-        why,
-        reasons,
-        mode,
-        held_back,
-        actions,
-        unknown,
-        refused,
-    } = finding;
+    let Finding { rule, object, severity, why, reasons, mode, held_back, actions, unknown, refused } =
+        finding;
     assert!(object.is_none() && !reasons.is_empty());
     let actions: Vec<&str> = actions.iter().map(|action| action.word()).collect();
     let mut line = format!("{rule} ({severity}, {mode}) [{}]", actions.join(", "));
@@ -117,11 +90,9 @@ pub(crate) fn line(finding: &Finding) -> String {
         line.push_str(" unknown");
     }
     line.push_str(&format!("\n  {}", reasons.join("\n  ")));
-    for (label, texts) in [
-        ("why", why.as_slice()),
-        ("held back", held_back.as_slice()),
-        ("refused", refused.as_slice()),
-    ] {
+    for (label, texts) in
+        [("why", why.as_slice()), ("held back", held_back.as_slice()), ("refused", refused.as_slice())]
+    {
         for text in texts {
             line.push_str(&format!("\n  {label}: {text}"));
         }

@@ -54,7 +54,6 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> anyhow::Result<(
 pub(crate) enum Colour {
     Red,
     Green,
-    Yellow,
     Dim,
 }
 
@@ -67,7 +66,6 @@ pub(crate) fn paint(text: &str, colour: Colour) -> String {
     let code = match colour {
         Colour::Red => 31,
         Colour::Green => 32,
-        Colour::Yellow => 33,
         Colour::Dim => 2,
     };
     format!("\u{1b}[{code}m{text}\u{1b}[0m")

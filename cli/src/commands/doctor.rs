@@ -119,7 +119,7 @@ async fn app(
             return None;
         }
     };
-    let missing: Vec<&str> = needed.iter().map(|one| one.0).filter(|role| !granted.contains(*role)).collect();
+    let missing: Vec<&str> = needed.iter().map(|one| one.0).filter(|role| !covered(role, &granted)).collect();
     if missing.is_empty() {
         report.well(what, format!("has {}", listed(&granted)));
     } else {
@@ -134,6 +134,23 @@ async fn app(
         report.well(what, format!("has more than it needs: {}", listed(&more)));
     }
     Some(Reader::new(client))
+}
+
+/// Whether a permission was granted, or a broader one that includes it.
+fn covered(needed: &str, granted: &BTreeSet<String>) -> bool {
+    let broader: &[&str] = match needed {
+        "User.Read.All" => &["User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"],
+        "Group.Read.All" => &["Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"],
+        "GroupMember.Read.All" => &[
+            "GroupMember.ReadWrite.All",
+            "Group.Read.All",
+            "Group.ReadWrite.All",
+            "Directory.Read.All",
+            "Directory.ReadWrite.All",
+        ],
+        _ => &[],
+    };
+    granted.contains(needed) || broader.iter().any(|one| granted.contains(*one))
 }
 
 /// On one machine one app registration may serve both, and then each has what the other needs.

@@ -46,12 +46,17 @@ impl Action {
         }
     }
 
-    /// What the app that writes needs, beside `User.Read.All` to read back
-    /// (<https://learn.microsoft.com/graph/api/user-update>).
+    /// What the app that writes needs: to write, to read back, and to see whether the guest is protected
+    /// (<https://learn.microsoft.com/graph/api/user-update>,
+    /// <https://learn.microsoft.com/graph/api/user-list-transitivememberof>).
     #[must_use]
     pub fn permissions(self) -> &'static [Permission] {
         match self {
-            Self::Disable => &[Permission("User.EnableDisableAccount.All"), Permission("User.Read.All")],
+            Self::Disable => &[
+                Permission("User.EnableDisableAccount.All"),
+                Permission("User.Read.All"),
+                Permission("GroupMember.Read.All"),
+            ],
             Self::Notify => &[],
         }
     }

@@ -36,10 +36,14 @@ pub fn facts_of(user: User, verified_domains: &[String], suspensions: Vec<Suspen
     }
 }
 
+/// A group of which Graph shows nothing but the id may be role-assignable: then the standing is not known.
 #[must_use]
 pub fn standing_of(standing: graph::Standing) -> Standing {
-    Standing::Known {
-        directory_roles: standing.directory_roles,
-        role_assignable_groups: standing.role_assignable_groups,
+    let graph::Standing { directory_roles, role_assignable_groups, hidden_groups } = standing;
+    let plain = directory_roles.is_empty() && role_assignable_groups.is_empty();
+    if plain && !hidden_groups.is_empty() {
+        let why = "the app may not read the guest's groups: grant it `GroupMember.Read.All`".to_owned();
+        return Standing::Unreadable { why };
     }
+    Standing::Known { directory_roles, role_assignable_groups }
 }

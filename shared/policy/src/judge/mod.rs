@@ -49,7 +49,8 @@ pub fn judge(policy: &Policy, facts: &Facts, ceiling: Mode, now: Timestamp) -> V
     }
 }
 
-/// What protects the account from every act, in words that say what a person must do instead.
+/// What protects the account from every act, in words that say what a person must do instead. A standing that was not
+/// read protects nothing by itself: [`judge()`] refuses to act without it.
 #[must_use]
 pub fn protection(policy: &Policy, facts: &Facts) -> Option<String> {
     protection::protected(policy, facts)

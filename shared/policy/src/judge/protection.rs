@@ -18,21 +18,26 @@ pub(super) fn refuse(policy: &Policy, findings: &mut [Finding], facts: &Facts) -
         }
         return false;
     }
-    let why = match &facts.standing {
-        Standing::Known { directory_roles: _, role_assignable_groups: _ } => return false,
-        Standing::Unread => "directory roles have not been read".to_owned(),
-        Standing::Unreadable { why } => format!(
-            "directory roles could not be read ({}): a person must look whether the account holds one, and disable it",
-            shortened(why)
-        ),
+    let Some(why) = unchecked(&facts.standing) else {
+        return false;
     };
-    let acting = findings.iter_mut().filter(|finding| writes(finding) && finding.mode > Mode::Observe);
     let mut any = false;
-    for finding in acting {
+    for finding in findings.iter_mut().filter(|finding| writes(finding) && finding.mode > Mode::Observe) {
         finding.refused = Some(why.clone());
         any = true;
     }
     any && facts.standing == Standing::Unread
+}
+
+fn unchecked(standing: &Standing) -> Option<String> {
+    match standing {
+        Standing::Known { directory_roles: _, role_assignable_groups: _ } => None,
+        Standing::Unread => Some("directory roles have not been read".to_owned()),
+        Standing::Unreadable { why } => Some(format!(
+            "directory roles could not be read ({}): a person must look whether the account holds one, and disable it",
+            shortened(why)
+        )),
+    }
 }
 
 /// What protects the account, and what a person must do instead

@@ -1,6 +1,6 @@
 //! What lowers a finding: modes, guests who were there before, protection, exceptions and suspensions.
 
-use guestlist_policy::{Facts, Standing, judge};
+use guestlist_policy::{Facts, Standing, judge, protection};
 use insta::assert_snapshot;
 use model::{Mode, ObjectId, Suspension};
 
@@ -89,8 +89,12 @@ fn a_protected_account_is_never_acted_on_and_a_person_is_told_what_to_do() {
         let verdict = judged(policy, &facts);
         assert_eq!(acting(&verdict), [""; 0]);
         assert_eq!(verdict.wants_standing, facts.standing == Standing::Unread);
+        // What could not be checked stops a finding, and is no protection.
+        let checked = matches!(facts.standing, Standing::Known { .. });
+        assert_eq!(protection(policy, &facts), verdict.findings[0].refused.clone().filter(|_| checked));
         lines.push(verdict.findings[0].refused.clone().unwrap());
     }
+    assert_eq!(protection(&plain, &mallory()), None);
     assert_snapshot!(lines.join("\n"), @"
     the policy protects this account (`protect.users`): a person must decide
     the account holds the directory role `User Administrator`, `Reports Reader`: a Privileged Authentication Administrator must take it away or disable the account

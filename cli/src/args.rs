@@ -158,11 +158,17 @@ pub(crate) struct Stop {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Dead {
     List,
-    Show { id: String },
+    Show {
+        id: String,
+    },
     /// Put it back into its queue.
-    Replay { id: String },
+    Replay {
+        id: String,
+    },
     /// Throw it away for good.
-    Drop { id: String },
+    Drop {
+        id: String,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -33,8 +33,35 @@ impl Told {
             Some(blocks) => texts(blocks, &mut lines),
             None => texts(&json, &mut lines),
         }
-        lines.join("\n")
+        without_ids(&lines.join("\n"))
     }
+}
+
+/// Ids are drawn anew in every run: in a story they read `<id>`, and incidents `<incident>-1`.
+fn without_ids(text: &str) -> String {
+    let hex = |word: &str, lengths: &[usize]| {
+        let groups: Vec<&str> = word.split('-').collect();
+        let fits = groups.iter().map(|group| group.len()).eq(lengths.iter().copied());
+        fits && groups.iter().all(|group| group.chars().all(|c| c.is_ascii_hexdigit()))
+    };
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let (mut told, mut rest) = (String::new(), text);
+    while let Some(from) = rest.find(word) {
+        let to = rest[from..].find(|c| !word(c)).map_or(rest.len(), |length| from + length);
+        let found = &rest[from..to];
+        told.push_str(&rest[..from]);
+        if hex(found, &[8, 4, 4, 4, 12]) {
+            told.push_str("<id>");
+        } else if let Some((slot, generation)) = found.split_once('-')
+            && hex(slot, &[16])
+        {
+            told.push_str(&format!("<incident>-{generation}"));
+        } else {
+            told.push_str(found);
+        }
+        rest = &rest[to..];
+    }
+    told + rest
 }
 
 fn texts(value: &Value, lines: &mut Vec<String>) {

@@ -33,7 +33,8 @@ impl People {
 
     #[must_use]
     pub fn invite_as_member(&self, address: &str) -> Guest {
-        let invite = Invite { user_type: UserType::Member, ..Invite::new(address, simulator::contoso::ALICE) };
+        let invite =
+            Invite { user_type: UserType::Member, ..Invite::new(address, simulator::contoso::ALICE) };
         Guest(self.0.invite(invite))
     }
 

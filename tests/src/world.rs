@@ -219,14 +219,14 @@ impl World {
     #[track_caller]
     pub fn expect_disabled(&self, guest: Guest) {
         assert!(!self.tenant.is_enabled(guest), "the guest is still enabled");
-        self.expect_write("PATCH", &format!("/v1.0/users/{}", guest.id()));
+        self.expect_write("PATCH", &format!("/users/{}", guest.id()));
     }
 
     /// The guest is enabled, by a write of ours.
     #[track_caller]
     pub fn expect_enabled_again(&self, guest: Guest) {
         assert!(self.tenant.is_enabled(guest), "the guest is still disabled");
-        self.expect_write("PATCH", &format!("/v1.0/users/{}", guest.id()));
+        self.expect_write("PATCH", &format!("/users/{}", guest.id()));
     }
 
     /// Exactly one write of this kind since the last look.

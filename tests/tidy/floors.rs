@@ -18,10 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("guestlist-queue", &["embedded"]),
     ("guestlist-ledger", &["embedded", "model"]),
     // Floor 2.
-    (
-        "guestlist-responder",
-        &["alert", "graph", "ledger", "model", "policy", "queue", "seal", "wire"],
-    ),
+    ("guestlist-responder", &["alert", "graph", "ledger", "model", "policy", "queue", "seal", "wire"]),
     // Floor 3.
     (
         "guestlist-host",
@@ -45,8 +42,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const EVERYTHING: [&str; 2] = ["guestlist-tests", "guestlist-proof"];
 
 /// What the pure crates must never see.
-const IMPURE: [&str; 8] =
-    ["axum", "http", "hyper", "reqwest", "rusqlite", "tokio", "tracing", "getrandom"];
+const IMPURE: [&str; 8] = ["axum", "http", "hyper", "reqwest", "rusqlite", "tokio", "tracing", "getrandom"];
 
 struct Manifest {
     name: String,

@@ -18,8 +18,10 @@ fn read(path: impl AsRef<Path>) -> String {
 /// Every file below the project's folders that ends so.
 fn files(ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut folders: Vec<PathBuf> =
-        ["cli", "functions", "shared", "tests", "proof", "events", "infra"].iter().map(|name| root().join(name)).collect();
+    let mut folders: Vec<PathBuf> = ["cli", "functions", "shared", "tests", "proof", "events", "infra"]
+        .iter()
+        .map(|name| root().join(name))
+        .collect();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();

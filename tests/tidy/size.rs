@@ -16,7 +16,11 @@ fn no_file_is_larger_than_a_room() {
 fn every_module_says_what_lives_there() {
     for path in files(".rs") {
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.starts_with("//! "), "{} does not start with a line that says what lives there", path.display());
+        assert!(
+            text.starts_with("//! "),
+            "{} does not start with a line that says what lives there",
+            path.display()
+        );
     }
 }
 
@@ -31,7 +35,8 @@ fn an_exception_to_a_lint_names_its_reason() {
 
 #[test]
 fn a_function_is_about_twenty_lines() {
-    let mains: Vec<_> = files("main.rs").into_iter().filter(|path| path.starts_with(root().join("functions"))).collect();
+    let mains: Vec<_> =
+        files("main.rs").into_iter().filter(|path| path.starts_with(root().join("functions"))).collect();
     assert_eq!(mains.len(), 5);
     for path in mains {
         let lines = std::fs::read_to_string(&path).unwrap().lines().count();

@@ -59,6 +59,7 @@ fn the_tables_in_the_readme_are_what_the_code_declares() {
     if std::env::var_os("UPDATE_TABLES").is_some() {
         std::fs::write(root().join("README.md"), &after).unwrap();
     }
-    let mend = "the tables in README.md are out of date: UPDATE_TABLES=1 cargo test -p guestlist-tests --test tidy";
+    let mend =
+        "the tables in README.md are out of date: UPDATE_TABLES=1 cargo test -p guestlist-tests --test tidy";
     assert!(before == after, "{mend}");
 }

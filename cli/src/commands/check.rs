@@ -164,7 +164,11 @@ fn judged(verdict: Verdict) -> Judged {
         subject: verdict.subject,
         admitted_by: verdict.admitted_by.map(|rule| rule.to_string()),
         findings: verdict.findings,
-        suspended: verdict.suspended.iter().map(|held| format!("{} until {} by {}", held.finding.rule, held.until, held.by)).collect(),
+        suspended: verdict
+            .suspended
+            .iter()
+            .map(|held| format!("{} until {} by {}", held.finding.rule, held.until, held.by))
+            .collect(),
     }
 }
 
@@ -176,7 +180,11 @@ fn found(subject: &Subject, finding: &Finding) -> Vec<String> {
     } else {
         let plan = finding.plan(subject.id);
         let doing = if plan.is_empty() { "tell".to_owned() } else { plan.to_string() };
-        if finding.acts(subject.id) { format!("would {doing}") } else { format!("only told ({}): {doing}", finding.mode) }
+        if finding.acts(subject.id) {
+            format!("would {doing}")
+        } else {
+            format!("only told ({}): {doing}", finding.mode)
+        }
     };
     let address = subject.addresses.first().cloned().unwrap_or_else(|| "-".to_owned());
     vec![subject.id.to_string(), address, finding.rule.to_string(), finding.severity.to_string(), what]
@@ -195,7 +203,12 @@ fn print_one(judged: &Judged, guest: ObjectId) -> anyhow::Result<()> {
         out::line(&format!("suspended: {held}"))?;
     }
     for finding in &judged.findings {
-        out::line(&format!("breaks `{}` ({}): {}", finding.rule, finding.severity, finding.reasons.join("; ")))?;
+        out::line(&format!(
+            "breaks `{}` ({}): {}",
+            finding.rule,
+            finding.severity,
+            finding.reasons.join("; ")
+        ))?;
         let row = found(subject, finding);
         out::line(&format!("  {}", row.last().cloned().unwrap_or_default()))?;
         for held in &finding.held_back {

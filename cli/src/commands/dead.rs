@@ -97,7 +97,9 @@ async fn list(store: &Store, output: Output) -> anyhow::Result<Exit> {
     out::show(output, &letters, |letters| {
         let rows: Vec<Vec<String>> = letters
             .iter()
-            .map(|letter| vec![letter.id.clone(), letter.buried_at.to_string(), letter.key.clone(), letter.why.clone()])
+            .map(|letter| {
+                vec![letter.id.clone(), letter.buried_at.to_string(), letter.key.clone(), letter.why.clone()]
+            })
             .collect();
         out::table(&["ID", "BURIED AT", "KEY", "WHY"], &rows)
     })?;
@@ -109,5 +111,7 @@ async fn list(store: &Store, output: Output) -> anyhow::Result<Exit> {
 
 fn print(letter: &Letter) -> anyhow::Result<()> {
     let Letter { id, key, why, deliveries, buried_at, body } = letter;
-    out::line(&format!("{id}\nkey         {key}\nburied at   {buried_at}\ndeliveries  {deliveries}\nwhy         {why}\n\n{body}"))
+    out::line(&format!(
+        "{id}\nkey         {key}\nburied at   {buried_at}\ndeliveries  {deliveries}\nwhy         {why}\n\n{body}"
+    ))
 }

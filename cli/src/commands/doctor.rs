@@ -54,7 +54,11 @@ pub(crate) async fn run(environment: &Environment, doctor: &Doctor, output: Outp
 }
 
 fn print(finding: &Finding) -> anyhow::Result<()> {
-    let mark = if finding.well { out::paint("ok   ", out::Colour::Green) } else { out::paint("WRONG", out::Colour::Red) };
+    let mark = if finding.well {
+        out::paint("ok   ", out::Colour::Green)
+    } else {
+        out::paint("WRONG", out::Colour::Red)
+    };
     out::line(&format!("{mark}  {}: {}", finding.what, finding.detail))
 }
 
@@ -69,7 +73,8 @@ async fn examine(settings: &Settings, doctor: &Doctor, report: &mut Report) -> a
     let policy = policy(settings, report);
     skew(settings, &wire, report).await;
     let reader = app(settings, settings.reader.as_ref(), "app that reads", &READS, &wire, report).await;
-    let needed: Vec<Permission> = policy.as_ref().map(|policy| policy.write_permissions().into_iter().collect()).unwrap_or_default();
+    let needed: Vec<Permission> =
+        policy.as_ref().map(|policy| policy.write_permissions().into_iter().collect()).unwrap_or_default();
     app(settings, settings.writer.as_ref(), "app that writes", &needed, &wire, report).await;
     if let (Some(reader), Some(policy)) = (reader, policy) {
         tenant(&reader, &policy, report).await;
@@ -125,7 +130,10 @@ async fn app(
     } else {
         report.wrong(
             what,
-            format!("lacks {}: grant it as an application permission, with admin consent", missing.join(", ")),
+            format!(
+                "lacks {}: grant it as an application permission, with admin consent",
+                missing.join(", ")
+            ),
         );
     }
     let more: BTreeSet<String> =
@@ -162,7 +170,11 @@ fn is_shared(settings: &Settings) -> bool {
 }
 
 fn listed(roles: &BTreeSet<String>) -> String {
-    if roles.is_empty() { "no application permission".to_owned() } else { roles.iter().cloned().collect::<Vec<_>>().join(", ") }
+    if roles.is_empty() {
+        "no application permission".to_owned()
+    } else {
+        roles.iter().cloned().collect::<Vec<_>>().join(", ")
+    }
 }
 
 async fn tenant(reader: &Reader, policy: &Policy, report: &mut Report) {
@@ -199,7 +211,8 @@ async fn skew(settings: &Settings, wire: &Wire, report: &mut Report) {
             if off.abs() <= MOST_SKEW {
                 report.well("clock", format!("{} s off that of {host}", off.abs()));
             } else {
-                report.wrong("clock", format!("{} s off that of {host}: set this machine's clock", off.abs()));
+                report
+                    .wrong("clock", format!("{} s off that of {host}: set this machine's clock", off.abs()));
             }
         }
     }

@@ -17,7 +17,11 @@ struct Whole {
     outcomes: Vec<Outcome>,
 }
 
-pub(crate) async fn run(environment: &Environment, incidents: Incidents, output: Output) -> anyhow::Result<Exit> {
+pub(crate) async fn run(
+    environment: &Environment,
+    incidents: Incidents,
+    output: Output,
+) -> anyhow::Result<Exit> {
     let (_, store) = open(environment)?;
     match incidents.command {
         Some(IncidentsCommand::Show { incident }) => show(&store, &incident, output).await,
@@ -82,7 +86,10 @@ fn print(whole: &Whole) -> anyhow::Result<()> {
     out::line("")?;
     for outcome in outcomes {
         let request = outcome.request.as_deref().unwrap_or("-");
-        out::line(&format!("{}  {}: {:?} (Graph request {request})", outcome.at, outcome.step, outcome.result))?;
+        out::line(&format!(
+            "{}  {}: {:?} (Graph request {request})",
+            outcome.at, outcome.step, outcome.result
+        ))?;
     }
     for delivery in &incident.deliveries {
         out::line(&format!("told in {}: {:?}", delivery.channel, delivery.status))?;

@@ -72,7 +72,8 @@ fn open(environment: &Environment) -> anyhow::Result<(Settings, Store)> {
 
 /// Who asks: the operating system's user, for the record.
 fn asker() -> String {
-    let name = ["SUDO_USER", "USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    let name =
+        ["SUDO_USER", "USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     name.filter(|name| !name.is_empty()).unwrap_or_else(|| "an unknown user of the command line".to_owned())
 }
 

@@ -71,7 +71,11 @@ async fn read(store: &Store, now: Timestamp) -> anyhow::Result<Status> {
     })
 }
 
-async fn queues(store: &Store, now: Timestamp, troubles: &mut Vec<String>) -> anyhow::Result<Vec<QueueStatus>> {
+async fn queues(
+    store: &Store,
+    now: Timestamp,
+    troubles: &mut Vec<String>,
+) -> anyhow::Result<Vec<QueueStatus>> {
     let queues = &store.queues;
     let named = [
         ("changes", &queues.changes),
@@ -88,7 +92,9 @@ async fn queues(store: &Store, now: Timestamp, troubles: &mut Vec<String>) -> an
         if let Some(oldest) = oldest_ready
             && now.duration_since(oldest).as_secs() > 300
         {
-            troubles.push(format!("the oldest job in `{name}` waits since {oldest}: is `guestlist serve` running?"));
+            troubles.push(format!(
+                "the oldest job in `{name}` waits since {oldest}: is `guestlist serve` running?"
+            ));
         }
         found.push(QueueStatus { name, ready, waiting, claimed, dead, oldest_ready });
     }
@@ -99,7 +105,8 @@ async fn open_incidents(store: &Store) -> anyhow::Result<usize> {
     let (mut open, mut next) = (0_usize, None);
     loop {
         let page = store.ledger.incidents(&IncidentFilter::default(), next, 500).await?;
-        open = open.saturating_add(page.incidents.iter().filter(|stored| !stored.value.state.is_closed()).count());
+        open = open
+            .saturating_add(page.incidents.iter().filter(|stored| !stored.value.state.is_closed()).count());
         next = page.next;
         if next.is_none() {
             return Ok(open);

@@ -26,9 +26,10 @@ pub(crate) async fn run(environment: &Environment, undo: Undo, output: Output) -
         return Ok(Exit::Unanswered);
     };
     out::show(output, &answer, |answer| match answer {
-        Answer::Done { text } | Answer::Sent { text } | Answer::Refused { why: text } | Answer::Failed { why: text } => {
-            out::line(text)
-        }
+        Answer::Done { text }
+        | Answer::Sent { text }
+        | Answer::Refused { why: text }
+        | Answer::Failed { why: text } => out::line(text),
     })?;
     Ok(match answer {
         Answer::Done { text: _ } | Answer::Sent { text: _ } => Exit::Well,

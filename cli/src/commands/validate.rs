@@ -68,7 +68,13 @@ fn print(report: &Report) -> anyhow::Result<()> {
         .rules
         .iter()
         .map(|rule| {
-            vec![rule.id.clone(), rule.severity.clone(), rule.mode.clone(), rule.then.join(", "), rule.says.clone()]
+            vec![
+                rule.id.clone(),
+                rule.severity.clone(),
+                rule.mode.clone(),
+                rule.then.join(", "),
+                rule.says.clone(),
+            ]
         })
         .collect();
     out::table(&["RULE", "SEVERITY", "MODE", "THEN", "SAYS"], &rows)?;

@@ -25,11 +25,7 @@ const LEAST_FOR_A_SECTION: usize = 450;
 
 /// The message in blocks, with the text that notifications and screen readers use.
 pub(crate) fn payload(message: &Message) -> Value {
-    let Sections {
-        body,
-        commands,
-        footer,
-    } = sections(message);
+    let Sections { body, commands, footer } = sections(message);
     let text = markup::text(&message.headline_pieces, MOST_IN_TEXT);
     let header = markup::text(&message.headline_pieces, MOST_IN_HEADER);
     let left = MOST_IN_ALL
@@ -51,11 +47,7 @@ pub(crate) fn payload(message: &Message) -> Value {
 
 /// The message as text alone, for the case that Slack does not take our blocks.
 pub(crate) fn plain_payload(message: &Message) -> Value {
-    let Sections {
-        body,
-        commands,
-        footer,
-    } = sections(message);
+    let Sections { body, commands, footer } = sections(message);
     let headline = markup::text(&message.headline_pieces, MOST_IN_TEXT);
     let left = MOST_IN_PLAIN
         .saturating_sub(markup::length(&headline))
@@ -79,18 +71,9 @@ fn fill(
     show: impl Fn(&[Piece], usize) -> String + Copy,
 ) -> Vec<String> {
     let mut shown = Vec::new();
-    for (
-        n,
-        Section {
-            title,
-            lines: content,
-        },
-    ) in (1_usize..).zip(body)
-    {
+    for (n, Section { title, lines: content }) in (1_usize..).zip(body) {
         let after = body.len().saturating_sub(n).saturating_mul(LEAST_FOR_A_SECTION);
-        let most = left
-            .saturating_sub(after)
-            .clamp(LEAST_FOR_A_SECTION, MOST_IN_SECTION);
+        let most = left.saturating_sub(after).clamp(LEAST_FOR_A_SECTION, MOST_IN_SECTION);
         let text = lines(&heading(title), content, most, show);
         left = left.saturating_sub(markup::length(&text));
         shown.push(text);
@@ -103,20 +86,13 @@ fn lines(heading: &str, lines: &[Line], most: usize, show: impl Fn(&[Piece], usi
     let mark = markup::length(CUT).saturating_add(1);
     let mut text = heading.to_owned();
     for line in lines {
-        let room = most
-            .saturating_sub(markup::length(&text))
-            .saturating_sub(mark)
-            .saturating_sub(1);
+        let room = most.saturating_sub(markup::length(&text)).saturating_sub(mark).saturating_sub(1);
         // Of a line that has to be cut at once nothing would be left but the mark.
         let fits = room >= 2 * mark;
         if !text.is_empty() {
             text.push('\n');
         }
-        text.push_str(&if fits {
-            show(line, room.min(MOST_IN_LINE))
-        } else {
-            CUT.to_owned()
-        });
+        text.push_str(&if fits { show(line, room.min(MOST_IN_LINE)) } else { CUT.to_owned() });
         if !fits {
             break;
         }

@@ -46,10 +46,7 @@ impl Channel {
 pub enum SendError {
     /// Worth another try, after so long where the channel said so.
     #[error("{why}")]
-    Later {
-        after: Option<SignedDuration>,
-        why: String,
-    },
+    Later { after: Option<SignedDuration>, why: String },
     /// No try will help until somebody changes something.
     #[error("{why}")]
     Broken { why: String },
@@ -107,11 +104,6 @@ impl SecretUrl {
 
 impl fmt::Debug for SecretUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}://{}/…",
-            self.0.scheme(),
-            self.0.host_str().unwrap_or_default()
-        )
+        write!(f, "{}://{}/…", self.0.scheme(), self.0.host_str().unwrap_or_default())
     }
 }

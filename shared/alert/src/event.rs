@@ -150,10 +150,7 @@ impl Shortened {
 
     fn list<T, U>(&mut self, list: &[T], mut each: impl FnMut(&mut Self, &T) -> U) -> Vec<U> {
         self.truncated |= list.len() > self.items;
-        list.iter()
-            .take(self.items)
-            .map(|item| each(self, item))
-            .collect()
+        list.iter().take(self.items).map(|item| each(self, item)).collect()
     }
 
     fn texts(&mut self, texts: &[String]) -> Vec<String> {
@@ -174,11 +171,7 @@ pub(crate) fn body(message: &Message) -> Result<String, serde_json::Error> {
 }
 
 fn event(message: &Message, characters: usize, items: usize) -> Event {
-    let mut short = Shortened {
-        characters,
-        items,
-        truncated: false,
-    };
+    let mut short = Shortened { characters, items, truncated: false };
     let about = match &message.about {
         About::Incident(report) => Body::Incident(Box::new(incident(report, &mut short))),
         About::Notice(report) => Body::Notice(notice(report, &mut short)),
@@ -223,24 +216,12 @@ fn incident(report: &IncidentReport, short: &mut Shortened) -> IncidentData {
         what_a_person_must_do: short.maybe(report.must.as_ref()),
         left_over: short.texts(&report.left_over),
         graph_request_ids: short.texts(&report.requests),
-        commands: Commands {
-            undo: report.undo.clone(),
-            show: report.show.clone(),
-        },
+        commands: Commands { undo: report.undo.clone(), show: report.show.clone() },
     }
 }
 
 fn guest(who: &Who, short: &mut Shortened) -> Guest {
-    let Who {
-        id,
-        kind,
-        name,
-        addresses,
-        organisation,
-        sponsors,
-        created_at,
-        enabled,
-    } = who;
+    let Who { id, kind, name, addresses, organisation, sponsors, created_at, enabled } = who;
     Guest {
         id: id.to_string(),
         kind: *kind,
@@ -257,16 +238,7 @@ fn guest(who: &Who, short: &mut Shortened) -> Guest {
 }
 
 fn notice(report: &NoticeReport, short: &mut Shortened) -> NoticeData {
-    let NoticeReport {
-        key,
-        notice,
-        text,
-        count,
-        first_at,
-        last_at,
-        must,
-        command,
-    } = report;
+    let NoticeReport { key, notice, text, count, first_at, last_at, must, command } = report;
     NoticeData {
         key: key.clone(),
         kind: *notice,

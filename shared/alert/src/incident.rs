@@ -28,14 +28,8 @@ pub fn about_incident(incident: &Incident, sequence: u32) -> Message {
 #[must_use]
 pub fn about_incident_with(incident: &Incident, sequence: u32, background: Background<'_>) -> Message {
     let known = Known::from(background.outcomes);
-    let Telling {
-        kind,
-        headline: verb,
-        hypothetical,
-        done,
-        must,
-        undoable,
-    } = tell(incident, &known, background.suspension);
+    let Telling { kind, headline: verb, hypothetical, done, must, undoable } =
+        tell(incident, &known, background.suspension);
     let headline_pieces = headline(incident, &verb);
     let finding = &incident.finding;
     let report = IncidentReport {
@@ -78,23 +72,10 @@ fn cleaned(texts: &[String]) -> Vec<String> {
 }
 
 fn who(subject: &Subject) -> Who {
-    let Subject {
-        id,
-        kind,
-        name,
-        addresses,
-        organisation,
-        sponsors,
-        created_at,
-        enabled,
-    } = subject;
+    let Subject { id, kind, name, addresses, organisation, sponsors, created_at, enabled } = subject;
     let named = |name: &String| {
         let shown = clean(name, 200);
-        if shown.trim().is_empty() {
-            "(blank)".to_owned()
-        } else {
-            shown
-        }
+        if shown.trim().is_empty() { "(blank)".to_owned() } else { shown }
     };
     Who {
         id: *id,
@@ -104,10 +85,7 @@ fn who(subject: &Subject) -> Who {
         organisation: organisation.as_ref().map(named),
         sponsors: sponsors
             .iter()
-            .map(|sponsor| Sponsor {
-                id: sponsor.id,
-                name: sponsor.name.as_ref().map(named),
-            })
+            .map(|sponsor| Sponsor { id: sponsor.id, name: sponsor.name.as_ref().map(named) })
             .collect(),
         created_at: *created_at,
         enabled: *enabled,
@@ -156,11 +134,8 @@ impl From<&[Outcome]> for Known {
             }
         }
         let last = outcomes.last().map(|outcome| &outcome.result);
-        let mut requests: Vec<String> = outcomes
-            .iter()
-            .filter_map(|outcome| outcome.request.as_ref())
-            .map(|id| clean(id, 64))
-            .collect();
+        let mut requests: Vec<String> =
+            outcomes.iter().filter_map(|outcome| outcome.request.as_ref()).map(|id| clean(id, 64)).collect();
         requests.dedup();
         Self {
             already_so: !sent && matches!(last, Some(StepResult::AlreadySo)),

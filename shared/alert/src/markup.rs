@@ -63,11 +63,7 @@ fn signs<'a>(
 ) -> impl Iterator<Item = Atom> + 'a {
     let mut before = ' ';
     text.char_indices().map(move |(at, c)| {
-        let rest = text
-            .get(at..)
-            .unwrap_or_default()
-            .strip_prefix(c)
-            .unwrap_or_default();
+        let rest = text.get(at..).unwrap_or_default().strip_prefix(c).unwrap_or_default();
         let sign = show((before, c, rest)).map_or_else(|| entity(c), str::to_owned);
         before = c;
         Atom::Sign(sign)
@@ -199,10 +195,7 @@ mod tests {
     #[test]
     fn a_sentence_formats_only_what_it_quotes() {
         for (text, expected) in [
-            (
-                "the domain `evil.example` is *bad*",
-                "the domain `evil.example` is ∗bad∗",
-            ),
+            ("the domain `evil.example` is *bad*", "the domain `evil.example` is ∗bad∗"),
             ("~a~ _b_ snake_case", "∼a∼ ＿b＿ snake_case"),
             (":skull: at 10:00:00", "∶skull: at 10:00:00"),
             ("@here anna@contoso.com", "＠here anna@contoso.com"),
@@ -210,11 +203,7 @@ mod tests {
             ("`a` `<b>`", "`a` `&lt;b&gt;`"),
             ("see https://evil.example/x", "see https[:]//evil.example/x"),
         ] {
-            assert_eq!(
-                mrkdwn(&[Piece::Prose(text.to_owned())], 1_000),
-                expected,
-                "{text}"
-            );
+            assert_eq!(mrkdwn(&[Piece::Prose(text.to_owned())], 1_000), expected, "{text}");
         }
     }
 
@@ -226,11 +215,7 @@ mod tests {
             ("@channel *x* `x`", "＠channel ∗x∗ 'x'"),
             ("Dr. Who & Co.", "Dr. Who &amp; Co."),
         ] {
-            assert_eq!(
-                text(&[Piece::Value(value.to_owned())], 1_000),
-                expected,
-                "{value}"
-            );
+            assert_eq!(text(&[Piece::Value(value.to_owned())], 1_000), expected, "{value}");
         }
     }
 

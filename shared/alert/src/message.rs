@@ -173,7 +173,5 @@ pub(crate) fn moment(at: Timestamp) -> String {
 
 pub(crate) fn first_letter_up(text: &str) -> String {
     let mut characters = text.chars();
-    characters
-        .next()
-        .map_or_else(String::new, |c| c.to_uppercase().chain(characters).collect())
+    characters.next().map_or_else(String::new, |c| c.to_uppercase().chain(characters).collect())
 }

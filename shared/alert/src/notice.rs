@@ -12,20 +12,8 @@ use crate::section::Piece;
 /// What operators are told about a notice, as it stands now. `sequence` is the delivery's.
 #[must_use]
 pub fn about_notice(notice: &Notice, sequence: u32) -> Message {
-    let Notice {
-        key,
-        kind,
-        text,
-        count,
-        first_at,
-        last_at,
-        deliveries: _,
-    } = notice;
-    let Words {
-        headline,
-        must,
-        command,
-    } = words(*kind);
+    let Notice { key, kind, text, count, first_at, last_at, deliveries: _ } = notice;
+    let Words { headline, must, command } = words(*kind);
     let headline = headline.to_owned();
     Message {
         id: format!("notice-{}-{sequence}", sixteen_digits(&Sha256::digest(key))),
@@ -55,11 +43,7 @@ struct Words {
 
 impl Words {
     const fn new(headline: &'static str, must: &'static str, command: &'static str) -> Self {
-        Self {
-            headline,
-            must: Some(must),
-            command: Some(command),
-        }
+        Self { headline, must: Some(must), command: Some(command) }
     }
 }
 
@@ -128,10 +112,8 @@ fn words(kind: NoticeKind) -> Words {
             must: None,
             command: Some("guestlist status"),
         },
-        NoticeKind::Test => Words {
-            headline: "This is a test message",
-            must: None,
-            command: Some("guestlist status"),
-        },
+        NoticeKind::Test => {
+            Words { headline: "This is a test message", must: None, command: Some("guestlist status") }
+        }
     }
 }

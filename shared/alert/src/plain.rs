@@ -16,11 +16,7 @@ pub(crate) fn clean(text: &str, most: usize) -> String {
     let mut combining = 0_usize;
     let mut before = ' ';
     for c in text.chars() {
-        combining = if is_combining(c) {
-            combining.saturating_add(1)
-        } else {
-            0
-        };
+        combining = if is_combining(c) { combining.saturating_add(1) } else { 0 };
         if combining > MOST_COMBINING {
             continue;
         }

@@ -43,10 +43,7 @@ pub(crate) fn refusal(who: &str, reply: &Reply, word: Option<&str>, now: Timesta
                 | StatusCode::LOCKED
         );
     if later {
-        SendError::Later {
-            after: retry_after(&reply.headers, now),
-            why: answered,
-        }
+        SendError::Later { after: retry_after(&reply.headers, now), why: answered }
     } else {
         SendError::Broken { why: answered }
     }
@@ -86,10 +83,7 @@ mod tests {
             ("30", Some(SignedDuration::from_secs(30))),
             ("1.5", Some(SignedDuration::from_millis(1_500))),
             ("0", Some(SignedDuration::ZERO)),
-            (
-                "Fri, 20 Nov 2026 10:02:00 GMT",
-                Some(SignedDuration::from_secs(120)),
-            ),
+            ("Fri, 20 Nov 2026 10:02:00 GMT", Some(SignedDuration::from_secs(120))),
             ("Fri, 20 Nov 2026 09:00:00 GMT", Some(SignedDuration::ZERO)),
             ("99999999999999999999999", Some(LONGEST_WAIT)),
             ("inf", Some(LONGEST_WAIT)),

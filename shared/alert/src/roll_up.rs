@@ -26,42 +26,22 @@ pub fn roll_up(lines: &[RolledUp], due: Timestamp, now: Timestamp) -> Message {
     };
     let mut lines: Vec<RolledUp> = lines
         .iter()
-        .map(
-            |RolledUp {
-                 about,
-                 headline,
-                 severity,
-             }| RolledUp {
-                about: clean(about, 100),
-                headline: clean(headline, 200),
-                severity: *severity,
-            },
-        )
+        .map(|RolledUp { about, headline, severity }| RolledUp {
+            about: clean(about, 100),
+            headline: clean(headline, 200),
+            severity: *severity,
+        })
         .collect();
     lines.sort_by_key(|line| Reverse(line.severity));
-    let counts = [
-        Severity::Critical,
-        Severity::High,
-        Severity::Medium,
-        Severity::Low,
-    ]
-    .into_iter()
-    .map(|severity| {
-        (
-            lines.iter().filter(|line| line.severity == severity).count(),
-            severity,
-        )
-    })
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, severity)| format!("{count} {severity}"))
-    .collect::<Vec<_>>()
-    .join(", ");
+    let counts = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low]
+        .into_iter()
+        .map(|severity| (lines.iter().filter(|line| line.severity == severity).count(), severity))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, severity)| format!("{count} {severity}"))
+        .collect::<Vec<_>>()
+        .join(", ");
     let alerts = if lines.len() == 1 { "alert" } else { "alerts" };
-    let counts = if counts.is_empty() {
-        counts
-    } else {
-        format!(": {counts}")
-    };
+    let counts = if counts.is_empty() { counts } else { format!(": {counts}") };
     let headline = format!("{} more {alerts}{counts}", lines.len());
     Message {
         id,

@@ -50,11 +50,7 @@ impl Message {
     /// All of it for a terminal: every line in full, nothing that a terminal would take for a command.
     #[must_use]
     pub fn plain_text(&self) -> String {
-        let Sections {
-            body,
-            commands,
-            footer,
-        } = sections(self);
+        let Sections { body, commands, footer } = sections(self);
         let mut text = self.headline.clone();
         for Section { title, lines } in &body {
             text.push_str(&format!("\n\n{title}"));
@@ -103,11 +99,8 @@ fn labelled(label: &str, values: impl IntoIterator<Item = String>) -> Line {
 }
 
 fn bullets(lead: &str, texts: &[String]) -> Vec<Line> {
-    let mut lines: Vec<Line> = texts
-        .iter()
-        .take(MOST_LINES)
-        .map(|text| vec![words(lead), Piece::Prose(text.clone())])
-        .collect();
+    let mut lines: Vec<Line> =
+        texts.iter().take(MOST_LINES).map(|text| vec![words(lead), Piece::Prose(text.clone())]).collect();
     let more = texts.len().saturating_sub(MOST_LINES);
     if more > 0 {
         lines.push(vec![words(format!("• and {more} more"))]);
@@ -117,42 +110,23 @@ fn bullets(lead: &str, texts: &[String]) -> Vec<Line> {
 
 fn of_incident(report: &IncidentReport, message: &Message) -> Sections {
     let mut body = vec![
-        Section {
-            title: "Who",
-            lines: who(&report.who),
-        },
-        Section {
-            title: "What happened",
-            lines: what_happened(report, message),
-        },
+        Section { title: "Who", lines: who(&report.who) },
+        Section { title: "What happened", lines: what_happened(report, message) },
     ];
     let mut done = vec![vec![Piece::Prose(report.done.clone())]];
     done.extend(bullets("• held back: ", &report.held_back));
     if !report.requests.is_empty() {
         done.push(labelled("Graph request-id", report.requests.iter().cloned()));
     }
-    let title = if report.hypothetical {
-        "What would be done"
-    } else {
-        "What was done"
-    };
+    let title = if report.hypothetical { "What would be done" } else { "What was done" };
     body.push(Section { title, lines: done });
     if let Some(must) = &report.must {
-        body.push(Section {
-            title: "What a person must do",
-            lines: vec![vec![Piece::Prose(must.clone())]],
-        });
+        body.push(Section { title: "What a person must do", lines: vec![vec![Piece::Prose(must.clone())]] });
     }
     if !report.left_over.is_empty() {
-        body.push(Section {
-            title: "What is left over",
-            lines: bullets("• ", &report.left_over),
-        });
+        body.push(Section { title: "What is left over", lines: bullets("• ", &report.left_over) });
     }
-    let undo = report
-        .undo
-        .iter()
-        .map(|command| vec![words("Undo: "), value(command)]);
+    let undo = report.undo.iter().map(|command| vec![words("Undo: "), value(command)]);
     let show = vec![words("Details: "), value(&report.show)];
     let footer = vec![words(format!(
         "incident {} · {} · mode {} · tenant {} · opened {} · seen {}",
@@ -163,24 +137,11 @@ fn of_incident(report: &IncidentReport, message: &Message) -> Sections {
         moment(report.opened_at),
         times(u64::from(report.seen)),
     ))];
-    Sections {
-        body,
-        commands: undo.chain([show]).collect(),
-        footer,
-    }
+    Sections { body, commands: undo.chain([show]).collect(), footer }
 }
 
 fn who(who: &Who) -> Vec<Line> {
-    let Who {
-        id,
-        kind,
-        name,
-        addresses,
-        organisation,
-        sponsors,
-        created_at,
-        enabled,
-    } = who;
+    let Who { id, kind, name, addresses, organisation, sponsors, created_at, enabled } = who;
     let account = match enabled {
         Some(true) => " · account enabled",
         Some(false) => " · account disabled",
@@ -199,9 +160,8 @@ fn who(who: &Who) -> Vec<Line> {
     if sponsors.is_empty() {
         lines.push(vec![words("Sponsor: none on record")]);
     } else {
-        let names = sponsors
-            .iter()
-            .map(|sponsor| sponsor.name.clone().unwrap_or_else(|| sponsor.id.to_string()));
+        let names =
+            sponsors.iter().map(|sponsor| sponsor.name.clone().unwrap_or_else(|| sponsor.id.to_string()));
         lines.push(labelled("Sponsor", names));
     }
     let mut ids = labelled("Object id", [id.to_string()]);
@@ -222,38 +182,19 @@ fn what_happened(report: &IncidentReport, message: &Message) -> Vec<Line> {
         format!(" ({} severity)", message.severity)
     };
     let mut lines = vec![vec![words(breaks), value(&report.rule), words(tail)]];
-    lines.extend(
-        report
-            .why
-            .iter()
-            .map(|why| vec![words("Why the rule: "), Piece::Prose(why.clone())]),
-    );
-    lines.extend(
-        report
-            .object
-            .iter()
-            .map(|group| labelled("Group", [group.to_string()])),
-    );
+    lines.extend(report.why.iter().map(|why| vec![words("Why the rule: "), Piece::Prose(why.clone())]));
+    lines.extend(report.object.iter().map(|group| labelled("Group", [group.to_string()])));
     lines.extend(bullets("• ", &report.reasons));
     lines
 }
 
 fn of_notice(report: &NoticeReport, message: &Message) -> Sections {
-    let mut body = vec![Section {
-        title: "What happened",
-        lines: vec![vec![Piece::Prose(report.text.clone())]],
-    }];
+    let mut body =
+        vec![Section { title: "What happened", lines: vec![vec![Piece::Prose(report.text.clone())]] }];
     if let Some(must) = report.must {
-        body.push(Section {
-            title: "What to do",
-            lines: vec![vec![Piece::Prose(must.to_owned())]],
-        });
+        body.push(Section { title: "What to do", lines: vec![vec![Piece::Prose(must.to_owned())]] });
     }
-    let commands = report
-        .command
-        .iter()
-        .map(|command| vec![words("Look: "), value(command)])
-        .collect();
+    let commands = report.command.iter().map(|command| vec![words("Look: "), value(command)]).collect();
     let mut footer = format!("notice · {} severity · ", message.severity);
     if report.count > 1 {
         let (first, last) = (moment(report.first_at), moment(report.last_at));
@@ -261,11 +202,7 @@ fn of_notice(report: &NoticeReport, message: &Message) -> Sections {
     } else {
         footer.push_str(&moment(report.last_at));
     }
-    Sections {
-        body,
-        commands,
-        footer: vec![words(footer)],
-    }
+    Sections { body, commands, footer: vec![words(footer)] }
 }
 
 fn of_roll_up(report: &RollUpReport) -> Sections {
@@ -275,21 +212,14 @@ fn of_roll_up(report: &RollUpReport) -> Sections {
         lines.push(vec![words(format!("• and {more} more"))]);
     }
     Sections {
-        body: vec![Section {
-            title: "What happened",
-            lines,
-        }],
+        body: vec![Section { title: "What happened", lines }],
         commands: vec![vec![words("All of them: "), value("guestlist incidents")]],
         footer: vec![words(format!("roll-up of {}", moment(report.due)))],
     }
 }
 
 fn rolled_up(line: &RolledUp) -> Line {
-    let RolledUp {
-        about,
-        headline,
-        severity,
-    } = line;
+    let RolledUp { about, headline, severity } = line;
     let mut pieces = vec![words(format!("• {severity} · ")), value(headline)];
     if about.parse::<IncidentId>().is_ok() {
         pieces.extend([words(" · "), value(about)]);

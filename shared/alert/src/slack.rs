@@ -83,9 +83,7 @@ impl Slack {
             .header(CONTENT_TYPE, "application/json; charset=utf-8")
             .timeout(Self::TIMEOUT);
         call.max_reply = Self::MAX_REPLY;
-        wire.send(call)
-            .await
-            .map_err(|error| reply::no_reply(WHO, &error))
+        wire.send(call).await.map_err(|error| reply::no_reply(WHO, &error))
     }
 }
 
@@ -95,9 +93,9 @@ fn judge(answer: &Reply, now: Timestamp) -> Result<(), SendError> {
         let refusal = reply::refusal(WHO, answer, word.as_deref(), now);
         return Err(match refusal {
             SendError::Later { after: _, why } if for_good(answer) => SendError::Broken { why },
-            SendError::Broken { why } if for_good(answer) => SendError::Broken {
-                why: format!("{why}: the webhook is at an end, make a new one in Slack"),
-            },
+            SendError::Broken { why } if for_good(answer) => {
+                SendError::Broken { why: format!("{why}: the webhook is at an end, make a new one in Slack") }
+            }
             SendError::Later { .. } | SendError::Broken { .. } => refusal,
         });
     }
@@ -111,25 +109,16 @@ fn judge(answer: &Reply, now: Timestamp) -> Result<(), SendError> {
         Ok(Envelope { ok: false, error }) => {
             let word = error.as_deref().and_then(reply::word).unwrap_or("ok: false");
             let why = format!("slack answered {} `{word}`", answer.status.as_u16());
-            let later = matches!(
-                word,
-                "rate_limited" | "ratelimited" | "internal_error" | "service_unavailable"
-            );
-            Err(if later {
-                SendError::Later { after: None, why }
-            } else {
-                SendError::Broken { why }
-            })
+            let later =
+                matches!(word, "rate_limited" | "ratelimited" | "internal_error" | "service_unavailable");
+            Err(if later { SendError::Later { after: None, why } } else { SendError::Broken { why } })
         }
         Ok(Envelope { ok: true, error: _ }) | Err(_) => Ok(()),
     }
 }
 
 fn word_of(answer: &Reply) -> Option<String> {
-    std::str::from_utf8(&answer.body)
-        .ok()
-        .and_then(reply::word)
-        .map(str::to_owned)
+    std::str::from_utf8(&answer.body).ok().and_then(reply::word).map(str::to_owned)
 }
 
 fn for_good(answer: &Reply) -> bool {

@@ -64,10 +64,7 @@ impl Webhook {
             .header(HeaderName::from_static("webhook-signature"), &signature)
             .timeout(Self::TIMEOUT);
         call.max_reply = Self::MAX_REPLY;
-        let answer = wire
-            .send(call)
-            .await
-            .map_err(|error| reply::no_reply(WHO, &error))?;
+        let answer = wire.send(call).await.map_err(|error| reply::no_reply(WHO, &error))?;
         if answer.status.is_success() {
             return Ok(());
         }

@@ -25,28 +25,15 @@ pub(crate) struct Telling {
 impl Telling {
     fn new(kind: Kind, headline: impl Into<String>, done: String) -> Self {
         let headline = headline.into();
-        Self {
-            kind,
-            headline,
-            hypothetical: false,
-            done,
-            must: None,
-            undoable: false,
-        }
+        Self { kind, headline, hypothetical: false, done, must: None, undoable: false }
     }
 
     fn hypothetical(self) -> Self {
-        Self {
-            hypothetical: true,
-            ..self
-        }
+        Self { hypothetical: true, ..self }
     }
 
     fn must(self, must: String) -> Self {
-        Self {
-            must: Some(must),
-            ..self
-        }
+        Self { must: Some(must), ..self }
     }
 
     fn undoable(self, undoable: bool) -> Self {
@@ -63,33 +50,17 @@ pub(crate) fn tell(incident: &Incident, known: &Known, suspension: Option<&Suspe
             let done = format!("A worker is at it: {base} the account.");
             Telling::new(Kind::Acting, format!("about to {base} *"), done)
         }
-        State::Sent {
-            since,
-            look_again_at: _,
-        } => {
+        State::Sent { since, look_again_at: _ } => {
             let done = asked(base, &moment(*since));
             Telling::new(Kind::Acting, format!("asked Entra to {base} *"), done).undoable(true)
         }
         State::Done { at } => done(known, &verbs.past, &moment(*at)),
         State::Refused { why } => refused(incident, base, why),
         State::Failed { why } => failed(incident, known, base, why),
-        State::Undoing {
-            since,
-            look_again_at: _,
-            by,
-            reason,
-        } => {
+        State::Undoing { since, look_again_at: _, by, reason } => {
             let asked = asked(&verbs.reverse, &moment(*since));
-            let done = format!(
-                "{} asked for an undo ({}). {asked}",
-                quoted(by, 100),
-                because(reason)
-            );
-            Telling::new(
-                Kind::Undoing,
-                format!("asked Entra to {} * again", verbs.reverse),
-                done,
-            )
+            let done = format!("{} asked for an undo ({}). {asked}", quoted(by, 100), because(reason));
+            Telling::new(Kind::Undoing, format!("asked Entra to {} * again", verbs.reverse), done)
         }
         State::Undone { at, by, reason } => {
             let done = format!(
@@ -126,9 +97,8 @@ fn done(known: &Known, past: &str, at: &str) -> Telling {
 fn refused(incident: &Incident, base: &str, why: &str) -> Telling {
     let guest = incident.key.guest;
     let done = format!("Nothing was done: {}.", sentence(why));
-    Telling::new(Kind::Refused, "a person must decide about *", done).must(format!(
-        "Decide, and {base} the account {guest} by hand if it must be."
-    ))
+    Telling::new(Kind::Refused, "a person must decide about *", done)
+        .must(format!("Decide, and {base} the account {guest} by hand if it must be."))
 }
 
 /// It may have been the plan or its undo that failed: `why` says which.
@@ -136,20 +106,15 @@ fn failed(incident: &Incident, known: &Known, base: &str, why: &str) -> Telling 
     let guest = incident.key.guest;
     let done = format!("{}.", first_letter_up(&sentence(why)));
     Telling::new(Kind::Failed, "failed, and a person must look at *", done)
-        .must(format!(
-            "Look at the account {guest} in the Entra admin center: the rule asks to {base} it."
-        ))
+        .must(format!("Look at the account {guest} in the Entra admin center: the rule asks to {base} it."))
         .undoable(known.in_force.unwrap_or(incident.subject.enabled == Some(false)))
 }
 
 fn resolved(incident: &Incident, known: &Known, past: &str, at: &str, why: &str) -> Telling {
     // What is left over is kept only while something of ours is in force.
     let in_force = known.in_force.unwrap_or(!incident.left_over.is_empty());
-    let stays = if in_force {
-        format!(" What was done about it ({past}) was not reversed.")
-    } else {
-        String::new()
-    };
+    let stays =
+        if in_force { format!(" What was done about it ({past}) was not reversed.") } else { String::new() };
     let done = format!("The finding is gone since {at}: {}.{stays}", sentence(why));
     Telling::new(Kind::Resolved, "resolved for *", done).undoable(in_force)
 }
@@ -157,20 +122,14 @@ fn resolved(incident: &Incident, known: &Known, past: &str, at: &str, why: &str)
 /// Recorded and not acted on, for one of several reasons. The first that holds is the one that people are told.
 fn open(incident: &Incident, verbs: &Verbs) -> Telling {
     let finding = &incident.finding;
-    let Verbs {
-        base,
-        past,
-        reverse: _,
-    } = verbs;
+    let Verbs { base, past, reverse: _ } = verbs;
     if finding.unknown {
         let done = format!(
             "Would {base} the account if the rule is broken. What decides that could not be read, so nothing was \
              done."
         );
         let must = "Look at the guest, and mend what could not be read: it is judged again then.".to_owned();
-        return Telling::new(Kind::Unknown, "could not check *", done)
-            .must(must)
-            .hypothetical();
+        return Telling::new(Kind::Unknown, "could not check *", done).must(must).hypothetical();
     }
     if incident.plan().is_empty() {
         let done = "The rule asks to tell people, and nothing else: nothing was done.".to_owned();
@@ -192,10 +151,9 @@ fn open(incident: &Incident, verbs: &Verbs) -> Telling {
         return Telling::new(Kind::Finding, format!("* is already {past}"), done).hypothetical();
     }
     let (headline, done) = match finding.mode {
-        Mode::Observe => (
-            format!("would {base} *"),
-            format!("Would {base} the account (mode observe: nothing was done)."),
-        ),
+        Mode::Observe => {
+            (format!("would {base} *"), format!("Would {base} the account (mode observe: nothing was done)."))
+        }
         Mode::Ask => (
             format!("would {base} *, if approved"),
             format!("Would {base} the account once somebody approves (mode ask: nothing was done)."),
@@ -225,10 +183,7 @@ fn suspended(incident: &Incident, suspension: Option<&Suspension>) -> String {
         || "for now; the details tell until when".to_owned(),
         |suspension| format!("until {}", moment(suspension.until)),
     );
-    format!(
-        "The rule `{}` is suspended for this guest {until}.",
-        incident.finding.rule
-    )
+    format!("The rule `{}` is suspended for this guest {until}.", incident.finding.rule)
 }
 
 /// The words for what a plan does.
@@ -242,11 +197,7 @@ impl Verbs {
     fn of(plan: &Plan) -> Self {
         let joined = |word: fn(&Step) -> &'static str| {
             let words: Vec<&str> = plan.steps.iter().map(word).collect();
-            if words.is_empty() {
-                "look at".to_owned()
-            } else {
-                words.join(" and ")
-            }
+            if words.is_empty() { "look at".to_owned() } else { words.join(" and ") }
         };
         Self {
             base: joined(|step| match step {

@@ -48,10 +48,7 @@ pub(crate) fn open(path: &Path, purpose: Purpose) -> Result<Connection, StoreErr
             .map_err(failed)?;
     if mode != "wal" {
         let why = "its file system cannot share memory between processes".to_owned();
-        return Err(StoreError::Unopened {
-            path: path.to_owned(),
-            why,
-        });
+        return Err(StoreError::Unopened { path: path.to_owned(), why });
     }
     settle(&connection, purpose).map_err(failed)?;
     Ok(connection)

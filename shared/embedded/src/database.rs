@@ -31,11 +31,7 @@ struct Shared {
 }
 
 enum Backing {
-    File {
-        writer: Sender<Box<dyn Task>>,
-        readers: Sender<Box<dyn Task>>,
-        threads: Vec<JoinHandle<()>>,
-    },
+    File { writer: Sender<Box<dyn Task>>, readers: Sender<Box<dyn Task>>, threads: Vec<JoinHandle<()>> },
     Memory(Connection),
 }
 
@@ -60,41 +56,23 @@ impl Database {
             reading.push(connection::open(&path, Purpose::Read)?);
         }
         let here = path.clone();
-        let mut threads = vec![spawn("store-writer", &path, move || {
-            threads::write_all(writing, &here, &writes)
-        })?];
+        let mut threads =
+            vec![spawn("store-writer", &path, move || threads::write_all(writing, &here, &writes))?];
         for connection in reading {
             let (here, reads) = (path.clone(), Arc::clone(&reads));
-            threads.push(spawn("store-reader", &path, move || {
-                threads::read_all(connection, &here, &reads)
-            })?);
+            threads.push(spawn("store-reader", &path, move || threads::read_all(connection, &here, &reads))?);
         }
-        Ok(Self::from_backing(
-            path,
-            Backing::File {
-                writer,
-                readers,
-                threads,
-            },
-        ))
+        Ok(Self::from_backing(path, Backing::File { writer, readers, threads }))
     }
 
     /// A database of its own that ends with its last handle.
     pub fn in_memory() -> Result<Self, StoreError> {
         let connection = connection::in_memory()?;
-        Ok(Self::from_backing(
-            PathBuf::from(":memory:"),
-            Backing::Memory(connection),
-        ))
+        Ok(Self::from_backing(PathBuf::from(":memory:"), Backing::Memory(connection)))
     }
 
     fn from_backing(path: PathBuf, backing: Backing) -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                path,
-                backing: Mutex::new(Some(backing)),
-            }),
-        }
+        Self { shared: Arc::new(Shared { path, backing: Mutex::new(Some(backing)) }) }
     }
 
     /// The file, or `:memory:`.
@@ -118,12 +96,7 @@ impl Database {
         let advanced = answer.recv().map_err(|_| StoreError::Closed)??;
         advanced.map_err(|found| {
             let path = self.shared.path.clone();
-            StoreError::Newer {
-                path,
-                part,
-                found,
-                known: steps.len(),
-            }
+            StoreError::Newer { path, part, found, known: steps.len() }
         })
     }
 
@@ -161,17 +134,14 @@ impl Database {
     {
         let (tell, answer) = oneshot::channel();
         // Nobody may be waiting any more.
-        self.shared
-            .submit(kind, Job::boxed(work, move |result| drop(tell.send(result))))?;
+        self.shared.submit(kind, Job::boxed(work, move |result| drop(tell.send(result))))?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 }
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Database")
-            .field("path", &self.shared.path)
-            .finish_non_exhaustive()
+        f.debug_struct("Database").field("path", &self.shared.path).finish_non_exhaustive()
     }
 }
 
@@ -199,12 +169,7 @@ impl Shared {
 
     fn close(&self) {
         let backing = self.backing.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Backing::File {
-            writer,
-            readers,
-            threads,
-        }) = backing
-        else {
+        let Some(Backing::File { writer, readers, threads }) = backing else {
             return;
         };
         drop((writer, readers));

@@ -26,12 +26,7 @@ pub enum StoreError {
          run the newer Guestlist",
         path.display()
     )]
-    Newer {
-        path: PathBuf,
-        part: &'static str,
-        found: usize,
-        known: usize,
-    },
+    Newer { path: PathBuf, part: &'static str, found: usize, known: usize },
     #[error(
         "open the store `{}`: {why}; check that its folder exists, lies on a local disk, and can be written by this user",
         path.display()
@@ -67,16 +62,10 @@ impl StoreError {
     }
 
     pub(crate) fn unopened(path: &Path, error: &io::Error) -> Self {
-        Self::Unopened {
-            path: path.to_owned(),
-            why: error.to_string(),
-        }
+        Self::Unopened { path: path.to_owned(), why: error.to_string() }
     }
 
     pub(crate) fn other(path: &Path, why: impl Into<String>) -> Self {
-        Self::Other {
-            path: path.to_owned(),
-            why: why.into(),
-        }
+        Self::Other { path: path.to_owned(), why: why.into() }
     }
 }

@@ -14,11 +14,7 @@ pub(crate) fn advance(
         "CREATE TABLE IF NOT EXISTS embedded_parts (part TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT",
     )?;
     let found: Option<i64> = connection
-        .query_row(
-            "SELECT version FROM embedded_parts WHERE part = ?1",
-            [part],
-            |row| row.get(0),
-        )
+        .query_row("SELECT version FROM embedded_parts WHERE part = ?1", [part], |row| row.get(0))
         .optional()?;
     let found = usize::try_from(found.unwrap_or(0)).unwrap_or(usize::MAX);
     let Some(new) = steps.get(found..) else {

@@ -30,11 +30,7 @@ where
     A: FnOnce(Result<T, StoreError>) + Send + 'static,
 {
     pub(crate) fn boxed(work: W, tell: A) -> Box<dyn Task> {
-        Box::new(Self {
-            work: Some(work),
-            result: None,
-            tell,
-        })
+        Box::new(Self { work: Some(work), result: None, tell })
     }
 }
 
@@ -51,10 +47,7 @@ where
         // One caller's mistake must not take down the thread that everybody needs.
         let result = match panic::catch_unwind(AssertUnwindSafe(|| work(connection))) {
             Ok(result) => result.map_err(|error| StoreError::of(path, &error)),
-            Err(panic) => Err(StoreError::other(
-                path,
-                format!("the work panicked: {}", words(&*panic)),
-            )),
+            Err(panic) => Err(StoreError::other(path, format!("the work panicked: {}", words(&*panic)))),
         };
         let kept = result.as_ref().map(|_| ()).map_err(Clone::clone);
         self.result = Some(result);
@@ -62,11 +55,7 @@ where
     }
 
     fn answer(self: Box<Self>, fate: Result<(), StoreError>) {
-        let Self {
-            work: _,
-            result,
-            tell,
-        } = *self;
+        let Self { work: _, result, tell } = *self;
         tell(match (result, fate) {
             // Its own error says more than what became of the others.
             (Some(Err(own)), _) => Err(own),
@@ -79,6 +68,5 @@ where
 
 fn words(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a message")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
 }

@@ -16,9 +16,7 @@ const GROUP: usize = 512;
 /// Writes until nobody can send any more, then folds the log into the file.
 pub(crate) fn write_all(connection: Connection, path: &Path, tasks: &Receiver<Box<dyn Task>>) {
     while let Ok(first) = tasks.recv() {
-        let group = std::iter::once(first)
-            .chain(tasks.try_iter().take(GROUP - 1))
-            .collect();
+        let group = std::iter::once(first).chain(tasks.try_iter().take(GROUP - 1)).collect();
         commit(&connection, path, group);
     }
     let folded = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));

@@ -36,14 +36,10 @@ fn child() {
     };
     let first: i64 = std::env::var(FIRST).unwrap().parse().unwrap();
     let database = Database::open(Path::new(&path)).unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
     runtime.block_on(async {
-        let tasks: Vec<_> = (0..TASKS)
-            .map(|task| tokio::spawn(write_for_ever(database.clone(), first + task)))
-            .collect();
+        let tasks: Vec<_> =
+            (0..TASKS).map(|task| tokio::spawn(write_for_ever(database.clone(), first + task))).collect();
         for task in tasks {
             task.await.unwrap();
         }
@@ -55,10 +51,7 @@ async fn write_for_ever(database: Database, first: i64) {
     loop {
         write_pair(&database, id).await;
         // Past the test harness, which would hold it back; one call, so that a line is never cut by another task.
-        std::io::stdout()
-            .lock()
-            .write_all(format!("\ndurable {id}\n").as_bytes())
-            .unwrap();
+        std::io::stdout().lock().write_all(format!("\ndurable {id}\n").as_bytes()).unwrap();
         id += TASKS;
     }
 }
@@ -77,9 +70,7 @@ fn start(path: &Path, first: i64) -> std::process::Child {
 /// Reads until the child is gone; a last line that was cut off counts for nothing.
 fn acknowledged(output: impl std::io::Read) -> BTreeSet<i64> {
     let lines = BufReader::new(output).lines().map_while(Result::ok);
-    lines
-        .filter_map(|line| line.strip_prefix("durable ").and_then(|id| id.parse().ok()))
-        .collect()
+    lines.filter_map(|line| line.strip_prefix("durable ").and_then(|id| id.parse().ok())).collect()
 }
 
 fn stored(path: &Path) -> BTreeSet<i64> {
@@ -99,10 +90,7 @@ fn stored(path: &Path) -> BTreeSet<i64> {
 }
 
 fn some_milliseconds() -> Duration {
-    let nanos = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .subsec_nanos();
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
     Duration::from_micros(u64::from(nanos / 1000 % 120_000))
 }
 

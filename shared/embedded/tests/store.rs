@@ -30,10 +30,7 @@ fn add(id: i64, text: &str) -> impl FnOnce(&Connection) -> rusqlite::Result<usiz
 }
 
 async fn count(database: &Database) -> i64 {
-    database
-        .read(|db| db.query_row("SELECT count(*) FROM notes", [], |row| row.get(0)))
-        .await
-        .unwrap()
+    database.read(|db| db.query_row("SELECT count(*) FROM notes", [], |row| row.get(0))).await.unwrap()
 }
 
 /// Both kinds of store keep the same rules.
@@ -113,10 +110,7 @@ async fn a_panic_in_one_write_is_an_error_of_that_write_alone() {
             })
             .await;
         let message = panicked.unwrap_err().to_string();
-        assert!(
-            message.contains("the work panicked: one row is one too many"),
-            "{message}"
-        );
+        assert!(message.contains("the work panicked: one row is one too many"), "{message}");
         let panicked: Result<(), _> = database.read(|_| panic!("while reading")).await;
         assert!(panicked.unwrap_err().to_string().contains("while reading"));
         database.write(add(1, "after")).await.unwrap();
@@ -185,10 +179,8 @@ async fn a_full_disk_is_told_as_such_and_nothing_is_half_written() {
     database.write(limit(100_000)).await.unwrap();
     database.write(add(1, "there is room again")).await.unwrap();
     assert_eq!(count(&database).await, 2);
-    let verdict: String = database
-        .read(|db| db.query_row("PRAGMA integrity_check", [], |row| row.get(0)))
-        .await
-        .unwrap();
+    let verdict: String =
+        database.read(|db| db.query_row("PRAGMA integrity_check", [], |row| row.get(0))).await.unwrap();
     assert_eq!(verdict, "ok");
 }
 
@@ -196,10 +188,7 @@ async fn a_full_disk_is_told_as_such_and_nothing_is_half_written() {
 async fn a_write_that_was_answered_survives_a_full_disk_of_its_neighbours() {
     let (_folder, path) = place();
     let database = open(&path);
-    database
-        .write(|db| db.pragma_update(None, "max_page_count", 60))
-        .await
-        .unwrap();
+    database.write(|db| db.pragma_update(None, "max_page_count", 60)).await.unwrap();
     let tasks: Vec<_> = (0..600)
         .map(|id| {
             let database = database.clone();
@@ -296,11 +285,7 @@ async fn each_step_runs_once_and_a_failed_one_leaves_nothing() {
     assert!(database.migrate("other", BROKEN).is_err());
     let halves: i64 = database
         .read(|db| {
-            db.query_row(
-                "SELECT count(*) FROM sqlite_schema WHERE name = 'half'",
-                [],
-                |row| row.get(0),
-            )
+            db.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'half'", [], |row| row.get(0))
         })
         .await
         .unwrap();
@@ -315,22 +300,8 @@ fn a_file_that_a_newer_program_wrote_is_refused() {
     let (_folder, path) = place();
     const NEWER: &[&str] = &[NOTES[0], "CREATE TABLE more (id INTEGER)"];
     Database::open(&path).unwrap().migrate("notes", NEWER).unwrap();
-    let newer = Database::open(&path)
-        .unwrap()
-        .migrate("notes", NOTES)
-        .unwrap_err();
-    assert!(
-        matches!(
-            newer,
-            StoreError::Newer {
-                part: "notes",
-                found: 2,
-                known: 1,
-                ..
-            }
-        ),
-        "{newer:?}"
-    );
+    let newer = Database::open(&path).unwrap().migrate("notes", NOTES).unwrap_err();
+    assert!(matches!(newer, StoreError::Newer { part: "notes", found: 2, known: 1, .. }), "{newer:?}");
     assert!(newer.to_string().ends_with("run the newer Guestlist"), "{newer}");
 }
 
@@ -344,10 +315,7 @@ fn what_is_no_store_is_left_as_it_is() {
     assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
     let error = Database::open(&folder.path().join("missing/guestlist.db")).unwrap_err();
     assert!(matches!(error, StoreError::Unopened { .. }), "{error:?}");
-    assert!(
-        error.to_string().contains("check that its folder exists"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("check that its folder exists"), "{error}");
 }
 
 #[cfg(unix)]

@@ -90,31 +90,22 @@ impl Client {
             let place = responses.iter().position(|reply| reply.id == id);
             *slot = match place.map(|place| responses.swap_remove(place)) {
                 Some(reply) => self.slot(reply, trace.clone()),
-                None => Slot::Closed(Err(GraphError::unreadable(
-                    "a part of the batch has no answer",
-                    &trace,
-                ))),
+                None => {
+                    Slot::Closed(Err(GraphError::unreadable("a part of the batch has no answer", &trace)))
+                }
             };
         }
         Ok(())
     }
 
     fn slot(&self, reply: Reply, mut trace: Trace) -> Slot {
-        let Reply {
-            id: _,
-            status,
-            headers,
-            body,
-        } = reply;
+        let Reply { id: _, status, headers, body } = reply;
         let headers = headers.as_ref().map(header_map).unwrap_or_default();
         if let Some(own) = headers.get("request-id").and_then(|id| id.to_str().ok()) {
             trace.request_id = Some(plain(own));
         }
         let Ok(status) = StatusCode::from_u16(status) else {
-            return Slot::Closed(Err(GraphError::unreadable(
-                "a part of the batch has no status",
-                &trace,
-            )));
+            return Slot::Closed(Err(GraphError::unreadable("a part of the batch has no status", &trace)));
         };
         tracing::debug!(
             graph.status = status.as_u16(),
@@ -156,27 +147,16 @@ impl Slot {
                 tracing::warn!(graph.error = %failure.error, "gave up on a part of a batch");
                 Err(failure.error)
             }
-            Self::Open => Err(GraphError::unreadable(
-                "a part of the batch has no answer",
-                &Trace::default(),
-            )),
+            Self::Open => Err(GraphError::unreadable("a part of the batch has no answer", &Trace::default())),
         }
     }
 }
 
 /// Ids are the places in `targets`, so that an answer in another order finds its own.
 fn body(targets: &[Target], slots: &[Slot]) -> Bytes {
-    let open = targets
-        .iter()
-        .zip(slots)
-        .enumerate()
-        .filter(|(_, (_, slot))| slot.is_open());
+    let open = targets.iter().zip(slots).enumerate().filter(|(_, (_, slot))| slot.is_open());
     let requests = open
-        .map(|(id, (target, _))| Part {
-            id: id.to_string(),
-            method: "GET",
-            url: target.relative(),
-        })
+        .map(|(id, (target, _))| Part { id: id.to_string(), method: "GET", url: target.relative() })
         .collect();
     Bytes::from(serde_json::to_vec(&Requests { requests }).unwrap_or_default())
 }
@@ -184,10 +164,7 @@ fn body(targets: &[Target], slots: &[Slot]) -> Bytes {
 fn header_map(headers: &Map<String, Value>) -> HeaderMap {
     let pairs = headers.iter().filter_map(|(name, value)| {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        Some((
-            HeaderName::try_from(name).ok()?,
-            HeaderValue::try_from(value).ok()?,
-        ))
+        Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
     });
     pairs.collect()
 }

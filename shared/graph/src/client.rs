@@ -78,15 +78,7 @@ impl Client {
     pub fn new(wire: Wire, endpoints: Endpoints, app: App, clock: Clock, patience: Duration) -> Self {
         let tenant = app.tenant;
         let tokens = Tokens::new(wire.clone(), endpoints.clone(), app, clock.clone(), patience);
-        Self {
-            wire,
-            endpoints,
-            tenant,
-            tokens: Arc::new(tokens),
-            clock,
-            patience,
-            timeout: Call::TIMEOUT,
-        }
+        Self { wire, endpoints, tenant, tokens: Arc::new(tokens), clock, patience, timeout: Call::TIMEOUT }
     }
 
     /// How long one exchange with Graph may take: 20 s unless this says otherwise.
@@ -124,13 +116,7 @@ impl Client {
 
     pub(crate) fn request(&self, method: Method, target: &Target) -> Request {
         let url = target.url(&self.endpoints);
-        Request {
-            method,
-            url,
-            body: None,
-            repeat: Repeat::Safe,
-            timeout: None,
-        }
+        Request { method, url, body: None, repeat: Repeat::Safe, timeout: None }
     }
 
     pub(crate) async fn read(&self, target: &Target) -> Result<Document, GraphError> {
@@ -138,13 +124,7 @@ impl Client {
     }
 
     pub(crate) async fn read_url(&self, url: Url) -> Result<Document, GraphError> {
-        let request = Request {
-            method: Method::GET,
-            url,
-            body: None,
-            repeat: Repeat::Safe,
-            timeout: None,
-        };
+        let request = Request { method: Method::GET, url, body: None, repeat: Repeat::Safe, timeout: None };
         self.ask(request).await?.document()
     }
 
@@ -175,9 +155,7 @@ impl Client {
                 Happened::Uncertain | Happened::TimedOut => request.repeat == Repeat::Safe,
             };
             let timed_out = failure.happened == Happened::TimedOut;
-            let wait = again
-                .then(|| patience.wait(failure.retry_after(), timed_out))
-                .flatten();
+            let wait = again.then(|| patience.wait(failure.retry_after(), timed_out)).flatten();
             let Some(wait) = wait else {
                 give_up(request, &failure);
                 return Err(failure.error);
@@ -196,10 +174,7 @@ impl Client {
     async fn attempt(&self, request: &Request, token: &Token) -> Result<Answer, Failure> {
         let began = Instant::now();
         let ours = Uuid::new_v4().to_string();
-        let mut trace = Trace {
-            request_id: None,
-            client_request_id: Some(ours.clone()),
-        };
+        let mut trace = Trace { request_id: None, client_request_id: Some(ours.clone()) };
         let reply = self.wire.send(self.call(request, token, &ours)).await;
         let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let reply = reply.map_err(|error| {
@@ -216,20 +191,11 @@ impl Client {
             graph.request_id = trace.request_id, graph.client_request_id = ours, "asked Graph"
         );
         if reply.status.is_success() {
-            return Ok(Answer {
-                body: reply.body,
-                trace,
-            });
+            return Ok(Answer { body: reply.body, trace });
         }
         let body: Option<Value> = serde_json::from_slice(&reply.body).ok();
         let now = self.clock.now();
-        Err(Failure::of_answer(
-            reply.status,
-            &reply.headers,
-            body.as_ref(),
-            trace,
-            now,
-        ))
+        Err(Failure::of_answer(reply.status, &reply.headers, body.as_ref(), trace, now))
     }
 
     fn call(&self, request: &Request, token: &Token, client_request_id: &str) -> Call {
@@ -255,10 +221,7 @@ impl Answer {
         let Self { body, trace } = self;
         match serde_json::from_slice(&body) {
             Ok(value) => Ok(Document { value, trace }),
-            Err(error) => Err(GraphError::unreadable(
-                format!("it is not JSON ({error})"),
-                &trace,
-            )),
+            Err(error) => Err(GraphError::unreadable(format!("it is not JSON ({error})"), &trace)),
         }
     }
 }
@@ -266,10 +229,7 @@ impl Answer {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let graph = self.endpoints.graph.as_str();
-        f.debug_struct("Client")
-            .field("graph", &graph)
-            .field("tenant", &self.tenant)
-            .finish_non_exhaustive()
+        f.debug_struct("Client").field("graph", &graph).field("tenant", &self.tenant).finish_non_exhaustive()
     }
 }
 

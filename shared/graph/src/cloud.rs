@@ -44,23 +44,16 @@ impl Cloud {
         match self {
             Self::Global => ("https://login.microsoftonline.com", "https://graph.microsoft.com"),
             Self::UsGov => ("https://login.microsoftonline.us", "https://graph.microsoft.us"),
-            Self::UsGovDod => (
-                "https://login.microsoftonline.us",
-                "https://dod-graph.microsoft.us",
-            ),
+            Self::UsGovDod => ("https://login.microsoftonline.us", "https://dod-graph.microsoft.us"),
             // Entra's page names this login and Graph's page another one, which can be given as a setting.
-            Self::China => (
-                "https://login.partner.microsoftonline.cn",
-                "https://microsoftgraph.chinacloudapi.cn",
-            ),
+            Self::China => {
+                ("https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn")
+            }
         }
     }
 
     #[must_use]
-    #[expect(
-        clippy::expect_used,
-        reason = "the addresses are constants, and a test reads each"
-    )]
+    #[expect(clippy::expect_used, reason = "the addresses are constants, and a test reads each")]
     pub fn endpoints(self) -> Endpoints {
         let (login, graph) = self.roots();
         Endpoints::parse(login, graph).expect("the built-in addresses are sound")
@@ -104,10 +97,7 @@ impl Endpoints {
     /// # Errors
     /// An address that is not one, that would show credentials on the network, or that is more than a root.
     pub fn parse(login: &str, graph: &str) -> Result<Self, EndpointError> {
-        Ok(Self {
-            login: root(login)?,
-            graph: root(graph)?,
-        })
+        Ok(Self { login: root(login)?, graph: root(graph)? })
     }
 
     pub(crate) fn token_url(&self, tenant: TenantId) -> Url {
@@ -139,10 +129,8 @@ fn below(root: &Url, path: &str) -> Url {
 
 fn root(text: &str) -> Result<Url, EndpointError> {
     let text = text.trim().to_owned();
-    let url = Url::parse(&text).map_err(|error| EndpointError::NotAnAddress {
-        text: text.clone(),
-        why: error.to_string(),
-    })?;
+    let url = Url::parse(&text)
+        .map_err(|error| EndpointError::NotAnAddress { text: text.clone(), why: error.to_string() })?;
     let this_machine = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -152,19 +140,13 @@ fn root(text: &str) -> Result<Url, EndpointError> {
     if !(url.scheme() == "https" || url.scheme() == "http" && this_machine) {
         return Err(EndpointError::NotSafe { text });
     }
-    let version = url
-        .path_segments()
-        .and_then(|mut segments| segments.rfind(|segment| !segment.is_empty()));
+    let version = url.path_segments().and_then(|mut segments| segments.rfind(|segment| !segment.is_empty()));
     let bare = url.username().is_empty()
         && url.password().is_none()
         && url.query().is_none()
         && url.fragment().is_none()
         && !matches!(version, Some("v1.0" | "beta"));
-    if bare {
-        Ok(url)
-    } else {
-        Err(EndpointError::NotARoot { text })
-    }
+    if bare { Ok(url) } else { Err(EndpointError::NotARoot { text }) }
 }
 
 #[cfg(test)]
@@ -179,10 +161,7 @@ mod tests {
             assert_eq!(cloud.to_string().parse::<Cloud>(), Ok(cloud));
         }
         let error = "mars".parse::<Cloud>().unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "`mars` is not a cloud: use `global`, `us-gov`, `us-gov-dod` or `china`"
-        );
+        assert_eq!(error, "`mars` is not a cloud: use `global`, `us-gov`, `us-gov-dod` or `china`");
     }
 
     #[test]
@@ -198,10 +177,7 @@ mod tests {
             assert_eq!(endpoints.at("/users").as_str(), format!("{version}/users"));
             let token = format!("https://login.microsoftonline.us/{id}/oauth2/v2.0/token");
             assert_eq!(endpoints.token_url(tenant).as_str(), token);
-            assert_eq!(
-                endpoints.scope(),
-                format!("{}/.default", graph.trim_end_matches('/'))
-            );
+            assert_eq!(endpoints.scope(), format!("{}/.default", graph.trim_end_matches('/')));
         }
     }
 
@@ -217,21 +193,13 @@ mod tests {
             ("https://graph.microsoft.com/beta/", "more than a root"),
             ("https://graph.microsoft.com?x=1", "more than a root"),
         ] {
-            let error = Endpoints::parse("https://login.microsoftonline.com", text)
-                .unwrap_err()
-                .to_string();
+            let error = Endpoints::parse("https://login.microsoftonline.com", text).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");
         }
-        for text in [
-            "http://localhost:1",
-            "http://[::1]:1",
-            "http://127.0.0.2:1",
-            "https://proxy.contoso.com/g",
-        ] {
-            assert!(
-                Endpoints::parse("https://login.microsoftonline.com", text).is_ok(),
-                "{text}"
-            );
+        for text in
+            ["http://localhost:1", "http://[::1]:1", "http://127.0.0.2:1", "https://proxy.contoso.com/g"]
+        {
+            assert!(Endpoints::parse("https://login.microsoftonline.com", text).is_ok(), "{text}");
         }
     }
 

@@ -90,19 +90,15 @@ impl Certificate {
         let key = block(key, "PRIVATE KEY").or_else(|| block(key, "RSA PRIVATE KEY"));
         let key = key.ok_or(CertificateError::NoKey)?;
         let key = EncodingKey::from_rsa_pem(key.as_bytes()).map_err(|_| CertificateError::BadKey)?;
-        let certificate = Self {
-            key: Arc::new(key),
-            thumbprint: URL_SAFE_NO_PAD.encode(Sha256::digest(&der)),
-        };
+        let certificate =
+            Self { key: Arc::new(key), thumbprint: URL_SAFE_NO_PAD.encode(Sha256::digest(&der)) };
         certificate.check_against(&public)?;
         Ok(certificate)
     }
 
     /// A wrong pair is told at the start, not when Entra refuses the first token.
     fn check_against(&self, public: &DecodingKey) -> Result<(), CertificateError> {
-        let sample = self
-            .sign("a", "b", Timestamp::UNIX_EPOCH)
-            .ok_or(CertificateError::BadKey)?;
+        let sample = self.sign("a", "b", Timestamp::UNIX_EPOCH).ok_or(CertificateError::BadKey)?;
         let mut validation = Validation::new(Algorithm::PS256);
         (validation.validate_exp, validation.validate_aud) = (false, false);
         let verified = jsonwebtoken::decode::<serde::de::IgnoredAny>(&sample, public, &validation);
@@ -132,28 +128,19 @@ impl Certificate {
 
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Certificate")
-            .field("thumbprint", &self.thumbprint)
-            .finish_non_exhaustive()
+        f.debug_struct("Certificate").field("thumbprint", &self.thumbprint).finish_non_exhaustive()
     }
 }
 
 /// From the first `BEGIN` line of that label through its `END` line.
 fn block<'a>(pem: &'a str, label: &str) -> Option<&'a str> {
-    let (begin, end) = (
-        format!("-----BEGIN {label}-----"),
-        format!("-----END {label}-----"),
-    );
+    let (begin, end) = (format!("-----BEGIN {label}-----"), format!("-----END {label}-----"));
     let from = pem.get(pem.find(&begin)?..)?;
     from.get(..from.find(&end)?.checked_add(end.len())?)
 }
 
 fn der(block: &str) -> Option<Vec<u8>> {
-    let body: String = block
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.starts_with("-----"))
-        .collect();
+    let body: String = block.lines().map(str::trim).filter(|line| !line.starts_with("-----")).collect();
     STANDARD.decode(body).ok()
 }
 
@@ -173,10 +160,7 @@ mod tests {
         let assertion = certificate.assertion("client", &url, now).unwrap();
 
         let header = jsonwebtoken::decode_header(&assertion).unwrap();
-        assert_eq!(
-            (header.alg, header.typ.as_deref()),
-            (Algorithm::PS256, Some("JWT"))
-        );
+        assert_eq!((header.alg, header.typ.as_deref()), (Algorithm::PS256, Some("JWT")));
         let thumbprint = URL_SAFE_NO_PAD.encode(Sha256::digest(der(CERTIFICATE).unwrap()));
         assert_eq!(header.x5t_s256, Some(thumbprint));
 
@@ -184,13 +168,9 @@ mod tests {
         let mut validation = Validation::new(Algorithm::PS256);
         validation.validate_exp = false;
         validation.set_audience(&[url.as_str()]);
-        let claims = jsonwebtoken::decode::<serde_json::Value>(&assertion, &public, &validation)
-            .unwrap()
-            .claims;
-        assert_eq!(
-            (claims["iss"].as_str(), claims["sub"].as_str()),
-            (Some("client"), Some("client"))
-        );
+        let claims =
+            jsonwebtoken::decode::<serde_json::Value>(&assertion, &public, &validation).unwrap().claims;
+        assert_eq!((claims["iss"].as_str(), claims["sub"].as_str()), (Some("client"), Some("client")));
         let life = claims["exp"].as_i64().unwrap() - now.as_second();
         assert!((300..=600).contains(&life), "{life}");
         assert_eq!(
@@ -199,9 +179,7 @@ mod tests {
         );
 
         let again = certificate.assertion("client", &url, now).unwrap();
-        let again = jsonwebtoken::decode::<serde_json::Value>(&again, &public, &validation)
-            .unwrap()
-            .claims;
+        let again = jsonwebtoken::decode::<serde_json::Value>(&again, &public, &validation).unwrap().claims;
         assert_ne!(claims["jti"], again["jti"], "an assertion is used once");
     }
 
@@ -217,25 +195,16 @@ mod tests {
         let refusal = |certificate: &str, key: &str| Certificate::from_pem(certificate, key).unwrap_err();
         assert_eq!(refusal(KEY, KEY), CertificateError::NoCertificate);
         assert_eq!(refusal("", KEY), CertificateError::NoCertificate);
-        assert_eq!(
-            refusal(&CERTIFICATE.replace('a', "?"), KEY),
-            CertificateError::BadCertificate
-        );
+        assert_eq!(refusal(&CERTIFICATE.replace('a', "?"), KEY), CertificateError::BadCertificate);
         assert_eq!(refusal(CERTIFICATE, CERTIFICATE), CertificateError::NoKey);
-        assert_eq!(
-            refusal(CERTIFICATE, &KEY.replace('a', "?")),
-            CertificateError::BadKey
-        );
+        assert_eq!(refusal(CERTIFICATE, &KEY.replace('a', "?")), CertificateError::BadKey);
         let encrypted = KEY.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
         assert_eq!(refusal(CERTIFICATE, &encrypted), CertificateError::EncryptedKey);
     }
 
     #[test]
     fn a_key_of_another_certificate_is_refused() {
-        assert_eq!(
-            Certificate::from_pem(OTHER, KEY).unwrap_err(),
-            CertificateError::NotAPair
-        );
+        assert_eq!(Certificate::from_pem(OTHER, KEY).unwrap_err(), CertificateError::NotAPair);
     }
 
     #[test]

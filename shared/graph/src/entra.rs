@@ -30,8 +30,7 @@ pub(crate) fn form(app: &App, token_url: &Url, scope: &str, now: Timestamp) -> O
         Credential::Secret(secret) => form.append_pair("client_secret", secret.expose_secret()),
         Credential::Certificate(certificate) => {
             let assertion = certificate.assertion(&app.client_id, token_url, now)?;
-            form.append_pair("client_assertion_type", JWT)
-                .append_pair("client_assertion", &assertion)
+            form.append_pair("client_assertion_type", JWT).append_pair("client_assertion", &assertion)
         }
     };
     Some(form.finish())
@@ -46,35 +45,23 @@ pub(crate) fn grant(
     now: Timestamp,
 ) -> Result<Grant, Failure> {
     let body: Option<Value> = serde_json::from_slice(body).ok();
-    let text = |key: &str| {
-        body.as_ref()
-            .and_then(|body| body.get(key))
-            .and_then(Value::as_str)
-    };
+    let text = |key: &str| body.as_ref().and_then(|body| body.get(key)).and_then(Value::as_str);
     let theirs = headers.get("x-ms-request-id").and_then(|id| id.to_str().ok());
     trace.request_id = theirs.or_else(|| text("trace_id")).map(plain);
     if status.is_success() {
-        let life = body
-            .as_ref()
-            .and_then(|body| body.get("expires_in"))
-            .and_then(seconds);
+        let life = body.as_ref().and_then(|body| body.get("expires_in")).and_then(seconds);
         let (Some(token), Some(life)) = (text("access_token"), life) else {
             let why = "the token endpoint answers without a token; check the login address";
             return Err(refused(GraphError::unreadable(why, &trace)));
         };
-        return Ok(Grant {
-            token: SecretString::from(token),
-            life,
-        });
+        return Ok(Grant { token: SecretString::from(token), life });
     }
     let retry_after = retry::told(headers, now);
     Err(match (text("error"), text("error_description")) {
         (Some(error), Some(said)) => refusal(status, error, said, retry_after, trace),
-        _unworded => unworded(
-            Failure::of_answer(status, headers, body.as_ref(), trace.clone(), now),
-            status,
-            &trace,
-        ),
+        _unworded => {
+            unworded(Failure::of_answer(status, headers, body.as_ref(), trace.clone(), now), status, &trace)
+        }
     })
 }
 
@@ -90,10 +77,7 @@ fn unworded(failure: Failure, status: StatusCode, trace: &Trace) -> Failure {
 }
 
 fn refused(error: GraphError) -> Failure {
-    Failure {
-        error,
-        happened: Happened::Refused,
-    }
+    Failure { error, happened: Happened::Refused }
 }
 
 /// A number, or the string that older token endpoints send.
@@ -113,15 +97,8 @@ fn refusal(
     let passing =
         matches!(code, Some(90_012 | 90_033 | 90_055 | 50_196)) || error == "temporarily_unavailable";
     if passing || status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-        let error = GraphError::Unavailable {
-            status: status.as_u16(),
-            retry_after,
-            trace,
-        };
-        return Failure {
-            error,
-            happened: Happened::NotDone,
-        };
+        let error = GraphError::Unavailable { status: status.as_u16(), retry_after, trace };
+        return Failure { error, happened: Happened::NotDone };
     }
     // What follows are trace ids and a time, which the trace has.
     let reason = said.split(['\r', '\n']).next().unwrap_or(said);
@@ -170,31 +147,15 @@ mod tests {
     fn answer(status: u16, body: &Value) -> Result<Grant, Failure> {
         let status = StatusCode::from_u16(status).unwrap();
         let body = serde_json::to_vec(body).unwrap();
-        grant(
-            status,
-            &HeaderMap::new(),
-            &body,
-            Trace::default(),
-            Timestamp::UNIX_EPOCH,
-        )
+        grant(status, &HeaderMap::new(), &body, Trace::default(), Timestamp::UNIX_EPOCH)
     }
 
     #[test]
     fn a_secret_travels_in_the_form_with_everything_escaped() {
         let credential = Credential::Secret(SecretString::from("a&b=c+d %~"));
-        let app = App {
-            tenant: TenantId::from_u128(1),
-            client_id: "client".into(),
-            credential,
-        };
+        let app = App { tenant: TenantId::from_u128(1), client_id: "client".into(), credential };
         let url = Url::parse("https://login.microsoftonline.com/t/oauth2/v2.0/token").unwrap();
-        let form = form(
-            &app,
-            &url,
-            "https://graph.microsoft.com/.default",
-            Timestamp::UNIX_EPOCH,
-        )
-        .unwrap();
+        let form = form(&app, &url, "https://graph.microsoft.com/.default", Timestamp::UNIX_EPOCH).unwrap();
         let pairs: Vec<_> = form_urlencoded::parse(form.as_bytes()).collect();
         let expected = [
             ("client_id", "client"),
@@ -209,20 +170,12 @@ mod tests {
     fn a_grant_may_write_its_life_as_a_number_or_as_text() {
         for life in [json!(3599), json!("3599")] {
             let body = json!({"token_type": "Bearer", "expires_in": life, "access_token": "abc"});
-            assert_eq!(
-                answer(200, &body).ok().unwrap().life,
-                SignedDuration::from_secs(3599)
-            );
+            assert_eq!(answer(200, &body).ok().unwrap().life, SignedDuration::from_secs(3599));
         }
-        for body in [
-            json!({}),
-            json!({"access_token": "abc"}),
-            json!({"access_token": "abc", "expires_in": 0}),
-        ] {
-            assert!(matches!(
-                answer(200, &body).err().unwrap().error,
-                GraphError::Unreadable { .. }
-            ));
+        for body in
+            [json!({}), json!({"access_token": "abc"}), json!({"access_token": "abc", "expires_in": 0})]
+        {
+            assert!(matches!(answer(200, &body).err().unwrap().error, GraphError::Unreadable { .. }));
         }
     }
 
@@ -248,20 +201,14 @@ mod tests {
         ] {
             let body =
                 json!({"error": "x", "error_description": format!("AADSTS{code}: no.\r\nTrace ID: 1")});
-            assert!(
-                answer(400, &body).err().unwrap().error.to_string().contains(part),
-                "{code}"
-            );
+            assert!(answer(400, &body).err().unwrap().error.to_string().contains(part), "{code}");
         }
     }
 
     #[test]
     fn a_wrong_login_address_is_told_as_that() {
-        for (status, body) in [
-            (404, json!("no such page")),
-            (302, json!(null)),
-            (403, json!({"error": {}})),
-        ] {
+        for (status, body) in [(404, json!("no such page")), (302, json!(null)), (403, json!({"error": {}}))]
+        {
             let text = answer(status, &body).err().unwrap().error.to_string();
             assert!(text.contains("check the login address"), "{text}");
         }

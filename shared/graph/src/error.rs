@@ -20,10 +20,7 @@ pub struct Trace {
 
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            request_id,
-            client_request_id,
-        } = self;
+        let Self { request_id, client_request_id } = self;
         match (request_id, client_request_id) {
             (Some(theirs), Some(ours)) => write!(f, " (request-id {theirs}, client-request-id {ours})"),
             (Some(theirs), None) => write!(f, " (request-id {theirs})"),
@@ -43,37 +40,17 @@ pub enum GraphError {
         "get Graph's leave: {message} (`{code}`){trace}; grant the app the permission that this call needs, or do it \
          by hand where the object is an administrator's"
     )]
-    Forbidden {
-        code: String,
-        message: String,
-        trace: Trace,
-    },
+    Forbidden { code: String, message: String, trace: Trace },
     #[error("get past Graph's throttling{}{trace}", later(*retry_after))]
-    Throttled {
-        retry_after: Option<SignedDuration>,
-        trace: Trace,
-    },
+    Throttled { retry_after: Option<SignedDuration>, trace: Trace },
     #[error("get an answer of use: the service says {status}{}{trace}", later(*retry_after))]
-    Unavailable {
-        status: u16,
-        retry_after: Option<SignedDuration>,
-        trace: Trace,
-    },
+    Unavailable { status: u16, retry_after: Option<SignedDuration>, trace: Trace },
     #[error("prove to Microsoft who we are: {message}{trace}")]
     Credential { message: String, trace: Trace },
     #[error("have Graph take the request: it answers {status}, {message} (`{code}`){trace}")]
-    Rejected {
-        status: u16,
-        code: String,
-        message: String,
-        trace: Trace,
-    },
+    Rejected { status: u16, code: String, message: String, trace: Trace },
     #[error("have Graph take the request in the object's present state: {message} (`{code}`){trace}")]
-    Conflict {
-        code: String,
-        message: String,
-        trace: Trace,
-    },
+    Conflict { code: String, message: String, trace: Trace },
     #[error("reach Microsoft: {why}{trace}")]
     Unreachable { why: String, trace: Trace },
     #[error("read Graph's answer: {why}{trace}")]
@@ -102,38 +79,17 @@ impl GraphError {
     pub fn advice(&self) -> Advice {
         match self {
             Self::NotFound { code: _, trace: _ } => Advice::MaybeNotReplicatedYet,
-            Self::Throttled {
-                retry_after,
-                trace: _,
+            Self::Throttled { retry_after, trace: _ }
+            | Self::Unavailable { status: _, retry_after, trace: _ } => {
+                Advice::TryAgain { after: *retry_after }
             }
-            | Self::Unavailable {
-                status: _,
-                retry_after,
-                trace: _,
-            } => Advice::TryAgain { after: *retry_after },
-            Self::Conflict {
-                code: _,
-                message: _,
-                trace: _,
+            Self::Conflict { code: _, message: _, trace: _ } | Self::Unreachable { why: _, trace: _ } => {
+                Advice::TryAgain { after: None }
             }
-            | Self::Unreachable { why: _, trace: _ } => Advice::TryAgain { after: None },
-            Self::Credential { message: _, trace: _ } => Advice::FixCredential {
-                tell: self.to_string(),
-            },
-            Self::Forbidden {
-                code: _,
-                message: _,
-                trace: _,
-            }
-            | Self::Rejected {
-                status: _,
-                code: _,
-                message: _,
-                trace: _,
-            }
-            | Self::Unreadable { why: _, trace: _ } => Advice::GiveUp {
-                tell: self.to_string(),
-            },
+            Self::Credential { message: _, trace: _ } => Advice::FixCredential { tell: self.to_string() },
+            Self::Forbidden { code: _, message: _, trace: _ }
+            | Self::Rejected { status: _, code: _, message: _, trace: _ }
+            | Self::Unreadable { why: _, trace: _ } => Advice::GiveUp { tell: self.to_string() },
         }
     }
 
@@ -141,53 +97,26 @@ impl GraphError {
     pub fn trace(&self) -> &Trace {
         match self {
             Self::NotFound { code: _, trace }
-            | Self::Forbidden {
-                code: _,
-                message: _,
-                trace,
-            }
-            | Self::Throttled {
-                retry_after: _,
-                trace,
-            }
-            | Self::Unavailable {
-                status: _,
-                retry_after: _,
-                trace,
-            }
+            | Self::Forbidden { code: _, message: _, trace }
+            | Self::Throttled { retry_after: _, trace }
+            | Self::Unavailable { status: _, retry_after: _, trace }
             | Self::Credential { message: _, trace }
-            | Self::Rejected {
-                status: _,
-                code: _,
-                message: _,
-                trace,
-            }
-            | Self::Conflict {
-                code: _,
-                message: _,
-                trace,
-            }
+            | Self::Rejected { status: _, code: _, message: _, trace }
+            | Self::Conflict { code: _, message: _, trace }
             | Self::Unreachable { why: _, trace }
             | Self::Unreadable { why: _, trace } => trace,
         }
     }
 
     pub(crate) fn unreadable(why: impl Into<String>, trace: &Trace) -> Self {
-        Self::Unreadable {
-            why: why.into(),
-            trace: trace.clone(),
-        }
+        Self::Unreadable { why: why.into(), trace: trace.clone() }
     }
 }
 
 /// One line of printable text, short enough for a log.
 pub(crate) fn plain(text: &str) -> String {
     const LONGEST: usize = 300;
-    let mut line: String = text
-        .chars()
-        .take(LONGEST)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let mut line: String = text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(LONGEST).is_some() {
         line.push('…');
     }

@@ -102,27 +102,13 @@ impl Item {
 
     fn opaque(raw: &RawValue, why: Unreadable) -> Self {
         let raw = raw.get().to_owned();
-        Self {
-            client_state: None,
-            subscription: None,
-            tenant: None,
-            expires_at: None,
-            raw,
-            event: Err(why),
-        }
+        Self { client_state: None, subscription: None, tenant: None, expires_at: None, raw, event: Err(why) }
     }
 }
 
 impl fmt::Debug for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            client_state: _,
-            subscription,
-            tenant,
-            expires_at,
-            raw: _,
-            event,
-        } = self;
+        let Self { client_state: _, subscription, tenant, expires_at, raw: _, event } = self;
         f.debug_struct("Item")
             .field("subscription", subscription)
             .field("tenant", tenant)
@@ -134,8 +120,5 @@ impl fmt::Debug for Item {
 
 /// Somebody else's text in our message: printable, on one line, and short.
 fn quote(text: &str) -> String {
-    text.chars()
-        .take(160)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    text.chars().take(160).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

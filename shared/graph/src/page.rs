@@ -36,10 +36,7 @@ impl Client {
         let document = self.read_url(url.clone()).await?;
         let (page, trace) = self.page_of(document)?;
         if page.next == Some(PageLink(url)) {
-            return Err(GraphError::unreadable(
-                "a page names itself as the next one",
-                &trace,
-            ));
+            return Err(GraphError::unreadable("a page names itself as the next one", &trace));
         }
         Ok((page, trace))
     }
@@ -96,11 +93,7 @@ pub(crate) fn each<T>(
     trace: &Trace,
     read: impl Fn(&Value) -> Result<T, String>,
 ) -> Result<Vec<T>, GraphError> {
-    items
-        .iter()
-        .map(read)
-        .collect::<Result<_, _>>()
-        .map_err(|why| GraphError::unreadable(why, trace))
+    items.iter().map(read).collect::<Result<_, _>>().map_err(|why| GraphError::unreadable(why, trace))
 }
 
 /// A directory object of whatever type, as collections of mixed types hold them.
@@ -116,10 +109,6 @@ impl<'a> Entry<'a> {
         let fields = value.as_object().ok_or("an item is not an object")?;
         let id = loose::text(fields, "id").and_then(|id| id.parse().ok());
         let id = id.ok_or("an item has no id that is a GUID")?;
-        Ok(Self {
-            id,
-            kind: loose::kind(fields),
-            fields,
-        })
+        Ok(Self { id, kind: loose::kind(fields), fields })
     }
 }

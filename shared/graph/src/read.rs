@@ -97,21 +97,14 @@ impl Reader {
     /// # Errors
     /// Any but [`GraphError::NotFound`]. That the app may not read groups is no error: such an id is unknown to it.
     pub async fn what_is(&self, id: ObjectId) -> Result<ObjectIs, GraphError> {
-        let targets = [
-            Target::user(id).query("$select=id"),
-            deleted(id),
-            Target::group(id).query("$select=id"),
-        ];
+        let targets =
+            [Target::user(id).query("$select=id"), deleted(id), Target::group(id).query("$select=id")];
         let [user, deleted, group] = self.0.batch(targets).await?;
         if found(user)?.is_some() {
             return Ok(ObjectIs::User);
         }
         if let Some(Document { value, trace: _ }) = found(deleted)? {
-            return Ok(if is_user(&value) {
-                ObjectIs::DeletedUser
-            } else {
-                ObjectIs::DeletedOther
-            });
+            return Ok(if is_user(&value) { ObjectIs::DeletedUser } else { ObjectIs::DeletedOther });
         }
         match group {
             Ok(_) => Ok(ObjectIs::Group),
@@ -128,8 +121,7 @@ impl Reader {
         let target = Target::new("/organization").query("$select=id,displayName,verifiedDomains");
         let (items, trace) = self.0.all(&target).await?;
         let read = items.first().map(Organization::read);
-        read.unwrap_or(Err("it names no organization"))
-            .map_err(|why| GraphError::unreadable(why, &trace))
+        read.unwrap_or(Err("it names no organization")).map_err(|why| GraphError::unreadable(why, &trace))
     }
 
     /// All users of the tenant, 999 at a time. 2 units a page.
@@ -139,10 +131,7 @@ impl Reader {
     pub async fn users_page(&self, next: Option<PageLink>) -> Result<Page<User>, GraphError> {
         let first = Target::new("/users").query(User::QUERY_ALL);
         let (Page { items, next }, trace) = self.0.page(&first, next).await?;
-        Ok(Page {
-            items: each(&items, &trace, User::read)?,
-            next,
-        })
+        Ok(Page { items: each(&items, &trace, User::read)?, next })
     }
 }
 
@@ -161,11 +150,7 @@ fn deleted(id: ObjectId) -> Target {
 fn user(id: ObjectId, document: Document) -> Result<User, GraphError> {
     let Document { value, trace } = document;
     let user = User::read(&value).map_err(|why| GraphError::unreadable(why, &trace))?;
-    if user.id == id {
-        Ok(user)
-    } else {
-        Err(GraphError::unreadable("it is about another user", &trace))
-    }
+    if user.id == id { Ok(user) } else { Err(GraphError::unreadable("it is about another user", &trace)) }
 }
 
 fn found(read: Result<Document, GraphError>) -> Result<Option<Document>, GraphError> {
@@ -178,10 +163,7 @@ fn found(read: Result<Document, GraphError>) -> Result<Option<Document>, GraphEr
 
 /// Only a type that names something else makes it something else.
 fn is_user(value: &Value) -> bool {
-    value
-        .as_object()
-        .and_then(loose::kind)
-        .is_none_or(|kind| kind == "user")
+    value.as_object().and_then(loose::kind).is_none_or(|kind| kind == "user")
 }
 
 impl Organization {

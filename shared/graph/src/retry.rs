@@ -27,10 +27,7 @@ pub(crate) fn told(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration
 
 /// Graph's own sample is `2.128`, which the HTTP standard does not allow.
 fn seconds(text: &str) -> Option<SignedDuration> {
-    if !text
-        .chars()
-        .all(|c| c.is_ascii_digit() || matches!(c, '.' | '-' | '+'))
-    {
+    if !text.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '-' | '+')) {
         return None;
     }
     let seconds = text.parse::<f64>().ok()?.clamp(0.0, LONGEST_TOLD.as_secs_f64());
@@ -39,16 +36,12 @@ fn seconds(text: &str) -> Option<SignedDuration> {
 
 /// The three forms of RFC 9110, section 5.6.7.
 fn http_date(text: &str) -> Option<Timestamp> {
-    [
-        "%a, %d %b %Y %H:%M:%S GMT",
-        "%A, %d-%b-%y %H:%M:%S GMT",
-        "%a %b %e %H:%M:%S %Y",
-    ]
-    .iter()
-    .find_map(|form| {
-        let date = strtime::parse(form, text).ok()?.to_datetime().ok()?;
-        Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp())
-    })
+    ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"].iter().find_map(
+        |form| {
+            let date = strtime::parse(form, text).ok()?.to_datetime().ok()?;
+            Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp())
+        },
+    )
 }
 
 /// What is left of the time that one operation may wait in line.
@@ -61,11 +54,7 @@ pub(crate) struct Patience {
 
 impl Patience {
     pub(crate) fn new(whole: Duration) -> Self {
-        Self {
-            left: whole,
-            attempts: 1,
-            timeouts: 0,
-        }
+        Self { left: whole, attempts: 1, timeouts: 0 }
     }
 
     /// The wait before the next attempt, or nothing when it is the caller's turn to wait.
@@ -87,9 +76,7 @@ impl Patience {
 /// Doubles with each attempt. The lower half is fixed and the upper half is thrown, so that callers who were turned
 /// away together do not come back together.
 fn step(attempt: u32, dice: u64) -> Duration {
-    let whole = FIRST_STEP
-        .saturating_mul(1_u32 << attempt.saturating_sub(1).min(16))
-        .min(LONGEST_STEP);
+    let whole = FIRST_STEP.saturating_mul(1_u32 << attempt.saturating_sub(1).min(16)).min(LONGEST_STEP);
     let half = whole / 2;
     let thrown = u32::try_from(dice % 1_000).unwrap_or_default();
     half + half * thrown / 1_000
@@ -105,11 +92,7 @@ mod tests {
         let now: Timestamp = "2026-11-20T10:00:00Z".parse().unwrap();
         let mut headers = HeaderMap::new();
         headers.insert(RETRY_AFTER, HeaderValue::from_str(retry_after).unwrap());
-        assert_eq!(
-            told(&headers, now),
-            millis.map(SignedDuration::from_millis),
-            "{retry_after}"
-        );
+        assert_eq!(told(&headers, now), millis.map(SignedDuration::from_millis), "{retry_after}");
     }
 
     #[test]
@@ -125,28 +108,15 @@ mod tests {
         check("Fri Nov 20 10:00:30 2026", Some(30_000));
         check("Fri, 20 Nov 2026 09:59:00 GMT", Some(0));
         check("Fri, 20 Nov 2026 12:00:00 GMT", Some(3_600_000));
-        for nonsense in [
-            "",
-            "soon",
-            "NaN",
-            "inf",
-            "1e3",
-            "1.2.3",
-            "--",
-            "Fri, 99 Nov 2026 10:00:30 GMT",
-        ] {
+        for nonsense in ["", "soon", "NaN", "inf", "1e3", "1.2.3", "--", "Fri, 99 Nov 2026 10:00:30 GMT"] {
             check(nonsense, None);
         }
     }
 
     #[test]
     fn steps_double_within_their_bounds_and_differ() {
-        for (attempt, low, high) in [
-            (1, 250, 500),
-            (2, 500, 1_000),
-            (4, 2_000, 4_000),
-            (60, 15_000, 30_000),
-        ] {
+        for (attempt, low, high) in [(1, 250, 500), (2, 500, 1_000), (4, 2_000, 4_000), (60, 15_000, 30_000)]
+        {
             for dice in [0, 500, 999, u64::MAX] {
                 let millis = step(attempt, dice).as_millis();
                 assert!((low..=high).contains(&millis), "{attempt} {dice}: {millis}");

@@ -74,9 +74,7 @@ impl Subscription {
     #[must_use]
     pub fn watched(&self) -> Option<Watched> {
         let bare = |text: &str| text.trim_matches('/').to_ascii_lowercase();
-        Watched::ALL
-            .into_iter()
-            .find(|watched| bare(watched.resource()) == bare(&self.resource))
+        Watched::ALL.into_iter().find(|watched| bare(watched.resource()) == bare(&self.resource))
     }
 }
 
@@ -102,13 +100,7 @@ impl Reader {
     /// # Errors
     /// [`GraphError::Rejected`] with 400 when a callback failed, [`GraphError::Forbidden`] also over a quota.
     pub async fn create_subscription(&self, new: NewSubscription) -> Result<Creation, GraphError> {
-        let NewSubscription {
-            watched,
-            notification_url,
-            lifecycle_url,
-            client_state,
-            expires_at,
-        } = new;
+        let NewSubscription { watched, notification_url, lifecycle_url, client_state, expires_at } = new;
         let body = json!({
             "changeType": watched.change_type(),
             "resource": watched.resource(),
@@ -126,9 +118,7 @@ impl Reader {
             Err(error) => return Err(error),
         };
         let created = Subscription::read(&document.value);
-        created
-            .map(Creation::Created)
-            .map_err(|why| GraphError::unreadable(why, &document.trace))
+        created.map(Creation::Created).map_err(|why| GraphError::unreadable(why, &document.trace))
     }
 
     /// Moves its end, and renews the leave that Graph holds for it.
@@ -148,10 +138,7 @@ impl Reader {
     /// # Errors
     /// [`GraphError::NotFound`] when it is gone.
     pub async fn reauthorize(&self, id: SubscriptionId) -> Result<(), GraphError> {
-        self.0
-            .ask(self.0.request(Method::POST, &Target::reauthorize(id)))
-            .await
-            .map(|_| ())
+        self.0.ask(self.0.request(Method::POST, &Target::reauthorize(id))).await.map(|_| ())
     }
 
     /// That it was gone already is a success.
@@ -159,11 +146,7 @@ impl Reader {
     /// # Errors
     /// Any but [`GraphError::NotFound`].
     pub async fn delete_subscription(&self, id: SubscriptionId) -> Result<(), GraphError> {
-        match self
-            .0
-            .ask(self.0.request(Method::DELETE, &Target::subscription(id)))
-            .await
-        {
+        match self.0.ask(self.0.request(Method::DELETE, &Target::subscription(id))).await {
             Ok(_) | Err(GraphError::NotFound { .. }) => Ok(()),
             Err(error) => Err(error),
         }
@@ -187,10 +170,7 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(subscription.watched(), Some(Watched::Users));
-        assert_eq!(
-            subscription.client_state.as_ref().unwrap().expose_secret(),
-            "hush"
-        );
+        assert_eq!(subscription.client_state.as_ref().unwrap().expose_secret(), "hush");
         assert!(!format!("{subscription:?}").contains("hush"));
     }
 
@@ -205,11 +185,7 @@ mod tests {
         ] {
             let value = json!({"id": "8d3f0000-0000-4000-8000-000000000001", "resource": resource,
                 "expirationDateTime": "2026-11-20T02:00:00-08:00"});
-            assert_eq!(
-                Subscription::read(&value).unwrap().watched(),
-                watched,
-                "{resource}"
-            );
+            assert_eq!(Subscription::read(&value).unwrap().watched(), watched, "{resource}");
         }
     }
 }

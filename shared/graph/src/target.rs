@@ -16,10 +16,7 @@ pub(crate) struct Target {
 
 impl Target {
     pub(crate) const fn new(path: &'static str) -> Self {
-        Self {
-            path: Cow::Borrowed(path),
-            query: "",
-        }
+        Self { path: Cow::Borrowed(path), query: "" }
     }
 
     pub(crate) fn user(id: ObjectId) -> Self {
@@ -47,10 +44,7 @@ impl Target {
     }
 
     fn below(path: String) -> Self {
-        Self {
-            path: Cow::Owned(path),
-            query: "",
-        }
+        Self { path: Cow::Owned(path), query: "" }
     }
 
     pub(crate) fn query(mut self, query: &'static str) -> Self {
@@ -66,10 +60,6 @@ impl Target {
 
     /// As a `$batch` wants it: relative to the version.
     pub(crate) fn relative(&self) -> String {
-        if self.query.is_empty() {
-            self.path.to_string()
-        } else {
-            format!("{}?{}", self.path, self.query)
-        }
+        if self.query.is_empty() { self.path.to_string() } else { format!("{}?{}", self.path, self.query) }
     }
 }

@@ -61,15 +61,7 @@ impl Tokens {
 
     pub(crate) fn new(wire: Wire, endpoints: Endpoints, app: App, clock: Clock, patience: Duration) -> Self {
         let (kept, turn) = (Mutex::default(), tokio::sync::Mutex::default());
-        Self {
-            wire,
-            endpoints,
-            app,
-            clock,
-            patience,
-            kept,
-            turn,
-        }
+        Self { wire, endpoints, app, clock, patience, kept, turn }
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -81,10 +73,7 @@ impl Tokens {
         let now = self.clock.now();
         let (token, may_renew) = {
             let kept = self.kept();
-            (
-                kept.token.clone(),
-                kept.not_early_before.is_none_or(|pause| now >= pause),
-            )
+            (kept.token.clone(), kept.not_early_before.is_none_or(|pause| now >= pause))
         };
         match token {
             Some(token) if now < token.renew_at => Ok(token),
@@ -170,14 +159,8 @@ impl Tokens {
         let asked_at = self.clock.now();
         let url = self.endpoints.token_url(self.app.tenant);
         let ours = Uuid::new_v4().to_string();
-        let trace = Trace {
-            request_id: None,
-            client_request_id: Some(ours.clone()),
-        };
-        let refused = |error| Failure {
-            error,
-            happened: Happened::Refused,
-        };
+        let trace = Trace { request_id: None, client_request_id: Some(ours.clone()) };
+        let refused = |error| Failure { error, happened: Happened::Refused };
         let Some(form) = entra::form(&self.app, &url, &self.endpoints.scope(), asked_at) else {
             let message =
                 "the certificate's key cannot sign; give an RSA key of 2048 bits or more".to_owned();
@@ -189,11 +172,7 @@ impl Tokens {
             .header(USER_AGENT, AGENT)
             .header(CLIENT_REQUEST_ID, &ours);
         (call.body, call.timeout, call.max_reply) = (Bytes::from(form), Self::TIMEOUT, Self::LONGEST);
-        let reply = self
-            .wire
-            .send(call)
-            .await
-            .map_err(|error| Failure::of_wire(&error, trace.clone()))?;
+        let reply = self.wire.send(call).await.map_err(|error| Failure::of_wire(&error, trace.clone()))?;
         tracing::debug!(graph.status = reply.status.as_u16(), "asked Entra for a token");
         let now = self.clock.now();
         let grant = entra::grant(reply.status, &reply.headers, &reply.body, trace.clone(), now)?;
@@ -209,13 +188,7 @@ impl Token {
         header.set_sensitive(true);
         let expires_at = asked_at.checked_add(life).ok()?;
         let renew_at = expires_at.checked_sub(Tokens::EARLY.min(life / 2)).ok()?;
-        Some(Self {
-            header,
-            value,
-            round: 0,
-            renew_at,
-            expires_at,
-        })
+        Some(Self { header, value, round: 0, renew_at, expires_at })
     }
 
     /// The `roles` claim, or nothing where the token is not a JWT that we can read.
@@ -225,13 +198,6 @@ impl Token {
         let Some(roles) = claims.as_object()?.get("roles") else {
             return Some(Vec::new());
         };
-        Some(
-            roles
-                .as_array()?
-                .iter()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect(),
-        )
+        Some(roles.as_array()?.iter().filter_map(Value::as_str).map(str::to_owned).collect())
     }
 }

@@ -114,11 +114,7 @@ impl Sponsor {
             Some("group") => SponsorKind::Group,
             Some(_) | None => SponsorKind::Unknown,
         };
-        Some(Self {
-            id,
-            name: loose::text(object, "displayName"),
-            kind,
-        })
+        Some(Self { id, name: loose::text(object, "displayName"), kind })
     }
 }
 
@@ -147,22 +143,13 @@ mod tests {
                 {"@odata.type": "#microsoft.graph.group", "id": ID}, {"id": ID}],
         }))
         .unwrap();
-        assert_eq!(
-            user.created_at,
-            Some("2026-11-19T09:00:00.1234567Z".parse().unwrap())
-        );
+        assert_eq!(user.created_at, Some("2026-11-19T09:00:00.1234567Z".parse().unwrap()));
         assert_eq!(user.identities.unwrap().len(), 2);
-        assert_eq!(
-            (user.account_enabled, user.on_premises_sync_enabled),
-            (Some(true), None)
-        );
+        assert_eq!((user.account_enabled, user.on_premises_sync_enabled), (Some(true), None));
         let sponsors = user.sponsors.unwrap();
         assert_eq!(sponsors[0].name.as_deref(), Some("Alice"));
         let kinds: Vec<_> = sponsors.iter().map(|sponsor| sponsor.kind).collect();
-        assert_eq!(
-            kinds,
-            [SponsorKind::User, SponsorKind::Group, SponsorKind::Unknown]
-        );
+        assert_eq!(kinds, [SponsorKind::User, SponsorKind::Group, SponsorKind::Unknown]);
     }
 
     #[test]
@@ -177,22 +164,13 @@ mod tests {
             (user.display_name, user.mail, user.other_mails, user.identities),
             (None, None, None, None)
         );
-        assert_eq!(
-            (user.account_enabled, user.created_at, user.sponsors),
-            (None, None, None)
-        );
+        assert_eq!((user.account_enabled, user.created_at, user.sponsors), (None, None, None));
         assert_eq!(user.user_type.as_deref(), Some("Guest"));
     }
 
     #[test]
     fn a_user_without_a_guid_is_no_user() {
-        for value in [
-            json!({}),
-            json!({"id": 7}),
-            json!({"id": "me"}),
-            json!([]),
-            json!(null),
-        ] {
+        for value in [json!({}), json!({"id": 7}), json!({"id": "me"}), json!([]), json!(null)] {
             assert!(User::read(&value).is_err(), "{value}");
         }
     }

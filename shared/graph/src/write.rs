@@ -52,8 +52,6 @@ impl Writer {
         let mut request = self.0.request(Method::PATCH, &Target::user(user));
         request.body = Some(Bytes::from(json!({"accountEnabled": enabled}).to_string()));
         let answer = self.0.ask(request).await?;
-        Ok(Written {
-            request_id: answer.trace.request_id,
-        })
+        Ok(Written { request_id: answer.trace.request_id })
     }
 }

@@ -48,22 +48,13 @@ mod tests {
                     .to_owned(),
             )
         } else if path.ends_with("/token") {
-            (
-                401,
-                r#"{"error": "invalid_client", "error_description": "AADSTS7000215: no"}"#.to_owned(),
-            )
+            (401, r#"{"error": "invalid_client", "error_description": "AADSTS7000215: no"}"#.to_owned())
         } else if path.ends_with(&GUEST.to_string()) {
-            (
-                200,
-                format!(r#"{{"id": "{GUEST}", "mail": "mallory@evil.example"}}"#),
-            )
+            (200, format!(r#"{{"id": "{GUEST}", "mail": "mallory@evil.example"}}"#))
         } else if path.ends_with(&BUSY.to_string()) {
             (429, String::new())
         } else {
-            (
-                403,
-                r#"{"error": {"code": "ExtensionError", "message": "no"}}"#.to_owned(),
-            )
+            (403, r#"{"error": {"code": "ExtensionError", "message": "no"}}"#.to_owned())
         };
         (StatusCode::from_u16(status).unwrap(), ids, text)
     }
@@ -71,11 +62,7 @@ mod tests {
     fn client(secret: &str) -> Client {
         let wire = Wire::InProcess(Router::new().fallback(answer));
         let credential = Credential::Secret(SecretString::from(secret));
-        let app = App {
-            tenant: TenantId::from_u128(3),
-            client_id: "client".to_owned(),
-            credential,
-        };
+        let app = App { tenant: TenantId::from_u128(3), client_id: "client".to_owned(), credential };
         let clock = Clock::new(|| Timestamp::UNIX_EPOCH);
         Client::new(wire, Cloud::Global.endpoints(), app, clock, Duration::ZERO)
     }
@@ -83,10 +70,7 @@ mod tests {
     async fn do_a_little_of_everything() {
         let reader = Reader::new(client("hush"));
         reader.user(GUEST).await.unwrap();
-        assert!(matches!(
-            reader.user(BUSY).await,
-            Err(GraphError::Throttled { .. })
-        ));
+        assert!(matches!(reader.user(BUSY).await, Err(GraphError::Throttled { .. })));
         let new = NewSubscription {
             watched: Watched::Users,
             notification_url: "https://guestlist.example/n".to_owned(),
@@ -94,14 +78,8 @@ mod tests {
             client_state: SecretString::from("v1.state"),
             expires_at: "2026-12-01T10:00:00Z".parse().unwrap(),
         };
-        assert!(matches!(
-            reader.create_subscription(new).await,
-            Err(GraphError::Forbidden { .. })
-        ));
-        assert!(matches!(
-            client("wrong").granted_roles().await,
-            Err(GraphError::Credential { .. })
-        ));
+        assert!(matches!(reader.create_subscription(new).await, Err(GraphError::Forbidden { .. })));
+        assert!(matches!(client("wrong").granted_roles().await, Err(GraphError::Credential { .. })));
     }
 
     #[tokio::test]
@@ -127,16 +105,9 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is missing in {text}");
         }
-        for secret in [
-            "hush",
-            "wrong",
-            "Bearer",
-            "head.",
-            "v1.state",
-            "select",
-            "evil.example",
-            "client_secret",
-        ] {
+        for secret in
+            ["hush", "wrong", "Bearer", "head.", "v1.state", "select", "evil.example", "client_secret"]
+        {
             assert!(!text.contains(secret), "{secret} in {text}");
         }
     }

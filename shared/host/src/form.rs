@@ -91,7 +91,9 @@ impl<'a> Form<'a> {
                 None
             }
             (Some(value), None) => Some(SecretString::from(value)),
-            (None, Some(path)) => self.read(&file, &path).map(|text| SecretString::from(text.trim().to_owned())),
+            (None, Some(path)) => {
+                self.read(&file, &path).map(|text| SecretString::from(text.trim().to_owned()))
+            }
             (None, None) => None,
         }
     }

@@ -16,14 +16,17 @@ pub fn state_keys(data: &Path) -> anyhow::Result<StateKeys> {
     if !path.exists() {
         make(&path).with_context(|| format!("failed to make `{}`", path.display()))?;
     }
-    let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("failed to read `{}`", path.display()))?;
+    let text =
+        std::fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
     StateKeys::parse(&text).with_context(|| format!("failed to understand `{}`", path.display()))
 }
 
 fn make(path: &Path) -> std::io::Result<()> {
     let mut random = [0; 32];
-    random.iter_mut().zip(crate::random().into_iter().chain(crate::random())).for_each(|(to, from)| *to = from);
+    random
+        .iter_mut()
+        .zip(crate::random().into_iter().chain(crate::random()))
+        .for_each(|(to, from)| *to = from);
     let line = StateKeys::generate_line(random, "k1");
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -39,6 +42,8 @@ fn make(path: &Path) -> std::io::Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
         Err(error) => return Err(error),
     };
-    file.write_all(format!("# clientState keys. The first one seals; every one opens.\n{line}\n").as_bytes())?;
+    file.write_all(
+        format!("# clientState keys. The first one seals; every one opens.\n{line}\n").as_bytes(),
+    )?;
     file.sync_all()
 }

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use alert::{Channel, Slack, Webhook};
 use graph::{App, Certificate, Cloud, Credential, Endpoints};
 use model::{ChannelName, Mode, TenantId};
-use secrecy::{ExposeSecret as _, SecretString};
 use seal::WebhookSecret;
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::{Form, Missing};
@@ -118,7 +118,8 @@ impl Settings {
         let data = form.path("GUESTLIST_DATA").unwrap_or_else(|| PathBuf::from("guestlist-data"));
         let listen = form.optional("GUESTLIST_LISTEN").unwrap_or_else(|| "127.0.0.1:8080".to_owned());
         let listen = form.parsed("GUESTLIST_LISTEN", Some(listen), |text| {
-            text.parse::<SocketAddr>().map_err(|_| format!("`{text}` is not an address and port, like `127.0.0.1:8080`"))
+            text.parse::<SocketAddr>()
+                .map_err(|_| format!("`{text}` is not an address and port, like `127.0.0.1:8080`"))
         });
         let public_url = public_url(form, needs.subscribe);
         let endpoints = endpoints(form);
@@ -167,7 +168,11 @@ fn ceiling(form: &mut Form<'_>) -> Option<Mode> {
 
 fn public_url(form: &mut Form<'_>, needed: bool) -> Option<Url> {
     let what = "the https address under which Microsoft Graph reaches this receiver, like `https://guestlist.contoso.com`";
-    let value = if needed { form.required("GUESTLIST_PUBLIC_URL", what) } else { form.optional("GUESTLIST_PUBLIC_URL") };
+    let value = if needed {
+        form.required("GUESTLIST_PUBLIC_URL", what)
+    } else {
+        form.optional("GUESTLIST_PUBLIC_URL")
+    };
     form.parsed("GUESTLIST_PUBLIC_URL", value, |text| {
         let url = Url::parse(text).map_err(|error| format!("`{text}` is not an URL: {error}"))?;
         if url.scheme() != "https" {
@@ -205,7 +210,9 @@ fn app(form: &mut Form<'_>, prefix: &str, tenant: Option<TenantId>) -> Option<Ap
         (Some(secret), None) => Some(Credential::Secret(secret)),
         (None, Some(certificate)) => Some(Credential::Certificate(certificate)),
         (Some(_), Some(_)) => {
-            form.wrong(format!("{prefix}_CLIENT_SECRET and {prefix}_CERTIFICATE_FILE are both set: unset one of them"));
+            form.wrong(format!(
+                "{prefix}_CLIENT_SECRET and {prefix}_CERTIFICATE_FILE are both set: unset one of them"
+            ));
             None
         }
         (None, None) => {

@@ -60,31 +60,16 @@ pub(crate) fn write<T: Document>(
     expect: Expect,
 ) -> Result<Write, LedgerError> {
     let due = value.due().map(|at| Due { class, at });
-    match serde_json::to_string(&Written {
-        v: T::FORMAT,
-        document: value,
-    }) {
-        Ok(body) => Ok(Write::Put {
-            place,
-            expect,
-            due,
-            body,
-        }),
-        Err(error) => Err(LedgerError::Unwritable {
-            place,
-            why: error.to_string(),
-        }),
+    match serde_json::to_string(&Written { v: T::FORMAT, document: value }) {
+        Ok(body) => Ok(Write::Put { place, expect, due, body }),
+        Err(error) => Err(LedgerError::Unwritable { place, why: error.to_string() }),
     }
 }
 
 pub(crate) fn read<T: Document>(item: Item) -> Result<Stored<T>, LedgerError> {
     let Item { place, version, body } = item;
     match parse(&body) {
-        Ok(value) => Ok(Stored {
-            value,
-            version,
-            place,
-        }),
+        Ok(value) => Ok(Stored { value, version, place }),
         Err(why) => Err(LedgerError::Unreadable { place, why }),
     }
 }

@@ -13,11 +13,7 @@ pub enum LedgerError {
     #[error(
         "tell two incidents apart: {wanted} and {found} fall into the same slot `{slot}`; rename one of the rules in the policy"
     )]
-    Collision {
-        slot: Slot,
-        wanted: String,
-        found: String,
-    },
+    Collision { slot: Slot, wanted: String, found: String },
     #[error("open the incident `{id}`: {why}; read what is there and decide anew")]
     NotNext { id: IncidentId, why: &'static str },
     #[error("read `{place}`: {why}")]

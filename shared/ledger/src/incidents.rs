@@ -25,12 +25,7 @@ pub struct IncidentFilter {
 
 impl IncidentFilter {
     fn admits(&self, incident: &Incident) -> bool {
-        let Self {
-            state,
-            guest,
-            rule,
-            archived: _,
-        } = self;
+        let Self { state, guest, rule, archived: _ } = self;
         state.as_ref().is_none_or(|state| state == incident.state.word())
             && guest.is_none_or(|guest| guest == incident.key.guest)
             && rule.as_ref().is_none_or(|rule| *rule == incident.key.rule)
@@ -85,10 +80,7 @@ impl Ledger {
         before: Option<Stored<Incident>>,
     ) -> Result<Stored<Incident>, LedgerError> {
         if incident.key.tenant != self.tenant() {
-            return Err(LedgerError::NotNext {
-                id: incident.id,
-                why: "it belongs to another tenant",
-            });
+            return Err(LedgerError::NotNext { id: incident.id, why: "it belongs to another tenant" });
         }
         check_next(&incident, before.as_ref().map(|before| &before.value))?;
         let place = self.place::<Incident>(&incident.sort());
@@ -106,11 +98,7 @@ impl Ledger {
         writes.push(write(&incident, place.clone(), class, expect)?);
         let versions = self.items.put_all(writes).await?;
         let version = versions.last().copied().flatten().unwrap_or_default();
-        Ok(Stored {
-            value: incident,
-            version,
-            place,
-        })
+        Ok(Stored { value: incident, version, place })
     }
 
     /// The current incidents of a guest, open or closed.
@@ -137,20 +125,14 @@ impl Ledger {
         after: Option<Cursor>,
         limit: usize,
     ) -> Result<IncidentPage, LedgerError> {
-        let mut cursor = after.unwrap_or(Cursor {
-            archive: false,
-            after: None,
-        });
+        let mut cursor = after.unwrap_or(Cursor { archive: false, after: None });
         let mut incidents = Vec::new();
         while incidents.len() < limit {
             let items = self.items.list(self.range(filter, &cursor)).await?;
             let was_last = items.len() < PAGE;
             for item in items {
                 if incidents.len() == limit {
-                    return Ok(IncidentPage {
-                        incidents,
-                        next: Some(cursor),
-                    });
+                    return Ok(IncidentPage { incidents, next: Some(cursor) });
                 }
                 let stored: Stored<Incident> = read(item)?;
                 cursor.after = Some(stored.place.sort.clone());
@@ -160,21 +142,12 @@ impl Ledger {
             }
             if was_last {
                 if cursor.archive || !filter.archived {
-                    return Ok(IncidentPage {
-                        incidents,
-                        next: None,
-                    });
+                    return Ok(IncidentPage { incidents, next: None });
                 }
-                cursor = Cursor {
-                    archive: true,
-                    after: None,
-                };
+                cursor = Cursor { archive: true, after: None };
             }
         }
-        Ok(IncidentPage {
-            incidents,
-            next: Some(cursor),
-        })
+        Ok(IncidentPage { incidents, next: Some(cursor) })
     }
 
     fn range(&self, filter: &IncidentFilter, cursor: &Cursor) -> Range {
@@ -187,20 +160,12 @@ impl Ledger {
     }
 
     fn archived(&self, id: &IncidentId) -> Place {
-        Place {
-            partition: self.partition(ARCHIVE),
-            sort: id.to_string(),
-        }
+        Place { partition: self.partition(ARCHIVE), sort: id.to_string() }
     }
 }
 
 fn check_next(incident: &Incident, before: Option<&Incident>) -> Result<(), LedgerError> {
-    let refuse = |why| {
-        Err(LedgerError::NotNext {
-            id: incident.id.clone(),
-            why,
-        })
-    };
+    let refuse = |why| Err(LedgerError::NotNext { id: incident.id.clone(), why });
     if let Some(before) = before {
         if before.key != incident.key {
             return Err(collision(&incident.key, &before.key));
@@ -210,12 +175,7 @@ fn check_next(incident: &Incident, before: Option<&Incident>) -> Result<(), Ledg
         }
     }
     let generation = before.map_or(0, |before| before.id.generation).saturating_add(1);
-    if incident.id
-        != (IncidentId {
-            slot: incident.key.slot(),
-            generation,
-        })
-    {
+    if incident.id != (IncidentId { slot: incident.key.slot(), generation }) {
         return refuse("its number does not follow the one before it");
     }
     Ok(())
@@ -233,12 +193,7 @@ struct Words<'a>(&'a IncidentKey);
 
 impl fmt::Display for Words<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let IncidentKey {
-            tenant: _,
-            guest,
-            rule,
-            object,
-        } = self.0;
+        let IncidentKey { tenant: _, guest, rule, object } = self.0;
         write!(f, "guest {guest} under rule `{rule}`")?;
         object.map_or(Ok(()), |object| write!(f, " in group {object}"))
     }

@@ -56,40 +56,20 @@ impl Expect {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Write {
-    Put {
-        place: Place,
-        expect: Expect,
-        due: Option<Due>,
-        body: String,
-    },
-    Delete {
-        place: Place,
-        expect: Expect,
-    },
+    Put { place: Place, expect: Expect, due: Option<Due>, body: String },
+    Delete { place: Place, expect: Expect },
 }
 
 impl Write {
     pub(crate) fn place(&self) -> &Place {
         match self {
-            Self::Put {
-                place,
-                expect: _,
-                due: _,
-                body: _,
-            }
-            | Self::Delete { place, expect: _ } => place,
+            Self::Put { place, expect: _, due: _, body: _ } | Self::Delete { place, expect: _ } => place,
         }
     }
 
     pub(crate) fn expect(&self) -> Expect {
         match self {
-            Self::Put {
-                place: _,
-                expect,
-                due: _,
-                body: _,
-            }
-            | Self::Delete { place: _, expect } => *expect,
+            Self::Put { place: _, expect, due: _, body: _ } | Self::Delete { place: _, expect } => *expect,
         }
     }
 }
@@ -159,9 +139,9 @@ impl Items {
         limit: usize,
     ) -> Result<Vec<Item>, LedgerError> {
         match self {
-            Self::Sqlite(database) => Ok(database
-                .read(move |db| sqlite::due(db, &class, until, limit))
-                .await?),
+            Self::Sqlite(database) => {
+                Ok(database.read(move |db| sqlite::due(db, &class, until, limit)).await?)
+            }
         }
     }
 }

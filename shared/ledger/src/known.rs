@@ -35,12 +35,7 @@ impl Ledger {
     pub async fn remember(&self, id: ObjectId, kind: GuestKind, now: Timestamp) -> Result<(), LedgerError> {
         let seen = move |before: Option<KnownGuest>| {
             let first_seen = before.map_or(now, |known| known.first_seen);
-            Some(KnownGuest {
-                id,
-                kind,
-                first_seen,
-                last_assessed: now,
-            })
+            Some(KnownGuest { id, kind, first_seen, last_assessed: now })
         };
         self.update(&id.to_string(), seen).await.map(|_| ())
     }

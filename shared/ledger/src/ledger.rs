@@ -32,11 +32,7 @@ impl Ledger {
     pub fn sqlite(database: Database, tenant: TenantId) -> Result<Self, LedgerError> {
         database.migrate("ledger", sqlite::STEPS)?;
         let turns = (0..TURNS).map(|_| Mutex::new(())).collect();
-        Ok(Self {
-            items: Items::Sqlite(database),
-            tenant,
-            turns: Arc::new(turns),
-        })
+        Ok(Self { items: Items::Sqlite(database), tenant, turns: Arc::new(turns) })
     }
 
     #[must_use]
@@ -46,11 +42,7 @@ impl Ledger {
 
     /// The document with this sort key.
     pub async fn get<T: Document>(&self, sort: &str) -> Result<Option<Stored<T>>, LedgerError> {
-        self.items
-            .get(&self.place::<T>(sort))
-            .await?
-            .map(read)
-            .transpose()
+        self.items.get(&self.place::<T>(sort)).await?.map(read).transpose()
     }
 
     /// Writes a document where there is none.
@@ -67,22 +59,13 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Conflict`] where it is no longer what was read.
     pub async fn replace<T: Document>(&self, stored: Stored<T>) -> Result<Stored<T>, LedgerError> {
-        let Stored {
-            value,
-            version,
-            place,
-        } = stored;
+        let Stored { value, version, place } = stored;
         self.write_at(place, Expect::Version(version), value).await
     }
 
     /// Writes a document whatever is there: only where the last word counts.
     pub async fn put<T: Document>(&self, value: &T) -> Result<(), LedgerError> {
-        let put = write(
-            value,
-            self.place::<T>(&value.sort()),
-            self.partition(T::KIND),
-            Expect::Any,
-        )?;
+        let put = write(value, self.place::<T>(&value.sort()), self.partition(T::KIND), Expect::Any)?;
         self.items.put_all(vec![put]).await.map(|_| ())
     }
 
@@ -94,12 +77,7 @@ impl Ledger {
         limit: usize,
     ) -> Result<Vec<Stored<T>>, LedgerError> {
         let partition = self.partition(T::KIND);
-        let range = Range {
-            partition,
-            prefix: prefix.to_owned(),
-            after: after.map(str::to_owned),
-            limit,
-        };
+        let range = Range { partition, prefix: prefix.to_owned(), after: after.map(str::to_owned), limit };
         self.items.list(range).await?.into_iter().map(read).collect()
     }
 
@@ -123,12 +101,7 @@ impl Ledger {
         until: Timestamp,
         limit: usize,
     ) -> Result<Vec<Stored<T>>, LedgerError> {
-        self.items
-            .due(self.partition(T::KIND), until, limit)
-            .await?
-            .into_iter()
-            .map(read)
-            .collect()
+        self.items.due(self.partition(T::KIND), until, limit).await?.into_iter().map(read).collect()
     }
 
     /// Deletes a document that is still what was read.
@@ -136,26 +109,13 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Conflict`] where it is not.
     pub async fn delete<T: Document>(&self, stored: Stored<T>) -> Result<(), LedgerError> {
-        let Stored {
-            value: _,
-            version,
-            place,
-        } = stored;
-        self.items
-            .put_all(vec![Write::Delete {
-                place,
-                expect: Expect::Version(version),
-            }])
-            .await
-            .map(|_| ())
+        let Stored { value: _, version, place } = stored;
+        self.items.put_all(vec![Write::Delete { place, expect: Expect::Version(version) }]).await.map(|_| ())
     }
 
     /// Deletes a document whatever it is. False: there was none.
     pub async fn remove<T: Document>(&self, sort: &str) -> Result<bool, LedgerError> {
-        let delete = Write::Delete {
-            place: self.place::<T>(sort),
-            expect: Expect::Any,
-        };
+        let delete = Write::Delete { place: self.place::<T>(sort), expect: Expect::Any };
         let deleted = self.items.put_all(vec![delete]).await?;
         Ok(deleted.iter().any(Option::is_some))
     }
@@ -174,11 +134,7 @@ impl Ledger {
         };
         for _ in 0..TRIES {
             let (before, expect) = match self.get(sort).await? {
-                Some(Stored {
-                    value,
-                    version,
-                    place: _,
-                }) => (Some(value), Expect::Version(version)),
+                Some(Stored { value, version, place: _ }) => (Some(value), Expect::Version(version)),
                 None => (None, Expect::Absent),
             };
             let Some(after) = change(before) else {
@@ -195,9 +151,7 @@ impl Ledger {
     fn turn(&self, place: &Place) -> Option<&Mutex<()>> {
         let mut hasher = DefaultHasher::new();
         (&place.partition, &place.sort).hash(&mut hasher);
-        usize::try_from(hasher.finish() % TURNS)
-            .ok()
-            .and_then(|n| self.turns.get(n))
+        usize::try_from(hasher.finish() % TURNS).ok().and_then(|n| self.turns.get(n))
     }
 
     async fn write_at<T: Document>(
@@ -209,11 +163,7 @@ impl Ledger {
         let put = write(&value, place.clone(), self.partition(T::KIND), expect)?;
         let versions = self.items.put_all(vec![put]).await?;
         let version = versions.first().copied().flatten().unwrap_or_default();
-        Ok(Stored {
-            value,
-            version,
-            place,
-        })
+        Ok(Stored { value, version, place })
     }
 
     pub(crate) fn partition(&self, kind: &str) -> String {
@@ -221,9 +171,6 @@ impl Ledger {
     }
 
     pub(crate) fn place<T: Document>(&self, sort: &str) -> Place {
-        Place {
-            partition: self.partition(T::KIND),
-            sort: sort.to_owned(),
-        }
+        Place { partition: self.partition(T::KIND), sort: sort.to_owned() }
     }
 }

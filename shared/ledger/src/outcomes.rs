@@ -19,11 +19,7 @@ impl Document for Recorded {
 
     fn sort(&self) -> String {
         // Ten digits, so that the text order is that of the numbers.
-        format!(
-            "{}{:010}",
-            prefix(&self.outcome.incident, self.outcome.step),
-            self.attempt
-        )
+        format!("{}{:010}", prefix(&self.outcome.incident, self.outcome.step), self.attempt)
     }
 
     fn due(&self) -> Option<Timestamp> {
@@ -65,28 +61,15 @@ impl Ledger {
         for _ in 0..TRIES {
             let latest: Option<Stored<Recorded>> = self.all(&prefix).await?.pop();
             let written = match latest {
-                None => {
-                    self.insert(Recorded {
-                        attempt: 1,
-                        outcome: outcome.clone(),
-                    })
-                    .await
-                }
+                None => self.insert(Recorded { attempt: 1, outcome: outcome.clone() }).await,
                 Some(latest) if latest.value.outcome == *outcome => return Ok(()),
                 Some(latest) if is_settled(&latest.value.outcome.result) => {
                     let attempt = latest.value.attempt.saturating_add(1);
-                    self.insert(Recorded {
-                        attempt,
-                        outcome: outcome.clone(),
-                    })
-                    .await
+                    self.insert(Recorded { attempt, outcome: outcome.clone() }).await
                 }
                 Some(mut latest) => {
                     let enabled_before = latest.value.outcome.enabled_before.or(outcome.enabled_before);
-                    latest.value.outcome = Outcome {
-                        enabled_before,
-                        ..outcome.clone()
-                    };
+                    latest.value.outcome = Outcome { enabled_before, ..outcome.clone() };
                     self.replace(latest).await
                 }
             };
@@ -95,8 +78,6 @@ impl Ledger {
                 written => return written.map(|_| ()),
             }
         }
-        Err(LedgerError::TooManyTries {
-            place: self.place::<Recorded>(&prefix),
-        })
+        Err(LedgerError::TooManyTries { place: self.place::<Recorded>(&prefix) })
     }
 }

@@ -21,10 +21,7 @@ impl Ledger {
     pub async fn answer(&self, id: &RequestId, answer: &Answer, at: Timestamp) -> Result<bool, LedgerError> {
         let answered = self.update(&id.0, |request: Option<Request>| {
             let mut request = request.filter(|request| is_open(&request.state))?;
-            request.state = RequestState::Answered {
-                at,
-                answer: answer.clone(),
-            };
+            request.state = RequestState::Answered { at, answer: answer.clone() };
             Some(request)
         });
         Ok(answered.await?.is_some())

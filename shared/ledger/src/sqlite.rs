@@ -41,10 +41,7 @@ pub(crate) fn put_all(
         }
         found.push(version);
     }
-    let written = writes
-        .iter()
-        .zip(found)
-        .map(|(write, found)| apply(db, write, found));
+    let written = writes.iter().zip(found).map(|(write, found)| apply(db, write, found));
     written.collect::<rusqlite::Result<Vec<_>>>().map(Ok)
 }
 
@@ -56,17 +53,9 @@ fn version_of(db: &Connection, place: &Place) -> rusqlite::Result<Option<u64>> {
 
 fn apply(db: &Connection, write: &Write, found: Option<u64>) -> rusqlite::Result<Option<u64>> {
     match write {
-        Write::Put {
-            place,
-            expect: _,
-            due,
-            body,
-        } => {
+        Write::Put { place, expect: _, due, body } => {
             let version = next_version(found, body);
-            let (class, at) = due
-                .as_ref()
-                .map(|due| (due.class.as_str(), due.at.as_microsecond()))
-                .unzip();
+            let (class, at) = due.as_ref().map(|due| (due.class.as_str(), due.at.as_microsecond())).unzip();
             db.prepare_cached(
                 "INSERT INTO ledger_items (partition, sort, version, class, due, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT (partition, sort) DO UPDATE
@@ -84,12 +73,7 @@ fn apply(db: &Connection, write: &Write, found: Option<u64>) -> rusqlite::Result
 }
 
 pub(crate) fn list(db: &Connection, range: &Range) -> rusqlite::Result<Vec<Item>> {
-    let Range {
-        partition,
-        prefix,
-        after,
-        limit,
-    } = range;
+    let Range { partition, prefix, after, limit } = range;
     // Above every sort key that starts with the prefix: keys are compared byte by byte.
     let end = format!("{prefix}{}", char::MAX);
     let after = after.as_deref().unwrap_or("");
@@ -116,15 +100,8 @@ pub(crate) fn due(
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Item> {
-    let place = Place {
-        partition: row.get(0)?,
-        sort: row.get(1)?,
-    };
-    Ok(Item {
-        place,
-        version: unsigned(2, row.get(2)?)?,
-        body: row.get(3)?,
-    })
+    let place = Place { partition: row.get(0)?, sort: row.get(1)? };
+    Ok(Item { place, version: unsigned(2, row.get(2)?)?, body: row.get(3)? })
 }
 
 fn rows(limit: usize) -> i64 {

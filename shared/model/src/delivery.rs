@@ -29,14 +29,24 @@ pub struct Delivery {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "status")]
 pub enum DeliveryStatus {
-    Due { at: Timestamp, attempts: u32 },
-    Sent { at: Timestamp },
+    Due {
+        at: Timestamp,
+        attempts: u32,
+    },
+    Sent {
+        at: Timestamp,
+    },
     /// Too many messages this hour: it is counted in the channel's next roll-up.
-    RolledUp { at: Timestamp },
+    RolledUp {
+        at: Timestamp,
+    },
     /// A later state was told instead.
     Superseded,
     /// The channel would not have it, and will not.
-    Failed { at: Timestamp, why: String },
+    Failed {
+        at: Timestamp,
+        why: String,
+    },
 }
 
 impl Delivery {

@@ -262,7 +262,9 @@ mod tests {
     fn a_guid_has_one_spelling() {
         let id: ObjectId = "87D349ED-44d7-43e1-9a83-5f2406dee5bd".parse().unwrap();
         assert_eq!(id.to_string(), "87d349ed-44d7-43e1-9a83-5f2406dee5bd");
-        for text in ["", "87d349ed44d743e19a835f2406dee5bd", "{87d349ed-44d7-43e1-9a83-5f2406dee5bd}", "../users"] {
+        for text in
+            ["", "87d349ed44d743e19a835f2406dee5bd", "{87d349ed-44d7-43e1-9a83-5f2406dee5bd}", "../users"]
+        {
             let error = text.parse::<ObjectId>().unwrap_err().to_string();
             assert_eq!(error, format!("`{text}` is not an object id (a GUID of 36 characters)"));
         }

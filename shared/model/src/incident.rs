@@ -116,10 +116,7 @@ impl Finding {
     /// Whether it may be acted on without asking anybody.
     #[must_use]
     pub fn acts(&self, guest: ObjectId) -> bool {
-        self.mode == Mode::Enforce
-            && !self.unknown
-            && self.refused.is_none()
-            && !self.plan(guest).is_empty()
+        self.mode == Mode::Enforce && !self.unknown && self.refused.is_none() && !self.plan(guest).is_empty()
     }
 }
 
@@ -146,20 +143,43 @@ pub struct Lease {
 pub enum State {
     /// Recorded. With a wake that is due or sent, `remediate` will act; without one, people have been told and that is all.
     Open,
-    Claimed { lease: Lease },
+    Claimed {
+        lease: Lease,
+    },
     /// The write was accepted, and no read has shown it yet.
-    Sent { since: Timestamp, look_again_at: Timestamp },
+    Sent {
+        since: Timestamp,
+        look_again_at: Timestamp,
+    },
     /// A read shows what the plan wanted.
-    Done { at: Timestamp },
+    Done {
+        at: Timestamp,
+    },
     /// Not tried: a person must do it.
-    Refused { why: String },
+    Refused {
+        why: String,
+    },
     /// Tried, and Graph would not.
-    Failed { why: String },
+    Failed {
+        why: String,
+    },
     /// An undo was accepted, and no read has shown it yet.
-    Undoing { since: Timestamp, look_again_at: Timestamp, by: String, reason: String },
-    Undone { at: Timestamp, by: String, reason: String },
+    Undoing {
+        since: Timestamp,
+        look_again_at: Timestamp,
+        by: String,
+        reason: String,
+    },
+    Undone {
+        at: Timestamp,
+        by: String,
+        reason: String,
+    },
     /// The finding is gone.
-    Resolved { at: Timestamp, why: String },
+    Resolved {
+        at: Timestamp,
+        why: String,
+    },
 }
 
 impl State {
@@ -204,6 +224,8 @@ pub struct Incident {
     pub attempts: u32,
     /// What remains although the plan was carried out.
     pub left_over: Vec<String>,
+    /// The rule whose incident speaks for this one, too: the same guest breaks both, and both ask for the same.
+    pub told_with: Option<RuleId>,
     /// The state that people were last told, so that they are told a change and nothing else.
     pub told: Option<String>,
     pub deliveries: Vec<Delivery>,

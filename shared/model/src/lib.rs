@@ -31,4 +31,4 @@ pub use outcome::{Outcome, StepResult};
 pub use request::{Answer, Request, RequestId, RequestKind, RequestState};
 pub use subscription::{Binding, Nonce, SubscriptionRecord, Watched};
 pub use suspension::{Stop, Suspension};
-pub use transition::{CannotClaim, CannotUndo};
+pub use transition::{CannotClaim, CannotUndo, Sighting};

@@ -13,7 +13,6 @@ pub struct ParseWordError {
     expected: &'static str,
 }
 
-
 impl ParseWordError {
     pub(crate) fn new(text: String, expected: &'static str) -> Self {
         Self { text, expected }

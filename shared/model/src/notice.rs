@@ -70,7 +70,13 @@ impl Notice {
     const QUIET: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
     #[must_use]
-    pub fn new(key: String, kind: NoticeKind, text: String, channels: &[ChannelName], now: Timestamp) -> Self {
+    pub fn new(
+        key: String,
+        kind: NoticeKind,
+        text: String,
+        channels: &[ChannelName],
+        now: Timestamp,
+    ) -> Self {
         let mut deliveries = Vec::new();
         crate::delivery::schedule(&mut deliveries, channels, now);
         Self { key, kind, text, count: 1, first_at: now, last_at: now, deliveries }

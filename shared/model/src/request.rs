@@ -45,9 +45,17 @@ pub enum RequestState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "answer")]
 pub enum Answer {
-    Done { text: String },
+    Done {
+        text: String,
+    },
     /// Accepted by Graph, and no read has shown it yet.
-    Sent { text: String },
-    Refused { why: String },
-    Failed { why: String },
+    Sent {
+        text: String,
+    },
+    Refused {
+        why: String,
+    },
+    Failed {
+        why: String,
+    },
 }

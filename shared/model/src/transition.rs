@@ -4,8 +4,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    ChannelName, Correlation, Delivery, Finding, Incident, IncidentId, IncidentKey, Lease, State, Subject,
-    Wake,
+    ChannelName, Correlation, Delivery, Finding, Incident, IncidentId, IncidentKey, Lease, RuleId, State,
+    Subject, Wake,
 };
 
 /// Why a worker must leave an incident alone.
@@ -15,6 +15,16 @@ pub enum CannotClaim {
     Held { until: Timestamp },
     #[error("nothing is to be done: it is {state}")]
     NothingToDo { state: &'static str },
+}
+
+/// A finding, as it was met on one look at the guest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    pub subject: Subject,
+    pub finding: Finding,
+    /// The rule that speaks for this one, too.
+    pub told_with: Option<RuleId>,
+    pub correlation: Correlation,
 }
 
 /// Why an undo has nothing to reverse.
@@ -41,9 +51,7 @@ impl Incident {
     pub fn open(
         key: IncidentKey,
         before: Option<&Self>,
-        subject: Subject,
-        finding: Finding,
-        correlation: Correlation,
+        met: Sighting,
         channels: &[ChannelName],
         now: Timestamp,
     ) -> Self {
@@ -51,26 +59,29 @@ impl Incident {
         let mut incident = Self {
             id: IncidentId { slot: key.slot(), generation },
             key,
-            correlation,
+            correlation: met.correlation,
             opened_at: now,
             updated_at: now,
             last_seen_at: now,
             seen: 0,
-            subject: subject.clone(),
-            finding: finding.clone(),
+            subject: met.subject.clone(),
+            finding: met.finding.clone(),
             state: State::Open,
             wake: Wake::None,
             attempts: 0,
             left_over: Vec::new(),
+            told_with: None,
             told: None,
             deliveries: Vec::new(),
         };
-        incident.see(subject, finding, channels, now);
+        incident.see(met, channels, now);
         incident
     }
 
     /// The finding was met: for the first time, or again. Decides whether `remediate` is to be woken.
-    pub fn see(&mut self, subject: Subject, finding: Finding, channels: &[ChannelName], now: Timestamp) {
+    pub fn see(&mut self, met: Sighting, channels: &[ChannelName], now: Timestamp) {
+        let Sighting { subject, finding, told_with, correlation: _ } = met;
+        self.told_with = told_with;
         self.seen = self.seen.saturating_add(1);
         self.last_seen_at = now;
         let satisfied = !finding.plan(self.key.guest).is_empty() && subject.enabled == Some(false);
@@ -222,7 +233,9 @@ impl Incident {
             | State::Failed { .. }
             | State::Undoing { .. }
             | State::Resolved { .. } => Ok(()),
-            State::Open | State::Refused { .. } | State::Undone { .. } => Err(CannotUndo::NothingToUndo { state: self.state.word() }),
+            State::Open | State::Refused { .. } | State::Undone { .. } => {
+                Err(CannotUndo::NothingToUndo { state: self.state.word() })
+            }
         }
     }
 
@@ -276,6 +289,9 @@ impl Incident {
             return;
         }
         self.told = Some(about);
+        if self.told_with.is_some() {
+            return;
+        }
         crate::delivery::schedule(&mut self.deliveries, channels, at);
     }
 

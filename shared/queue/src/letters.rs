@@ -32,9 +32,7 @@ pub(crate) fn bury(
         .prepare_cached(
             "SELECT key, body, deliveries FROM queue_moves WHERE id = ?1 AND claim = ?2 AND claimed = 1",
         )?
-        .query_row([receipt.id, receipt.claim], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })
+        .query_row([receipt.id, receipt.claim], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
     let Some((key, body, deliveries)) = held else {
         return Ok(Hold::Lost);
@@ -62,11 +60,9 @@ pub(crate) fn list(
 }
 
 pub(crate) fn find(db: &Connection, queue: &str, id: DeadId) -> rusqlite::Result<Option<Dead>> {
-    db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM queue_dead WHERE queue = ?1 AND id = ?2"
-    ))?
-    .query_row(params![queue, id.0], read)
-    .optional()
+    db.prepare_cached(&format!("SELECT {COLUMNS} FROM queue_dead WHERE queue = ?1 AND id = ?2"))?
+        .query_row(params![queue, id.0], read)
+        .optional()
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Dead> {

@@ -51,11 +51,7 @@ pub struct Local {
 impl Local {
     pub(crate) fn open(database: Database, name: &'static str) -> Result<Self, QueueError> {
         database.migrate("queue", STEPS)?;
-        Ok(Self {
-            database,
-            name,
-            woken: Arc::new(Notify::new()),
-        })
+        Ok(Self { database, name, woken: Arc::new(Notify::new()) })
     }
 
     pub(crate) fn name(&self) -> &'static str {
@@ -79,8 +75,7 @@ impl Local {
         max: usize,
     ) -> Result<Vec<Claimed>, QueueError> {
         let until = now.checked_add(lease).unwrap_or(Timestamp::MAX);
-        self.write(move |db, queue| moves::claim(db, queue, now, until, max))
-            .await
+        self.write(move |db, queue| moves::claim(db, queue, now, until, max)).await
     }
 
     pub(crate) async fn ack(&self, claimed: &Claimed) -> Result<Acked, QueueError> {
@@ -99,9 +94,7 @@ impl Local {
         body: Option<String>,
     ) -> Result<Hold, QueueError> {
         let receipt = claimed.receipt.clone();
-        let hold = self
-            .write(move |db, _| moves::delay(db, &receipt, due, body.as_deref()))
-            .await?;
+        let hold = self.write(move |db, _| moves::delay(db, &receipt, due, body.as_deref())).await?;
         self.wake();
         Ok(hold)
     }
@@ -118,9 +111,7 @@ impl Local {
         now: Timestamp,
     ) -> Result<Hold, QueueError> {
         let (receipt, why) = (claimed.receipt.clone(), why.to_owned());
-        let hold = self
-            .write(move |db, queue| letters::bury(db, queue, &receipt, &why, now))
-            .await?;
+        let hold = self.write(move |db, queue| letters::bury(db, queue, &receipt, &why, now)).await?;
         self.wake();
         Ok(hold)
     }
@@ -133,8 +124,7 @@ impl Local {
         now: Timestamp,
     ) -> Result<DeadId, QueueError> {
         let (key, body, why) = (key.to_owned(), body.to_owned(), why.to_owned());
-        self.write(move |db, queue| letters::add(db, queue, (&key, &body, 0), &why, now))
-            .await
+        self.write(move |db, queue| letters::add(db, queue, (&key, &body, 0), &why, now)).await
     }
 
     pub(crate) async fn depth(&self, now: Timestamp) -> Result<Depth, QueueError> {
@@ -146,8 +136,7 @@ impl Local {
     }
 
     pub(crate) async fn dead(&self, after: Option<DeadId>, limit: usize) -> Result<Vec<Dead>, QueueError> {
-        self.read(move |db, queue| letters::list(db, queue, after, limit))
-            .await
+        self.read(move |db, queue| letters::list(db, queue, after, limit)).await
     }
 
     pub(crate) async fn dead_one(&self, id: DeadId) -> Result<Option<Dead>, QueueError> {
@@ -155,9 +144,7 @@ impl Local {
     }
 
     pub(crate) async fn replay(&self, id: DeadId, now: Timestamp) -> Result<bool, QueueError> {
-        let replayed = self
-            .write(move |db, queue| letters::replay(db, queue, id, now))
-            .await?;
+        let replayed = self.write(move |db, queue| letters::replay(db, queue, id, now)).await?;
         self.wake();
         Ok(replayed)
     }
@@ -182,10 +169,7 @@ impl Local {
         work: impl FnOnce(&Connection, &str) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, QueueError> {
         let queue = self.name;
-        self.database
-            .write(move |db| work(db, queue))
-            .await
-            .map_err(|error: StoreError| error.into())
+        self.database.write(move |db| work(db, queue)).await.map_err(|error: StoreError| error.into())
     }
 
     async fn read<T: Send + 'static>(
@@ -193,9 +177,6 @@ impl Local {
         work: impl FnOnce(&Connection, &str) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, QueueError> {
         let queue = self.name;
-        self.database
-            .read(move |db| work(db, queue))
-            .await
-            .map_err(|error: StoreError| error.into())
+        self.database.read(move |db| work(db, queue)).await.map_err(|error: StoreError| error.into())
     }
 }

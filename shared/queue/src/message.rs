@@ -77,13 +77,7 @@ impl Depth {
     /// Nothing is left to be done, dead letters apart.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        let Self {
-            ready,
-            waiting,
-            claimed,
-            dead: _,
-            oldest_ready: _,
-        } = self;
+        let Self { ready, waiting, claimed, dead: _, oldest_ready: _ } = self;
         *ready == 0 && *waiting == 0 && *claimed == 0
     }
 }
@@ -118,8 +112,6 @@ impl FromStr for DeadId {
 
     fn from_str(text: &str) -> Result<Self, ParseDeadIdError> {
         let number = text.parse().ok().filter(|number| *number > 0);
-        number
-            .map(Self)
-            .ok_or_else(|| ParseDeadIdError(text.chars().take(40).collect()))
+        number.map(Self).ok_or_else(|| ParseDeadIdError(text.chars().take(40).collect()))
     }
 }

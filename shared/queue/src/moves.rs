@@ -15,12 +15,7 @@ struct Row {
 }
 
 pub(crate) fn send(db: &Connection, queue: &str, one: &Move, now: Timestamp) -> rusqlite::Result<()> {
-    let Move {
-        key,
-        body,
-        due,
-        collapse,
-    } = one;
+    let Move { key, body, due, collapse } = one;
     let due = due.as_microsecond();
     let Some(row) = find(db, queue, key)? else {
         return insert(db, queue, (key, body), due, now);
@@ -65,12 +60,7 @@ fn find(db: &Connection, queue: &str, key: &str) -> rusqlite::Result<Option<Row>
         "SELECT id, claimed, ready_at, next_due FROM queue_moves WHERE queue = ?1 AND key = ?2",
     )?
     .query_row([queue, key], |row| {
-        Ok(Row {
-            id: row.get(0)?,
-            claimed: row.get(1)?,
-            ready_at: row.get(2)?,
-            next_due: row.get(3)?,
-        })
+        Ok(Row { id: row.get(0)?, claimed: row.get(1)?, ready_at: row.get(2)?, next_due: row.get(3)? })
     })
     .optional()
 }
@@ -125,10 +115,7 @@ pub(crate) fn claim(
                 body: row.get(2)?,
                 deliveries: row.get(3)?,
                 enqueued_at: moment(4, row.get(4)?)?,
-                receipt: Receipt {
-                    id: row.get(0)?,
-                    claim: row.get(5)?,
-                },
+                receipt: Receipt { id: row.get(0)?, claim: row.get(5)? },
             })
         })?
         .collect::<rusqlite::Result<Vec<_>>>()?;
@@ -136,12 +123,7 @@ pub(crate) fn claim(
         "UPDATE queue_moves SET claimed = 1, claim = ?2, deliveries = ?3, ready_at = ?4 WHERE id = ?1",
     )?;
     for one in &claimed {
-        take.execute(params![
-            one.receipt.id,
-            one.receipt.claim,
-            one.deliveries,
-            until.as_microsecond()
-        ])?;
+        take.execute(params![one.receipt.id, one.receipt.claim, one.deliveries, until.as_microsecond()])?;
     }
     Ok(claimed)
 }
@@ -163,11 +145,7 @@ pub(crate) fn ack(db: &Connection, receipt: &Receipt) -> rusqlite::Result<Acked>
              WHERE id = ?1 AND claim = ?2 AND claimed = 1",
         )?
         .execute([id, claim])?;
-    Ok(if again == 1 {
-        Acked::RunsAgain
-    } else {
-        Acked::LeaseLost
-    })
+    Ok(if again == 1 { Acked::RunsAgain } else { Acked::LeaseLost })
 }
 
 pub(crate) fn delay(
@@ -210,10 +188,7 @@ pub(crate) fn depth(db: &Connection, queue: &str, now: Timestamp) -> rusqlite::R
          FROM queue_moves WHERE queue = ?1",
     )?
     .query_row(params![queue, now.as_microsecond()], |row| {
-        let count = |column| {
-            row.get(column)
-                .map(|count: i64| u64::try_from(count).unwrap_or(0))
-        };
+        let count = |column| row.get(column).map(|count: i64| u64::try_from(count).unwrap_or(0));
         let oldest: Option<i64> = row.get(4)?;
         Ok(Depth {
             ready: count(0)?,

@@ -19,27 +19,16 @@ fn queue() -> Queue {
 }
 
 fn due(key: &str, body: &str, second: i64) -> Move {
-    Move {
-        key: key.to_owned(),
-        body: body.to_owned(),
-        due: at(second),
-        collapse: Collapse::Earliest,
-    }
+    Move { key: key.to_owned(), body: body.to_owned(), due: at(second), collapse: Collapse::Earliest }
 }
 
 async fn send(queue: &Queue, key: &str, body: &str, second: i64) {
-    queue
-        .send(vec![due(key, body, second)], at(second))
-        .await
-        .unwrap();
+    queue.send(vec![due(key, body, second)], at(second)).await.unwrap();
 }
 
 #[track_caller]
 fn expect_bodies(claimed: &[Claimed], bodies: &[&str]) {
-    assert_eq!(
-        claimed.iter().map(|one| one.body.as_str()).collect::<Vec<_>>(),
-        bodies
-    );
+    assert_eq!(claimed.iter().map(|one| one.body.as_str()).collect::<Vec<_>>(), bodies);
 }
 
 async fn claim(queue: &Queue, second: i64) -> Vec<Claimed> {
@@ -55,13 +44,7 @@ async fn claim_one(queue: &Queue, second: i64) -> Claimed {
 #[tokio::test]
 async fn the_oldest_due_comes_first_and_nothing_before_it_is_due() {
     let queue = queue();
-    queue
-        .send(
-            vec![due("a", "third", 3), due("b", "first", 1), due("c", "second", 2)],
-            at(0),
-        )
-        .await
-        .unwrap();
+    queue.send(vec![due("a", "third", 3), due("b", "first", 1), due("c", "second", 2)], at(0)).await.unwrap();
     expect_bodies(&claim(&queue, 0).await, &[]);
     assert_eq!(queue.next_due().await.unwrap(), Some(at(1)));
     expect_bodies(&queue.claim(at(9), LEASE, 2).await.unwrap(), &["first", "second"]);
@@ -73,21 +56,10 @@ async fn a_move_collapses_into_one_that_waits_and_the_newer_body_wins() {
     let queue = queue();
     send(&queue, "a", "old", 10).await;
     queue.send(vec![due("a", "new", 20)], at(1)).await.unwrap();
-    assert_eq!(
-        queue.next_due().await.unwrap(),
-        Some(at(10)),
-        "the earlier due time stays"
-    );
-    let later = Move {
-        collapse: Collapse::Latest,
-        ..due("a", "newest", 30)
-    };
+    assert_eq!(queue.next_due().await.unwrap(), Some(at(10)), "the earlier due time stays");
+    let later = Move { collapse: Collapse::Latest, ..due("a", "newest", 30) };
     queue.send(vec![later], at(2)).await.unwrap();
-    assert_eq!(
-        queue.next_due().await.unwrap(),
-        Some(at(30)),
-        "the later due time wins where asked for"
-    );
+    assert_eq!(queue.next_due().await.unwrap(), Some(at(30)), "the later due time wins where asked for");
     let claimed = claim_one(&queue, 30).await;
     assert_eq!((claimed.body.as_str(), claimed.enqueued_at), ("newest", at(10)));
 }
@@ -102,10 +74,7 @@ async fn a_move_for_a_claimed_key_runs_after_it() {
     expect_bodies(&claim(&queue, 3).await, &[]);
     assert_eq!(queue.ack(&first).await.unwrap(), Acked::RunsAgain);
     let third = claim_one(&queue, 3).await;
-    assert_eq!(
-        (third.body.as_str(), third.deliveries, third.enqueued_at),
-        ("third", 1, at(1))
-    );
+    assert_eq!((third.body.as_str(), third.deliveries, third.enqueued_at), ("third", 1, at(1)));
     assert_eq!(queue.ack(&third).await.unwrap(), Acked::Gone);
     assert!(queue.depth(at(3)).await.unwrap().is_drained());
 }
@@ -115,10 +84,7 @@ async fn a_second_look_that_arrives_during_the_first_keeps_its_due_time() {
     let queue = queue();
     send(&queue, "a", "first look", 0).await;
     let first = claim_one(&queue, 0).await;
-    queue
-        .send(vec![due("a", "second look", 300)], at(0))
-        .await
-        .unwrap();
+    queue.send(vec![due("a", "second look", 300)], at(0)).await.unwrap();
     assert_eq!(queue.ack(&first).await.unwrap(), Acked::RunsAgain);
     expect_bodies(&claim(&queue, 299).await, &[]);
     expect_bodies(&claim(&queue, 300).await, &["second look"]);
@@ -133,10 +99,7 @@ async fn a_message_whose_lease_ended_is_handed_out_again_and_counted() {
     send(&queue, "a", "later work", 1).await;
     expect_bodies(&claim(&queue, 29).await, &[]);
     let second = claim_one(&queue, 30).await;
-    assert_eq!(
-        (second.body.as_str(), first.deliveries, second.deliveries),
-        ("work", 1, 2)
-    );
+    assert_eq!((second.body.as_str(), first.deliveries, second.deliveries), ("work", 1, 2));
     assert_eq!(queue.ack(&second).await.unwrap(), Acked::RunsAgain);
     expect_bodies(&claim(&queue, 31).await, &["later work"]);
 }
@@ -149,19 +112,12 @@ async fn a_stale_receipt_changes_nothing() {
     let holder = claim_one(&queue, 30).await;
     let before = queue.depth(at(31)).await.unwrap();
     assert_eq!(queue.ack(&stale).await.unwrap(), Acked::LeaseLost);
-    assert_eq!(
-        queue.delay(&stale, at(99), Some("forged".into())).await.unwrap(),
-        Hold::Lost
-    );
+    assert_eq!(queue.delay(&stale, at(99), Some("forged".into())).await.unwrap(), Hold::Lost);
     assert_eq!(queue.extend(&stale, at(99)).await.unwrap(), Hold::Lost);
     assert_eq!(queue.bury(&stale, "no reason", at(31)).await.unwrap(), Hold::Lost);
     assert_eq!(queue.depth(at(31)).await.unwrap(), before);
     assert_eq!(queue.ack(&holder).await.unwrap(), Acked::Gone);
-    assert_eq!(
-        queue.ack(&holder).await.unwrap(),
-        Acked::LeaseLost,
-        "settled once is settled"
-    );
+    assert_eq!(queue.ack(&holder).await.unwrap(), Acked::LeaseLost, "settled once is settled");
 }
 
 #[tokio::test]
@@ -204,14 +160,8 @@ async fn a_message_that_is_given_back_waits_and_its_deliveries_count_on() {
     assert_eq!(queue.delay(&first, at(10), None).await.unwrap(), Hold::Kept);
     expect_bodies(&claim(&queue, 9).await, &[]);
     let second = claim_one(&queue, 10).await;
-    assert_eq!(
-        (second.body.as_str(), second.deliveries, second.enqueued_at),
-        ("work", 2, at(0))
-    );
-    queue
-        .delay(&second, at(20), Some("rewritten".into()))
-        .await
-        .unwrap();
+    assert_eq!((second.body.as_str(), second.deliveries, second.enqueued_at), ("work", 2, at(0)));
+    queue.delay(&second, at(20), Some("rewritten".into())).await.unwrap();
     let third = claim_one(&queue, 20).await;
     assert_eq!((third.body.as_str(), third.deliveries), ("rewritten", 1));
 }
@@ -222,19 +172,12 @@ async fn what_arrived_in_the_meantime_wins_over_what_is_given_back() {
     send(&queue, "a", "old", 0).await;
     let old = claim_one(&queue, 0).await;
     send(&queue, "a", "new", 5).await;
-    queue
-        .delay(&old, at(60), Some("old, again".into()))
-        .await
-        .unwrap();
+    queue.delay(&old, at(60), Some("old, again".into())).await.unwrap();
     let new = claim_one(&queue, 5).await;
     assert_eq!((new.body.as_str(), new.deliveries), ("new", 1));
     queue.send(vec![due("a", "newest", 60)], at(6)).await.unwrap();
     queue.delay(&new, at(10), None).await.unwrap();
-    assert_eq!(
-        queue.next_due().await.unwrap(),
-        Some(at(10)),
-        "the earlier due time wins"
-    );
+    assert_eq!(queue.next_due().await.unwrap(), Some(at(10)), "the earlier due time wins");
 }
 
 #[tokio::test]
@@ -243,20 +186,12 @@ async fn a_buried_message_leaves_room_for_what_arrived_in_the_meantime() {
     send(&queue, "a", "poison", 0).await;
     let poison = claim_one(&queue, 0).await;
     send(&queue, "a", "fresh", 1).await;
-    assert_eq!(
-        queue.bury(&poison, "it cannot be read", at(2)).await.unwrap(),
-        Hold::Kept
-    );
+    assert_eq!(queue.bury(&poison, "it cannot be read", at(2)).await.unwrap(), Hold::Kept);
     expect_bodies(&claim(&queue, 2).await, &["fresh"]);
     let dead = queue.dead(None, 10).await.unwrap();
     assert_eq!(dead.len(), 1);
     assert_eq!(
-        (
-            dead[0].body.as_str(),
-            dead[0].why.as_str(),
-            dead[0].deliveries,
-            dead[0].buried_at
-        ),
+        (dead[0].body.as_str(), dead[0].why.as_str(), dead[0].deliveries, dead[0].buried_at),
         ("poison", "it cannot be read", 1, at(2))
     );
 }
@@ -265,18 +200,12 @@ async fn a_buried_message_leaves_room_for_what_arrived_in_the_meantime() {
 async fn dead_letters_are_paged_looked_at_dropped_and_replayed() {
     let queue = queue();
     for n in 0..5 {
-        queue
-            .bury_new(&format!("key {n}"), &format!("body {n}"), "unreadable", at(n))
-            .await
-            .unwrap();
+        queue.bury_new(&format!("key {n}"), &format!("body {n}"), "unreadable", at(n)).await.unwrap();
     }
     let page = queue.dead(None, 2).await.unwrap();
     let rest = queue.dead(Some(page[1].id), 10).await.unwrap();
     assert_eq!(
-        page.iter()
-            .chain(&rest)
-            .map(|dead| dead.body.as_str())
-            .collect::<Vec<_>>(),
+        page.iter().chain(&rest).map(|dead| dead.body.as_str()).collect::<Vec<_>>(),
         ["body 0", "body 1", "body 2", "body 3", "body 4"]
     );
     let id: DeadId = page[0].id.to_string().parse().unwrap();
@@ -307,10 +236,7 @@ async fn a_replayed_letter_does_not_push_out_what_is_newer() {
 fn a_dead_letter_has_a_number() {
     for text in ["", "x", "0", "-1", "1.5"] {
         let error = text.parse::<DeadId>().unwrap_err().to_string();
-        assert!(
-            error.starts_with(&format!("`{text}` is not the number")),
-            "{error}"
-        );
+        assert!(error.starts_with(&format!("`{text}` is not the number")), "{error}");
     }
 }
 
@@ -318,24 +244,13 @@ fn a_dead_letter_has_a_number() {
 async fn the_depth_tells_what_is_ready_what_waits_and_what_is_held() {
     let queue = queue();
     queue
-        .send(
-            vec![
-                due("a", "1", 1),
-                due("b", "2", 2),
-                due("c", "3", 50),
-                due("d", "4", 3),
-            ],
-            at(0),
-        )
+        .send(vec![due("a", "1", 1), due("b", "2", 2), due("c", "3", 50), due("d", "4", 3)], at(0))
         .await
         .unwrap();
     assert_eq!(queue.claim(at(1), LEASE, 1).await.unwrap().len(), 1);
     queue.bury_new("e", "5", "unreadable", at(2)).await.unwrap();
     let depth = queue.depth(at(3)).await.unwrap();
-    assert_eq!(
-        (depth.ready, depth.waiting, depth.claimed, depth.dead),
-        (2, 1, 1, 1)
-    );
+    assert_eq!((depth.ready, depth.waiting, depth.claimed, depth.dead), (2, 1, 1, 1));
     assert_eq!(depth.oldest_ready, Some(at(2)));
     assert!(!depth.is_drained());
 }
@@ -378,19 +293,12 @@ async fn everybody_who_waits_is_woken_and_a_wake_up_is_not_lost_on_the_way() {
     tokio::task::yield_now().await;
     send(&queue, "a", "work", 0).await;
     for one in waiting {
-        tokio::time::timeout(Duration::from_secs(1), one)
-            .await
-            .unwrap()
-            .unwrap();
+        tokio::time::timeout(Duration::from_secs(1), one).await.unwrap().unwrap();
     }
     // Sent while nobody waits.
-    tokio::time::timeout(Duration::from_secs(1), queue.woken())
-        .await
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(1), queue.woken()).await.unwrap();
     assert!(
-        tokio::time::timeout(Duration::from_secs(1), queue.woken())
-            .await
-            .is_err(),
+        tokio::time::timeout(Duration::from_secs(1), queue.woken()).await.is_err(),
         "nothing else was sent"
     );
 }

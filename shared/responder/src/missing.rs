@@ -19,7 +19,8 @@ impl Assessor {
     ) -> Result<End, Trouble> {
         let now = self.clock.now();
         if self.reader.deleted_user(change.id).await? {
-            self.close_all(change, "the guest was deleted (soft: it can be restored for 30 days)", now).await?;
+            self.close_all(change, "the guest was deleted (soft: it can be restored for 30 days)", now)
+                .await?;
             return Ok(End::Done);
         }
         if change.kind == ChangeKind::Deleted {

@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 use ledger::Stored;
-use model::{Change, Correlation, Finding, Incident, IncidentKey, State, Subject, Wake};
+use model::{Change, Finding, Incident, IncidentKey, Mode, ObjectId, RuleId, Sighting, State, Subject, Wake};
 use policy::Verdict;
 
 use crate::{Assessor, Trouble};
@@ -17,19 +17,20 @@ impl Assessor {
         verdict: Verdict,
         now: Timestamp,
     ) -> Result<(), Trouble> {
-        let Verdict { subject, admitted_by: _, findings, suspended, wants_standing: _, changes_at: _ } = verdict;
+        let Verdict { subject, admitted_by: _, findings, suspended, wants_standing: _, changes_at: _ } =
+            verdict;
         let Some(subject) = subject else {
             return self.close_all(change, "it is an internal member", now).await;
         };
         self.remember(&subject, now).await?;
         let mut open = self.ledger.incidents_of(change.id).await?;
-        for finding in findings {
+        for (finding, told_with) in spoken_for(findings, subject.id) {
             let key = self.key(&subject, &finding, change);
-            let current = match open.iter().position(|stored| stored.value.key == key) {
-                Some(index) => Some(open.swap_remove(index)),
-                None => None,
-            };
-            self.meet(key, current, &subject, finding, change.correlation, now).await?;
+            let place = open.iter().position(|stored| stored.value.key == key);
+            let current = place.map(|index| open.swap_remove(index));
+            let (subject, correlation) = (subject.clone(), change.correlation);
+            let met = Sighting { subject, finding, told_with, correlation };
+            self.meet(key, current, met, now).await?;
         }
         for gone in open {
             let held = suspended.iter().find(|held| held.finding.rule == gone.value.key.rule);
@@ -51,21 +52,18 @@ impl Assessor {
         &self,
         key: IncidentKey,
         current: Option<Stored<Incident>>,
-        subject: &Subject,
-        finding: Finding,
-        correlation: Correlation,
+        met: Sighting,
         now: Timestamp,
     ) -> Result<(), Trouble> {
         let channels = &self.rules.channels;
         let stored = match current {
             Some(mut stored) if !stored.value.state.is_closed() => {
-                stored.value.see(subject.clone(), finding, channels, now);
+                stored.value.see(met, channels, now);
                 self.ledger.replace(stored).await?
             }
             before => {
                 let last = before.as_ref().map(|stored| &stored.value);
-                let incident =
-                    Incident::open(key, last, subject.clone(), finding, correlation, channels, now);
+                let incident = Incident::open(key, last, met, channels, now);
                 self.ledger.open(incident, before).await?
             }
         };
@@ -128,4 +126,30 @@ impl Assessor {
         }
         Ok(self.ledger.remember(subject.id, subject.kind, now).await?)
     }
+}
+
+/// A guest may break several rules that ask for the same. Each is an incident of its own; people are told once, by the
+/// gravest, which names the others.
+pub(crate) fn spoken_for(findings: Vec<Finding>, guest: ObjectId) -> Vec<(Finding, Option<RuleId>)> {
+    let asks = |finding: &Finding| -> Option<(Mode, String)> {
+        let plan = finding.plan(guest);
+        let firm = !plan.is_empty() && !finding.unknown;
+        firm.then(|| (finding.mode, plan.to_string()))
+    };
+    let mut spoken: Vec<(Finding, Option<RuleId>)> = Vec::new();
+    let mut gravest_first = findings;
+    gravest_first.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    for finding in gravest_first {
+        let asked = asks(&finding);
+        let same = |(other, told_with): &&mut (Finding, Option<RuleId>)| {
+            told_with.is_none() && asked.is_some() && asks(other) == asked
+        };
+        let speaker = spoken.iter_mut().find(same).map(|(speaker, _)| {
+            let also = format!("it also breaks `{}`: {}", finding.rule, finding.reasons.join("; "));
+            speaker.reasons.push(also);
+            speaker.rule.clone()
+        });
+        spoken.push((finding, speaker));
+    }
+    spoken
 }

@@ -8,6 +8,7 @@ use ledger::Stored;
 use model::{CannotClaim, Clock, Finding, Incident, IncidentId, NoticeKind, State};
 use policy::Facts;
 
+use crate::record::spoken_for;
 use crate::step::Progress;
 use crate::trouble::{after, is_not_found};
 use crate::{Directory, End, Notices, Queues, Rules, Trouble, facts_of, standing_of};
@@ -146,10 +147,10 @@ impl Remediator {
     ) -> Result<Judgement, Trouble> {
         let facts = self.complete(incident, facts, now).await?;
         let verdict = policy::judge(&self.rules.policy(), &facts, self.rules.ceiling, now);
-        let same = |finding: &Finding| {
-            finding.rule == incident.key.rule && finding.object == incident.key.object
-        };
-        let Some(finding) = verdict.findings.into_iter().find(same) else { return Ok(Judgement::Gone) };
+        let (rule, object) = (&incident.key.rule, incident.key.object);
+        let findings = spoken_for(verdict.findings, incident.key.guest);
+        let mut same = findings.into_iter().filter(|(one, _)| one.rule == *rule && one.object == object);
+        let Some((finding, _)) = same.next() else { return Ok(Judgement::Gone) };
         if let Some(why) = finding.refused.clone() {
             return Ok(Judgement::Refused(Box::new(finding), why));
         }
@@ -233,7 +234,9 @@ impl Remediator {
                 Ok(())
             }
             graph::Advice::FixCredential { tell } => {
-                self.notices.raise(NoticeKind::CredentialTrouble, "credential/write", tell.clone(), 1).await?;
+                self.notices
+                    .raise(NoticeKind::CredentialTrouble, "credential/write", tell.clone(), 1)
+                    .await?;
                 self.try_later(incident, &format!("failed to {doing}: {tell}"), None, now)
             }
         }

@@ -24,10 +24,13 @@ impl Rules {
     }
 }
 
+/// Domains, and when they were read.
+type Read = (Timestamp, Arc<[String]>);
+
 /// Our own verified domains, read from Graph at most once an hour.
 #[derive(Debug, Clone, Default)]
 pub struct Directory {
-    domains: Arc<Mutex<Option<(Timestamp, Arc<[String]>)>>>,
+    read: Arc<Mutex<Option<Read>>>,
 }
 
 impl Directory {
@@ -40,7 +43,7 @@ impl Directory {
         reader: &graph::Reader,
         now: Timestamp,
     ) -> Result<Arc<[String]>, Trouble> {
-        let known = self.domains.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = self.read.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((read_at, domains)) = &known
             && now.duration_since(*read_at) < Self::KEEPS
         {
@@ -49,8 +52,7 @@ impl Directory {
         match reader.organization().await {
             Ok(organization) => {
                 let domains: Arc<[String]> = organization.verified_domains.into();
-                *self.domains.lock().unwrap_or_else(PoisonError::into_inner) =
-                    Some((now, Arc::clone(&domains)));
+                *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, Arc::clone(&domains)));
                 Ok(domains)
             }
             // Verified domains hardly ever change: an hour-old list is better than none.

@@ -10,8 +10,12 @@ pub(crate) enum Progress {
     /// A read shows it.
     Seen,
     /// Sent at `since`, and no read has shown it.
-    Unseen { since: Timestamp },
-    Failed { why: String },
+    Unseen {
+        since: Timestamp,
+    },
+    Failed {
+        why: String,
+    },
     Trouble(graph::GraphError),
 }
 

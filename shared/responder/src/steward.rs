@@ -53,7 +53,9 @@ impl Steward {
             State::Open => match wake {
                 Wake::None => false,
                 Wake::Due { at } => at <= now,
-                Wake::Sent { at } => at.checked_add(model::Incident::WAKE_LOST_AFTER).is_ok_and(|at| at <= now),
+                Wake::Sent { at } => {
+                    at.checked_add(model::Incident::WAKE_LOST_AFTER).is_ok_and(|at| at <= now)
+                }
             },
             State::Done { .. }
             | State::Refused { .. }

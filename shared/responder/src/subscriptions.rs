@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use graph::{Creation, NewSubscription, Subscription};
-use secrecy::{ExposeSecret as _, SecretString};
 use jiff::{SignedDuration, Timestamp};
 use ledger::Stored;
 use model::{Binding, Clock, Nonce, NoticeKind, SubscriptionId, SubscriptionRecord, TenantId, Watched};
 use seal::StateKeys;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::trouble::{after, is_not_found};
 use crate::{End, Notices, Trouble};
@@ -157,8 +157,7 @@ impl SubscriptionKeeper {
         match self.reader.renew(id, after(now, Self::LIFE)).await {
             Ok(renewed) => {
                 // What was asked is not always what was given.
-                stored.value.binding =
-                    Binding::Bound { id, expires_at: renewed.expires_at, renewed_at: now };
+                stored.value.binding = Binding::Bound { id, expires_at: renewed.expires_at, renewed_at: now };
                 self.ledger.replace(stored).await?;
                 Ok(true)
             }
@@ -187,7 +186,9 @@ impl SubscriptionKeeper {
     /// A subscription with our URL that no record is bound to: the answer to a request of ours was lost, or the
     /// ledger was. Graph echoes the clientState, which proves that we made it.
     async fn adopt(&self, stray: &Subscription, watched: Watched, now: Timestamp) -> Result<bool, Trouble> {
-        let Some(state) = stray.client_state.as_ref().map(SecretString::expose_secret) else { return Ok(false) };
+        let Some(state) = stray.client_state.as_ref().map(SecretString::expose_secret) else {
+            return Ok(false);
+        };
         let Ok((sealed_for, nonce, key)) = self.keys.open(state, self.tenant) else { return Ok(false) };
         if sealed_for != watched {
             return Ok(false);

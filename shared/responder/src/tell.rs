@@ -9,8 +9,8 @@ use std::sync::Arc;
 use alert::{Background, Channel, Message, SendError};
 use jiff::{SignedDuration, Timestamp};
 use model::{
-    AlertJob, ChannelName, ChannelState, Clock, Delivery, DeliveryStatus, IncidentId, Notice,
-    NoticeKind, RolledUp,
+    AlertJob, ChannelName, ChannelState, Clock, Delivery, DeliveryStatus, IncidentId, Notice, NoticeKind,
+    RolledUp,
 };
 use wire::Wire;
 
@@ -249,14 +249,22 @@ impl Teller {
             })
             .await?;
         let others: Vec<_> = self.channels.keys().filter(|other| *other != name).cloned().collect();
-        let text = format!("the channel `{name}` takes no messages: {why}; messages for it are lost until it is mended");
+        let text = format!(
+            "the channel `{name}` takes no messages: {why}; messages for it are lost until it is mended"
+        );
         let key = format!("channel-broken/{name}");
         self.notices.raise_in(&others, NoticeKind::ChannelBroken, &key, text, 1).await
     }
 }
 
 fn fresh(name: &ChannelName) -> ChannelState {
-    ChannelState { name: name.clone(), sent: Vec::new(), rolled_up: Vec::new(), roll_up_at: None, broken: None }
+    ChannelState {
+        name: name.clone(),
+        sent: Vec::new(),
+        rolled_up: Vec::new(),
+        roll_up_at: None,
+        broken: None,
+    }
 }
 
 /// The next full five minutes.

@@ -9,9 +9,14 @@ use model::Job;
 pub enum End {
     Done,
     /// The same job, or another in its place, at that moment.
-    Again { at: Timestamp, job: Option<Job> },
+    Again {
+        at: Timestamp,
+        job: Option<Job>,
+    },
     /// It can never succeed: to the dead letters, and people are told.
-    Bury { why: String },
+    Bury {
+        why: String,
+    },
 }
 
 /// The surroundings failed: the job is tried again.

@@ -11,7 +11,7 @@ use model::{
     Answer, CannotUndo, Finding, Incident, IncidentId, Outcome, Request, RequestId, RequestKind,
     RequestState, RuleId, Step, StepResult, Suspension,
 };
-use policy::Facts;
+use policy::{Facts, Standing};
 
 use crate::step::Progress;
 use crate::trouble::{after, is_not_found};
@@ -50,7 +50,8 @@ impl Remediator {
     async fn undo(&self, id: &IncidentId, undo: &Undo<'_>) -> Result<Answer, Trouble> {
         let now = self.clock.now();
         if let Some(stop) = self.ledger.stop().await? {
-            let why = format!("writes are stopped since {} by {}: `guestlist resume` first", stop.since, stop.by);
+            let why =
+                format!("writes are stopped since {} by {}: `guestlist resume` first", stop.since, stop.by);
             return Ok(Answer::Refused { why });
         }
         let Some(stored) = self.ledger.incident(id).await? else {
@@ -63,12 +64,16 @@ impl Remediator {
             }
         }
         let Some(ours) = self.our_step(id).await? else {
-            return Ok(Answer::Refused { why: "nothing of ours is in force: the account was disabled before".to_owned() });
+            return Ok(Answer::Refused {
+                why: "nothing of ours is in force: the account was disabled before".to_owned(),
+            });
         };
         let facts = match self.read(&stored.value).await {
             Ok(facts) => self.complete(&stored.value, facts, now).await?,
             Err(error) if is_not_found(&error) => {
-                return Ok(Answer::Refused { why: "the guest is not in the directory (any more)".to_owned() });
+                return Ok(Answer::Refused {
+                    why: "the guest is not in the directory (any more)".to_owned(),
+                });
             }
             Err(error) => return self.answer_trouble(error, "read the guest"),
         };
@@ -83,7 +88,9 @@ impl Remediator {
         let ours = |outcome: &Outcome| {
             let sent = match &outcome.result {
                 StepResult::Done | StepResult::Sent | StepResult::Intended => true,
-                StepResult::AlreadySo | StepResult::Refused { why: _ } | StepResult::Failed { why: _ } => false,
+                StepResult::AlreadySo | StepResult::Refused { why: _ } | StepResult::Failed { why: _ } => {
+                    false
+                }
             };
             sent && outcome.enabled_before == Some(true) && matches!(outcome.step, Step::Disable { .. })
         };
@@ -103,14 +110,21 @@ impl Remediator {
         let mut lifted = facts.clone();
         lifted.suspensions.push(self.suspension(incident, rule.clone(), undo, now));
         let verdict = policy::judge(&self.rules.policy(), &lifted, self.rules.ceiling, now);
-        if let Some(why) = policy::protection(&self.rules.policy(), facts) {
+        let protected = match &facts.standing {
+            Standing::Known { .. } => policy::protection(&self.rules.policy(), facts),
+            Standing::Unread => Some("directory roles have not been read".to_owned()),
+            Standing::Unreadable { why } => Some(format!("directory roles could not be read: {why}")),
+        };
+        if let Some(why) = protected {
             return Err(format!("{why}; `--force` does not override this"));
         }
         let identity = verdict.subject.as_ref().map(|subject| (subject.kind, &subject.addresses));
         if identity != Some((incident.subject.kind, &incident.subject.addresses)) && !undo.force {
-            return Err("the account's identity has changed since; look at it, and use `--force --reason` if it is \
+            return Err(
+                "the account's identity has changed since; look at it, and use `--force --reason` if it is \
                         right"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         let objects = |finding: &&Finding| finding.acts(incident.key.guest);
         let objecting: BTreeSet<RuleId> =
@@ -158,7 +172,9 @@ impl Remediator {
         let answer = match self.take(&stored.value.id, ours.undo(), facts.enabled).await? {
             Progress::Seen => {
                 stored.value.undone(by, reason, &channels, self.clock.now());
-                Answer::Done { text: format!("the account is enabled; the rule is suspended for it until {until}") }
+                Answer::Done {
+                    text: format!("the account is enabled; the rule is suspended for it until {until}"),
+                }
             }
             Progress::Unseen { since: _ } => Answer::Sent {
                 text: format!(
@@ -171,7 +187,9 @@ impl Remediator {
                 Answer::Failed { why }
             }
             Progress::Trouble(error) => Answer::Sent {
-                text: format!("it will be tried again: {error}; the rule is suspended for the account until {until}"),
+                text: format!(
+                    "it will be tried again: {error}; the rule is suspended for the account until {until}"
+                ),
             },
         };
         let now = self.clock.now();

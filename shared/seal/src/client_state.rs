@@ -48,14 +48,8 @@ pub struct NotOurs;
 /// generator.
 #[must_use]
 pub fn nonce(random: [u8; 16]) -> Nonce {
-    #[expect(
-        clippy::expect_used,
-        reason = "16 bytes are always 22 characters of URL-safe base64"
-    )]
-    BASE64_URL_SAFE_NO_PAD
-        .encode(random)
-        .parse()
-        .expect("16 bytes are 22 characters of URL-safe base64")
+    #[expect(clippy::expect_used, reason = "16 bytes are always 22 characters of URL-safe base64")]
+    BASE64_URL_SAFE_NO_PAD.encode(random).parse().expect("16 bytes are 22 characters of URL-safe base64")
 }
 
 impl StateKeys {
@@ -75,13 +69,9 @@ impl StateKeys {
             return Err(NotOurs);
         }
         let mut parts = text.split('.');
-        let (Some(VERSION), Some(key), Some(nonce), Some(theirs), None) = (
-            parts.next(),
-            parts.next(),
-            parts.next(),
-            parts.next(),
-            parts.next(),
-        ) else {
+        let (Some(VERSION), Some(key), Some(nonce), Some(theirs), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
+        else {
             return Err(NotOurs);
         };
         let key = self.named(key).ok_or(NotOurs)?;
@@ -98,13 +88,7 @@ impl StateKeys {
 /// Each field is preceded by its length, so that no two sets of fields have one encoding.
 fn tag(key: &Key, tenant: TenantId, watched: Watched, nonce: &Nonce) -> Tag {
     let tenant = tenant.to_string();
-    let fields = [
-        VERSION,
-        &tenant,
-        watched.resource(),
-        watched.change_type(),
-        nonce.as_str(),
-    ];
+    let fields = [VERSION, &tenant, watched.resource(), watched.change_type(), nonce.as_str()];
     let mut encoded = Vec::with_capacity(160);
     for field in fields {
         encoded.extend_from_slice(&(field.len() as u64).to_be_bytes());
@@ -150,10 +134,7 @@ mod tests {
         for watched in Watched::ALL {
             let sealed = keys().seal(TENANT, watched, &nonce([1; 16]));
             let (opened, opened_nonce, key) = keys().open(sealed.as_str(), TENANT).unwrap();
-            assert_eq!(
-                (opened, opened_nonce, key.as_str()),
-                (watched, nonce([1; 16]), "k1")
-            );
+            assert_eq!((opened, opened_nonce, key.as_str()), (watched, nonce([1; 16]), "k1"));
         }
     }
 
@@ -161,11 +142,7 @@ mod tests {
     fn the_longest_key_id_keeps_it_within_graphs_limit() {
         let keys = StateKeys::parse(&line("abcdefghijkl", 3)).unwrap();
         let sealed = keys.seal(TENANT, Watched::Groups, &nonce([255; 16]));
-        assert!(
-            sealed.as_str().len() <= ClientState::MOST_CHARACTERS,
-            "{}",
-            sealed.as_str().len()
-        );
+        assert!(sealed.as_str().len() <= ClientState::MOST_CHARACTERS, "{}", sealed.as_str().len());
     }
 
     #[test]
@@ -173,12 +150,8 @@ mod tests {
         let sealed = keys().seal(TENANT, Watched::Users, &nonce([2; 16]));
         let rotated = StateKeys::parse(&format!("{}\n{}", line("k2", 50), line("k1", 0))).unwrap();
         assert!(rotated.open(sealed.as_str(), TENANT).is_ok());
-        let (_, _, key) = rotated
-            .open(
-                rotated.seal(TENANT, Watched::Users, &nonce([2; 16])).as_str(),
-                TENANT,
-            )
-            .unwrap();
+        let (_, _, key) =
+            rotated.open(rotated.seal(TENANT, Watched::Users, &nonce([2; 16])).as_str(), TENANT).unwrap();
         assert_eq!(key.as_str(), "k2");
         let retired = StateKeys::parse(&line("k2", 50)).unwrap();
         assert_eq!(retired.open(sealed.as_str(), TENANT), Err(NotOurs));
@@ -190,19 +163,14 @@ mod tests {
         assert_eq!(keys().open(sealed.as_str(), OTHER_TENANT), Err(NotOurs));
         let same_id_other_key = StateKeys::parse(&line("k1", 80)).unwrap();
         assert_eq!(same_id_other_key.open(sealed.as_str(), TENANT), Err(NotOurs));
-        let other = sealed
-            .as_str()
-            .replace(nonce([3; 16]).as_str(), nonce([4; 16]).as_str());
+        let other = sealed.as_str().replace(nonce([3; 16]).as_str(), nonce([4; 16]).as_str());
         assert_ne!(other, sealed.as_str());
         assert_eq!(keys().open(&other, TENANT), Err(NotOurs));
     }
 
     #[test]
     fn malformed_states_are_not_ours() {
-        let sealed = keys()
-            .seal(TENANT, Watched::Users, &nonce([5; 16]))
-            .as_str()
-            .to_owned();
+        let sealed = keys().seal(TENANT, Watched::Users, &nonce([5; 16])).as_str().to_owned();
         let (rest, mac) = sealed.rsplit_once('.').unwrap();
         for text in [
             String::new(),

@@ -106,10 +106,7 @@ impl StateKeys {
         }
         let mut keys = keys.into_iter();
         let sealing = Arc::new(keys.next().ok_or(KeyError::Empty)?);
-        Ok(Self {
-            sealing,
-            older: keys.collect(),
-        })
+        Ok(Self { sealing, older: keys.collect() })
     }
 
     /// A line for the key file. The bytes are to come from the operating system's generator; an id that is not 1 to
@@ -144,9 +141,7 @@ impl StateKeys {
 
 impl fmt::Debug for StateKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("StateKeys")
-            .field(&self.key_ids().collect::<Vec<_>>())
-            .finish()
+        f.debug_tuple("StateKeys").field(&self.key_ids().collect::<Vec<_>>()).finish()
     }
 }
 
@@ -161,11 +156,7 @@ impl Key {
             return Err(KeyError::NotBase64 { line, id });
         };
         if bytes.len() < StateKeys::LEAST_BYTES {
-            return Err(KeyError::Short {
-                line,
-                id,
-                bytes: bytes.len(),
-            });
+            return Err(KeyError::Short { line, id, bytes: bytes.len() });
         }
         if bytes.iter().all(|byte| Some(byte) == bytes.first()) {
             return Err(KeyError::Constant { line, id });
@@ -176,11 +167,7 @@ impl Key {
     fn differs_from(&self, other: &Self) -> Result<(), KeyError> {
         let (line, first) = (self.line, other.line);
         if self.id == other.id {
-            return Err(KeyError::SameId {
-                line,
-                first,
-                id: self.id.clone(),
-            });
+            return Err(KeyError::SameId { line, first, id: self.id.clone() });
         }
         if self.bytes == other.bytes {
             return Err(KeyError::SameKey { line, first });
@@ -203,11 +190,7 @@ mod tests {
 
     #[test]
     fn the_first_key_seals_and_comments_and_blank_lines_are_skipped() {
-        let text = format!(
-            "# rotated in March\n\n{} # new\r\n  {}\n",
-            line("b2", 9),
-            line("a1", 1)
-        );
+        let text = format!("# rotated in March\n\n{} # new\r\n  {}\n", line("b2", 9), line("a1", 1));
         let keys = StateKeys::parse(&text).unwrap();
         assert_eq!(keys.sealing_key(), "b2");
         assert_eq!(keys.key_ids().collect::<Vec<_>>(), ["b2", "a1"]);
@@ -231,30 +214,18 @@ mod tests {
             "# nothing\n",
             "find a key: write a line `key-id base64`, the second word from `openssl rand -base64 32`",
         );
-        expect_refused(
-            "a",
-            "read line 1 of the keys: it needs exactly two words, `key-id base64`",
-        );
+        expect_refused("a", "read line 1 of the keys: it needs exactly two words, `key-id base64`");
         expect_refused(
             &format!("{good} more"),
             "read line 1 of the keys: it needs exactly two words, `key-id base64`",
         );
         let id = "a key id is 1 to 12 lower-case letters and digits, before the key";
         for wrong in ["A", "a-b", "ä", "abcdefghijklm", "a.b"] {
-            expect_refused(
-                &format!("\n{}", line(wrong, 1)),
-                &format!("read line 2 of the keys: {id}"),
-            );
+            expect_refused(&format!("\n{}", line(wrong, 1)), &format!("read line 2 of the keys: {id}"));
         }
         let (name, key) = good.split_once(' ').unwrap();
-        expect_refused(
-            &format!("{key} {name}"),
-            &format!("read line 1 of the keys: {id}"),
-        );
-        expect_refused(
-            "a s3cr3t!",
-            &format!("read line 1 of the keys: the key `a` is not base64; {make}"),
-        );
+        expect_refused(&format!("{key} {name}"), &format!("read line 1 of the keys: {id}"));
+        expect_refused("a s3cr3t!", &format!("read line 1 of the keys: the key `a` is not base64; {make}"));
         expect_refused(
             "a c2hvcnQ=",
             &format!("use the key `a` on line 1 of the keys: it has 5 bytes and needs 32; {make}"),

@@ -9,10 +9,7 @@ pub(crate) type Tag = [u8; 32];
 
 /// The tag over the concatenation of `parts`. Who calls sees to it that no two meanings have one concatenation.
 pub(crate) fn tag<'a>(key: &[u8], parts: impl IntoIterator<Item = &'a [u8]>) -> Tag {
-    #[expect(
-        clippy::expect_used,
-        reason = "HMAC takes keys of every length (RFC 2104, section 3)"
-    )]
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of every length (RFC 2104, section 3)")]
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of every length");
     for part in parts {
         mac.update(part);

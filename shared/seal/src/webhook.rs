@@ -55,11 +55,7 @@ impl WebhookSecret {
     pub fn parse(text: &str) -> Result<Self, SecretError> {
         let secret = VerifyingSecret::parse(text)?;
         let bytes = secret.0.len();
-        if bytes < Self::LEAST_BYTES {
-            Err(SecretError::Short { bytes })
-        } else {
-            Ok(Self(secret))
-        }
+        if bytes < Self::LEAST_BYTES { Err(SecretError::Short { bytes }) } else { Ok(Self(secret)) }
     }
 
     /// A secret to hand to both ends. The bytes are to come from the operating system's generator.
@@ -82,14 +78,8 @@ impl VerifyingSecret {
     /// It has another form, or is empty: everybody can sign with an empty secret.
     pub fn parse(text: &str) -> Result<Self, SecretError> {
         let encoded = text.trim().strip_prefix(PREFIX).ok_or(SecretError::Prefix)?;
-        let bytes = STANDARD_PAD_INDIFFERENT
-            .decode(encoded)
-            .map_err(|_| SecretError::NotBase64)?;
-        if bytes.is_empty() {
-            Err(SecretError::Empty)
-        } else {
-            Ok(Self(Zeroizing::new(bytes)))
-        }
+        let bytes = STANDARD_PAD_INDIFFERENT.decode(encoded).map_err(|_| SecretError::NotBase64)?;
+        if bytes.is_empty() { Err(SecretError::Empty) } else { Ok(Self(Zeroizing::new(bytes))) }
     }
 
     fn tag(&self, id: &str, timestamp: &str, body: &[u8]) -> mac::Tag {
@@ -157,15 +147,9 @@ pub enum VerifyError {
     Missing { header: &'static str },
     #[error("read `webhook-timestamp`: it is not a number of seconds")]
     Timestamp,
-    #[error(
-        "accept the webhook: it was signed more than {} seconds ago",
-        TOLERANCE_SECONDS
-    )]
+    #[error("accept the webhook: it was signed more than {} seconds ago", TOLERANCE_SECONDS)]
     TooOld,
-    #[error(
-        "accept the webhook: it was signed more than {} seconds in the future",
-        TOLERANCE_SECONDS
-    )]
+    #[error("accept the webhook: it was signed more than {} seconds in the future", TOLERANCE_SECONDS)]
     TooNew,
     #[error("find a signature that one of the secrets makes")]
     NoMatch,
@@ -180,29 +164,16 @@ const TOLERANCE_SECONDS: u64 = 300;
 /// # Errors
 /// A header is missing or unreadable, the moment is too far off, or no signature fits.
 pub fn verify(secrets: &[VerifyingSecret], request: &SignedRequest<'_>, now: i64) -> Result<(), VerifyError> {
-    let SignedRequest {
-        id,
-        timestamp,
-        signature,
-        body,
-    } = *request;
+    let SignedRequest { id, timestamp, signature, body } = *request;
     let id = id.ok_or(VerifyError::Missing { header: "webhook-id" })?;
-    let timestamp = timestamp.ok_or(VerifyError::Missing {
-        header: "webhook-timestamp",
-    })?;
-    let signature = signature.ok_or(VerifyError::Missing {
-        header: "webhook-signature",
-    })?;
+    let timestamp = timestamp.ok_or(VerifyError::Missing { header: "webhook-timestamp" })?;
+    let signature = signature.ok_or(VerifyError::Missing { header: "webhook-signature" })?;
     if !timestamp.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(VerifyError::Timestamp);
     }
     let at: i64 = timestamp.parse().map_err(|_| VerifyError::Timestamp)?;
     if now.abs_diff(at) > TOLERANCE_SECONDS {
-        return Err(if at < now {
-            VerifyError::TooOld
-        } else {
-            VerifyError::TooNew
-        });
+        return Err(if at < now { VerifyError::TooOld } else { VerifyError::TooNew });
     }
     let theirs: Vec<Vec<u8>> = signature
         .split(' ')
@@ -213,11 +184,7 @@ pub fn verify(secrets: &[VerifyingSecret], request: &SignedRequest<'_>, now: i64
         let ours = secret.tag(id, timestamp, body);
         theirs.iter().any(|theirs| mac::same(&ours, theirs))
     };
-    if secrets.iter().any(fits) {
-        Ok(())
-    } else {
-        Err(VerifyError::NoMatch)
-    }
+    if secrets.iter().any(fits) { Ok(()) } else { Err(VerifyError::NoMatch) }
 }
 
 #[cfg(test)]
@@ -237,12 +204,8 @@ mod tests {
 
     fn check(signature: &str, now: i64) -> Result<(), VerifyError> {
         let at = AT.to_string();
-        let request = SignedRequest {
-            id: Some(ID),
-            timestamp: Some(&at),
-            signature: Some(signature),
-            body: BODY,
-        };
+        let request =
+            SignedRequest { id: Some(ID), timestamp: Some(&at), signature: Some(signature), body: BODY };
         verify(&[VerifyingSecret::parse(SECRET).unwrap()], &request, now)
     }
 
@@ -256,20 +219,14 @@ mod tests {
     #[test]
     fn a_short_secret_of_another_sender_is_good_for_checking_only() {
         let text = "whsec_plJ3nmyCDGBKInavdOK15jsl";
-        assert_eq!(
-            WebhookSecret::parse(text).unwrap_err(),
-            SecretError::Short { bytes: 18 }
-        );
+        assert_eq!(WebhookSecret::parse(text).unwrap_err(), SecretError::Short { bytes: 18 });
         let request = SignedRequest {
             id: Some("msg_loFOjxBNrRLzqYUf"),
             timestamp: Some("1731705121"),
             signature: Some("v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0="),
             body: br#"{"event_type":"ping","data":{"success":true}}"#,
         };
-        assert_eq!(
-            verify(&[VerifyingSecret::parse(text).unwrap()], &request, 1_731_705_121),
-            Ok(())
-        );
+        assert_eq!(verify(&[VerifyingSecret::parse(text).unwrap()], &request, 1_731_705_121), Ok(()));
     }
 
     #[test]
@@ -317,84 +274,28 @@ mod tests {
         assert_eq!(both.split(' ').count(), 2);
         assert_eq!(check(&both, AT), Ok(()));
         let at = AT.to_string();
-        let request = SignedRequest {
-            id: Some(ID),
-            timestamp: Some(&at),
-            signature: Some(&both),
-            body: BODY,
-        };
+        let request =
+            SignedRequest { id: Some(ID), timestamp: Some(&at), signature: Some(&both), body: BODY };
         assert_eq!(verify(&[other().verifying()], &request, AT), Ok(()));
     }
 
     #[test]
     fn a_missing_header_or_a_changed_part_is_refused() {
         let at = AT.to_string();
-        let good = SignedRequest {
-            id: Some(ID),
-            timestamp: Some(&at),
-            signature: Some(SIGNATURE),
-            body: BODY,
-        };
+        let good =
+            SignedRequest { id: Some(ID), timestamp: Some(&at), signature: Some(SIGNATURE), body: BODY };
         let later = (AT + 1).to_string();
         let missing = |header| Err(VerifyError::Missing { header });
         for (request, expected) in [
             (SignedRequest { id: None, ..good }, missing("webhook-id")),
-            (
-                SignedRequest {
-                    timestamp: None,
-                    ..good
-                },
-                missing("webhook-timestamp"),
-            ),
-            (
-                SignedRequest {
-                    signature: None,
-                    ..good
-                },
-                missing("webhook-signature"),
-            ),
-            (
-                SignedRequest {
-                    id: Some("msg_x"),
-                    ..good
-                },
-                Err(VerifyError::NoMatch),
-            ),
-            (
-                SignedRequest {
-                    timestamp: Some(&later),
-                    ..good
-                },
-                Err(VerifyError::NoMatch),
-            ),
-            (
-                SignedRequest {
-                    timestamp: Some("soon"),
-                    ..good
-                },
-                Err(VerifyError::Timestamp),
-            ),
-            (
-                SignedRequest {
-                    timestamp: Some(""),
-                    ..good
-                },
-                Err(VerifyError::Timestamp),
-            ),
-            (
-                SignedRequest {
-                    timestamp: Some("+1649367553"),
-                    ..good
-                },
-                Err(VerifyError::Timestamp),
-            ),
-            (
-                SignedRequest {
-                    timestamp: Some("1649367553.0"),
-                    ..good
-                },
-                Err(VerifyError::Timestamp),
-            ),
+            (SignedRequest { timestamp: None, ..good }, missing("webhook-timestamp")),
+            (SignedRequest { signature: None, ..good }, missing("webhook-signature")),
+            (SignedRequest { id: Some("msg_x"), ..good }, Err(VerifyError::NoMatch)),
+            (SignedRequest { timestamp: Some(&later), ..good }, Err(VerifyError::NoMatch)),
+            (SignedRequest { timestamp: Some("soon"), ..good }, Err(VerifyError::Timestamp)),
+            (SignedRequest { timestamp: Some(""), ..good }, Err(VerifyError::Timestamp)),
+            (SignedRequest { timestamp: Some("+1649367553"), ..good }, Err(VerifyError::Timestamp)),
+            (SignedRequest { timestamp: Some("1649367553.0"), ..good }, Err(VerifyError::Timestamp)),
             (SignedRequest { body: b"{}", ..good }, Err(VerifyError::NoMatch)),
         ] {
             assert_eq!(
@@ -421,20 +322,14 @@ mod tests {
             assert!(error.to_string().contains("`openssl rand -base64 32`"), "{error}");
         }
         assert_eq!(VerifyingSecret::parse("whsec_").unwrap_err(), SecretError::Empty);
-        assert_eq!(
-            format!("{:?} {:?}", other(), other().verifying()),
-            "WebhookSecret(…) VerifyingSecret(…)"
-        );
+        assert_eq!(format!("{:?} {:?}", other(), other().verifying()), "WebhookSecret(…) VerifyingSecret(…)");
     }
 
     #[test]
     fn nothing_is_signed_without_a_secret_or_with_an_ambiguous_id() {
         assert_eq!(sign(&[], ID, AT, BODY), Err(SignError::NoSecret));
         for id in ["", "msg.1"] {
-            assert_eq!(
-                sign(&[other()], id, AT, BODY),
-                Err(SignError::Id { id: id.to_owned() })
-            );
+            assert_eq!(sign(&[other()], id, AT, BODY), Err(SignError::Id { id: id.to_owned() }));
         }
     }
 }

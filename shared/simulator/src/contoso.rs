@@ -39,7 +39,8 @@ pub fn reader() -> App {
 
 /// The app that writes: it can switch accounts on and off and change memberships, and read users and groups.
 pub fn writer() -> App {
-    let roles = ["User.EnableDisableAccount.All", "User.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All"];
+    let roles =
+        ["User.EnableDisableAccount.All", "User.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All"];
     App::with_secret(WRITER, WRITER_SECRET, &roles)
 }
 
@@ -48,7 +49,8 @@ pub(crate) fn populate(tenant: &mut Tenant, now: Timestamp) {
     let then = now.checked_sub(SignedDuration::from_hours(24 * 365)).unwrap_or(now);
     for (id, name, account) in [(ALICE, "Alice", "alice"), (BOB, "Bob", "bob"), (CAROL, "Carol", "carol")] {
         let upn = format!("{account}@{}", tenant.default_domain());
-        let person = NewUser { user_principal_name: upn, name: Some(name.to_owned()), user_type: UserType::Member };
+        let person =
+            NewUser { user_principal_name: upn, name: Some(name.to_owned()), user_type: UserType::Member };
         let mut user = person.build(tenant, then);
         user.id = id;
         tenant.put_user(user, then);

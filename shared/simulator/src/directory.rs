@@ -23,7 +23,9 @@ pub enum DirectoryError {
     NoUser(Uuid),
     #[error("find the group `{0}`: look at the groups of the tenant for its id")]
     NoGroup(Uuid),
-    #[error("find the deleted object `{0}`: only soft-deleted users and Microsoft 365 groups can be restored")]
+    #[error(
+        "find the deleted object `{0}`: only soft-deleted users and Microsoft 365 groups can be restored"
+    )]
     NotDeleted(Uuid),
 }
 
@@ -270,11 +272,7 @@ impl Directory {
         found.next().filter(|_| found.next().is_none())
     }
 
-    fn act_on_user(
-        &self,
-        id: Uuid,
-        change: impl FnOnce(&mut User, Timestamp),
-    ) -> Result<(), DirectoryError> {
+    fn act_on_user(&self, id: Uuid, change: impl FnOnce(&mut User, Timestamp)) -> Result<(), DirectoryError> {
         self.world.act(|state, now| {
             let mut user = state.tenant.true_user(id).cloned().ok_or(DirectoryError::NoUser(id))?;
             change(&mut user, now);

@@ -195,7 +195,9 @@ impl Faults {
                 _ if rolls(self.reset) => Some(Failure::Reset),
                 _ if rolls(self.hang) => Some(Failure::Hang),
                 _ if rolls(self.lost_answer) => Some(Failure::LostAnswer),
-                _ => self.delay.filter(|delay| rolls(delay.chance)).map(|delay| Failure::Delay(real(delay.by))),
+                _ => {
+                    self.delay.filter(|delay| rolls(delay.chance)).map(|delay| Failure::Delay(real(delay.by)))
+                }
             };
         }
         self.calls += 1;

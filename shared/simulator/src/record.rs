@@ -103,7 +103,9 @@ fn body(bytes: &[u8]) -> Value {
     match serde_json::from_slice::<Value>(bytes) {
         Ok(value @ (Value::Object(_) | Value::Array(_))) => redact(value),
         Ok(_) => Value::String(text.into_owned()),
-        Err(_) if text.contains("grant_type=") || text.contains("client_") => Value::String(redact_form(&text)),
+        Err(_) if text.contains("grant_type=") || text.contains("client_") => {
+            Value::String(redact_form(&text))
+        }
         Err(_) => Value::String(text.into_owned()),
     }
 }
@@ -145,7 +147,8 @@ mod tests {
             "client_assertion=tell-nobody&client_id=1",
             inner.as_str(),
         ] {
-            let response_body = json!({"access_token": "tell-nobody", "value": [{"clientState": "tell-nobody"}]});
+            let response_body =
+                json!({"access_token": "tell-nobody", "value": [{"clientState": "tell-nobody"}]});
             let text = line(&Exchange {
                 kind: Kind::Graph,
                 method: "POST",

@@ -8,9 +8,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use crate::deliveries::Receiver;
 use crate::deliveries::courier;
 use crate::deliveries::notice::{Lifecycle, Notice};
-use crate::deliveries::Receiver;
 use crate::directory::Directory;
 use crate::faults::Faults;
 use crate::graph::subscriptions::Subscription;

@@ -1,5 +1,6 @@
 //! One act of the story: do it, wait until Guestlist has come to rest over it, and tell what became of it.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -51,7 +52,13 @@ impl Stage {
     }
 
     /// As [`Stage::watch`], for an act that made the user.
-    pub(super) async fn watch_new(&self, what: &str, user: Uuid, ends: Ends, began: (Instant, Timestamp)) -> anyhow::Result<Shown> {
+    pub(super) async fn watch_new(
+        &self,
+        what: &str,
+        user: Uuid,
+        ends: Ends,
+        began: (Instant, Timestamp),
+    ) -> anyhow::Result<Shown> {
         self.until(what, async || Ok(self.looks_at(user) > 0 && self.at_rest(user).await?)).await?;
         self.show(what, user, ends, began.0, began.1).await
     }
@@ -64,11 +71,12 @@ impl Stage {
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        Err(anyhow::anyhow!("Guestlist did not come to rest")).with_context(|| format!("failed to play: {what}"))
+        Err(anyhow::anyhow!("Guestlist did not come to rest"))
+            .with_context(|| format!("failed to play: {what}"))
     }
 
     /// How often Graph was asked for this user alone.
-    fn looks_at(&self, user: Uuid) -> usize {
+    pub(super) fn looks_at(&self, user: Uuid) -> usize {
         let path = format!("/users/{user}");
         self.simulator.traffic().log.iter().filter(|call| call.method == "GET" && call.path == path).count()
     }
@@ -82,7 +90,11 @@ impl Stage {
         }
         let moving = |incident: &Incident| {
             let awake = !matches!(incident.wake, Wake::None);
-            awake || matches!(incident.state, State::Claimed { .. } | State::Sent { .. } | State::Undoing { .. })
+            awake
+                || matches!(
+                    incident.state,
+                    State::Claimed { .. } | State::Sent { .. } | State::Undoing { .. }
+                )
         };
         Ok(!self.incidents(user).await?.iter().any(moving))
     }
@@ -127,7 +139,7 @@ pub(super) fn line(
     milliseconds: u128,
     as_expected: bool,
 ) -> anyhow::Result<()> {
-    let text = format!("{what:<62} {verdict:<34} {done:<24} {milliseconds:>8}");
+    let text = format!("{what:<65} {verdict:<39} {done:<19} {milliseconds:>5}");
     if as_expected {
         out::line(&text)
     } else {
@@ -160,7 +172,7 @@ fn verdict(incidents: &[Incident]) -> String {
 }
 
 fn done(incidents: &[Incident], enabled: bool) -> String {
-    let words: Vec<&str> = incidents
+    let words: BTreeSet<&str> = incidents
         .iter()
         .map(|incident| match &incident.state {
             State::Done { .. } => "disabled, read back",
@@ -175,5 +187,5 @@ fn done(incidents: &[Incident], enabled: bool) -> String {
             | State::Resolved { .. } => "nothing",
         })
         .collect();
-    if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
+    if words.is_empty() { "nothing".to_owned() } else { words.into_iter().collect::<Vec<_>>().join(", ") }
 }

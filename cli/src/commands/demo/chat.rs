@@ -20,7 +20,8 @@ impl Chat {
     pub(super) async fn open() -> anyhow::Result<Self> {
         let told = Arc::new(Mutex::new(Vec::new()));
         let router = Router::new().route("/services/demo", post(take)).with_state(Arc::clone(&told));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.context("failed to open the demo's chat")?;
+        let listener =
+            tokio::net::TcpListener::bind("127.0.0.1:0").await.context("failed to open the demo's chat")?;
         let url = format!("http://{}/services/demo", listener.local_addr()?);
         tokio::spawn(async move { axum::serve(listener, router).await });
         Ok(Self { url, told })
@@ -30,10 +31,10 @@ impl Chat {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// The text of the last message.
-    pub(super) fn last(&self) -> Option<String> {
+    /// The text of the first message.
+    pub(super) fn first(&self) -> Option<String> {
         let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let message: Value = serde_json::from_slice(told.last()?).ok()?;
+        let message: Value = serde_json::from_slice(told.first()?).ok()?;
         let mut lines = Vec::new();
         texts(message.get("blocks")?, &mut lines);
         Some(lines.join("\n"))

@@ -38,12 +38,16 @@ pub(crate) async fn run(demo: args::Demo) -> anyhow::Result<Exit> {
 }
 
 fn heading() -> String {
-    out::paint(&format!("{:<62} {:<34} {:<24} {:>8}", "WHAT HAPPENED", "VERDICT", "WHAT WAS DONE", "MS"), Colour::Dim)
+    out::paint(
+        &format!("{:<65} {:<39} {:<19} {:>5}", "WHAT HAPPENED", "VERDICT", "WHAT WAS DONE", "MS"),
+        Colour::Dim,
+    )
 }
 
 fn summary(stage: &Stage, shown: &[Shown], as_expected: usize, began: Instant) -> anyhow::Result<()> {
     let traffic = stage.simulator.traffic();
-    let mut milliseconds: Vec<u128> = shown.iter().filter(|one| one.acted).map(|one| one.milliseconds).collect();
+    let mut milliseconds: Vec<u128> =
+        shown.iter().filter(|one| one.acted).map(|one| one.milliseconds).collect();
     milliseconds.sort_unstable();
     let median = milliseconds.get(milliseconds.len() / 2).copied().unwrap_or(0);
     out::line("")?;
@@ -55,12 +59,12 @@ fn summary(stage: &Stage, shown: &[Shown], as_expected: usize, began: Instant) -
         milliseconds.len(),
     ))?;
     out::line(&format!(
-        "Microsoft Graph was asked {} times in {} round trips; {} messages in chat. The last one:",
+        "Microsoft Graph was asked {} times in {} round trips; {} messages in chat. The first one:",
         traffic.requests,
         traffic.round_trips,
         stage.chat.count(),
     ))?;
-    for line in stage.chat.last().unwrap_or_default().lines() {
+    for line in stage.chat.first().unwrap_or_default().lines() {
         out::line(&format!("  │ {line}"))?;
     }
     Ok(())
@@ -69,7 +73,9 @@ fn summary(stage: &Stage, shown: &[Shown], as_expected: usize, began: Instant) -
 async fn stay(stage: &Stage) -> anyhow::Result<()> {
     let url = stage.simulator.url();
     out::message("");
-    out::message(&format!("Guestlist goes on watching; end it with Ctrl-C. Try for yourself (GET {url}/control tells more):"));
+    out::message(&format!(
+        "Guestlist goes on watching; end it with Ctrl-C. Try for yourself (GET {url}/control tells more):"
+    ));
     out::message(&format!(
         "  curl -s -X POST {url}/control/invite -H 'content-type: application/json' \\\n       -d '{{\"address\": \"eve@evil.example\"}}'"
     ));

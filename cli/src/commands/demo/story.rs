@@ -25,7 +25,13 @@ pub(super) async fn play(stage: &Stage) -> anyhow::Result<Vec<Shown>> {
 }
 
 /// Invites somebody and waits for Guestlist.
-async fn invite(stage: &Stage, address: &str, name: &str, ends: Ends, what: &str) -> anyhow::Result<(Uuid, Shown)> {
+async fn invite(
+    stage: &Stage,
+    address: &str,
+    name: &str,
+    ends: Ends,
+    what: &str,
+) -> anyhow::Result<(Uuid, Shown)> {
     let began = (Instant::now(), Timestamp::now());
     let name = Some(name.to_owned());
     let guest = stage.simulator.tenant().invite(Invite { name, ..Invite::new(address, ALICE) });
@@ -50,7 +56,9 @@ async fn partners(stage: &Stage, shown: &mut Vec<Shown>) -> anyhow::Result<()> {
     let (adele, one) = invite(stage, "adele@fabrikam.com", "Adele", Ends::LeftAlone, what).await?;
     shown.push(one);
     let what = "adele accepts";
-    shown.push(change(stage, what, adele, Ends::LeftAlone, |tenant| tenant.redeem(adele, Redeem::Entra)).await?);
+    shown.push(
+        change(stage, what, adele, Ends::LeftAlone, |tenant| tenant.redeem(adele, Redeem::Entra)).await?,
+    );
     let what = "alice invites lee@sales.fabrikam.com, a subdomain of the partner";
     shown.push(invite(stage, "lee@sales.fabrikam.com", "Lee", Ends::LeftAlone, what).await?.1);
     let what = "bob, a member, changes his job title";
@@ -103,7 +111,7 @@ async fn borderline(stage: &Stage, shown: &mut Vec<Shown>) -> anyhow::Result<()>
 /// A notification that Graph never sent.
 async fn forgery(stage: &Stage) -> anyhow::Result<Shown> {
     let began = Instant::now();
-    let asked = stage.simulator.traffic().requests;
+    let looks = stage.looks_at(ALICE);
     let body = serde_json::json!({"value": [{
         "subscriptionId": Uuid::nil(), "clientState": "v1.k1.forged.forged", "changeType": "updated",
         "tenantId": stage.tenant, "subscriptionExpirationDateTime": "2099-01-01T00:00:00Z",
@@ -112,11 +120,16 @@ async fn forgery(stage: &Stage) -> anyhow::Result<Shown> {
     }]});
     let url = Url::parse(&format!("{}/graph/notifications", stage.receiver))?;
     let reply = Wire::network()?.send(Call::post(url, body.to_string())).await?;
-    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    let silent = stage.simulator.traffic().requests == asked;
-    let as_expected = reply.status.as_u16() == 202 && silent;
     let milliseconds = began.elapsed().as_millis();
-    line("mallory posts a notification of her own making", "not from Microsoft Graph", "dropped, counted", milliseconds, as_expected)?;
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    let as_expected = reply.status.as_u16() == 202 && stage.looks_at(ALICE) == looks;
+    line(
+        "mallory posts a notification of her own making",
+        "not from Microsoft Graph",
+        "dropped, counted",
+        milliseconds,
+        as_expected,
+    )?;
     Ok(Shown { as_expected, acted: false, milliseconds })
 }
 
@@ -133,10 +146,15 @@ async fn second_thoughts(stage: &Stage, shown: &mut Vec<Shown>) -> anyhow::Resul
     };
     let reason = "she is expected".to_owned();
     let (_, answer) = super::super::undo::ask(&stage.store, kind, reason, 20).await?;
-    anyhow::ensure!(matches!(answer, Some(Answer::Done { .. } | Answer::Sent { .. })), "the undo was answered {answer:?}");
+    anyhow::ensure!(
+        matches!(answer, Some(Answer::Done { .. } | Answer::Sent { .. })),
+        "the undo was answered {answer:?}"
+    );
     let what = "carol says: guestlist undo, she is expected";
     shown.push(stage.watch_new(what, nina, Ends::Undone, (began, at)).await?);
     let what = "nina accepts, and stays";
-    shown.push(change(stage, what, nina, Ends::Undone, |tenant| tenant.redeem(nina, Redeem::Microsoft)).await?);
+    shown.push(
+        change(stage, what, nina, Ends::Undone, |tenant| tenant.redeem(nina, Redeem::Microsoft)).await?,
+    );
     Ok(())
 }

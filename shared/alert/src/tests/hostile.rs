@@ -62,10 +62,7 @@ fn expect_harmless(message: &Message) {
         assert!(!entities.contains(['<', '>', '&']), "{text}");
         assert!(!text.contains("://"), "{text}");
         assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
-        assert!(
-            !text.contains(['\u{202e}', '\u{2066}', '\u{200b}', '\u{feff}', '\u{2028}']),
-            "{text:?}"
-        );
+        assert!(!text.contains(['\u{202e}', '\u{2066}', '\u{200b}', '\u{feff}', '\u{2028}']), "{text:?}");
         for line in text.lines() {
             assert_eq!(line.matches('`').count() % 2, 0, "{line}");
             for (n, outside) in line.split('`').enumerate() {
@@ -74,27 +71,17 @@ fn expect_harmless(message: &Message) {
             }
         }
     }
-    for text in [
-        payload["text"].as_str().unwrap(),
-        payload["blocks"][0]["text"]["text"].as_str().unwrap(),
-    ] {
+    for text in [payload["text"].as_str().unwrap(), payload["blocks"][0]["text"]["text"].as_str().unwrap()] {
         let dotted = |c: [char; 3]| c[1] == '.' && c[0].is_alphanumeric() && c[2].is_alphanumeric();
         let characters: Vec<char> = text.chars().collect();
-        assert!(
-            !characters.windows(3).any(|c| dotted([c[0], c[1], c[2]])),
-            "{text}"
-        );
+        assert!(!characters.windows(3).any(|c| dotted([c[0], c[1], c[2]])), "{text}");
     }
     for flag in ["link_names", "unfurl_links", "unfurl_media"] {
         assert_eq!(payload[flag], false);
         assert_eq!(plain[flag], false);
     }
     for block in payload["blocks"].as_array().unwrap() {
-        let text = if block["type"] == "context" {
-            &block["elements"][0]
-        } else {
-            &block["text"]
-        };
+        let text = if block["type"] == "context" { &block["elements"][0] } else { &block["text"] };
         assert!(
             text["type"] == "plain_text" && text["emoji"] == false || text["verbatim"] == true,
             "{block}"
@@ -108,10 +95,7 @@ fn called(name: &str) -> Incident {
     subject.name = Some(name.to_owned());
     subject.addresses = vec![name.to_owned()];
     subject.organisation = Some(name.to_owned());
-    subject.sponsors = vec![SponsorName {
-        id: ObjectId::from_u128(1),
-        name: Some(name.to_owned()),
-    }];
+    subject.sponsors = vec![SponsorName { id: ObjectId::from_u128(1), name: Some(name.to_owned()) }];
     let mut finding = finding(Mode::Observe);
     finding.reasons = vec![format!("the address `{name}` is not of a partner")];
     met(subject, finding)
@@ -124,38 +108,22 @@ fn check(name: &str, expected: &str) {
     expect_within_limits(&message);
     expect_harmless(&message);
     let shown = slack(&message);
-    let line = shown
-        .lines()
-        .skip_while(|line| !line.contains("*Who*"))
-        .nth(1)
-        .unwrap();
+    let line = shown.lines().skip_while(|line| !line.contains("*Who*")).nth(1).unwrap();
     assert_eq!(line, format!("{expected} · guest · account enabled"));
 }
 
 #[test]
 fn a_name_is_only_ever_a_name() {
-    check(
-        "<!channel> <!here> <!everyone>",
-        "`&lt;!channel&gt; &lt;!here&gt; &lt;!everyone&gt;`",
-    );
+    check("<!channel> <!here> <!everyone>", "`&lt;!channel&gt; &lt;!here&gt; &lt;!everyone&gt;`");
     check(
         "<@U024BE7LH> <#C024BE7LR> <!subteam^S1>",
         "`&lt;@U024BE7LH&gt; &lt;#C024BE7LR&gt; &lt;!subteam^S1&gt;`",
     );
     check("@here @channel @everyone", "`@here @channel @everyone`");
-    check(
-        "<https://evil.example|Approve>",
-        "`&lt;https[:]//evil.example|Approve&gt;`",
-    );
+    check("<https://evil.example|Approve>", "`&lt;https[:]//evil.example|Approve&gt;`");
     check("https://evil.example", "`https[:]//evil.example`");
-    check(
-        "*bold* _it_ ~no~ `code` ```more```",
-        "`*bold* _it_ ~no~ 'code' '''more'''`",
-    );
-    check(
-        "&lt;!channel&gt; &amp;amp;",
-        "`&amp;lt;!channel&amp;gt; &amp;amp;amp;`",
-    );
+    check("*bold* _it_ ~no~ `code` ```more```", "`*bold* _it_ ~no~ 'code' '''more'''`");
+    check("&lt;!channel&gt; &amp;amp;", "`&amp;lt;!channel&amp;gt; &amp;amp;amp;`");
     check("> quote\n• item\r\n# head", "`&gt; quote␊• item␍␊# head`");
     check(":white_check_mark: approved", "`:white_check_mark: approved`");
     check("\u{202e}elpmaxe.live@yrollam", "`[U+202E]elpmaxe.live@yrollam`");
@@ -163,10 +131,7 @@ fn a_name_is_only_ever_a_name() {
     check("nul\0 bell\u{7} esc\u{1b}[31m", "`nul␀ bell␇ esc␛[31m`");
     check("zero\u{200b}width\u{feff}", "`zero[U+200B]width[U+FEFF]`");
     check("👩\u{200d}💻 Zoë e\u{301}", "`👩\u{200d}💻 Zoë e\u{301}`");
-    check(
-        &format!("Z{}", "\u{336}".repeat(900)),
-        &format!("`Z{}`", "\u{336}".repeat(4)),
-    );
+    check(&format!("Z{}", "\u{336}".repeat(900)), &format!("`Z{}`", "\u{336}".repeat(4)));
     check(&"x".repeat(10_000), &format!("`{}… [cut]`", "x".repeat(193)));
     check(&"&".repeat(10_000), &format!("`{}… [cut]`", "&amp;".repeat(68)));
     check(" ", "`(blank)`");
@@ -184,13 +149,7 @@ fn a_name_cannot_pass_for_a_command_of_ours() {
 fn hundreds_of_addresses_sponsors_and_reasons_still_fit_with_the_undo_whole() {
     let mut incident = in_state(State::Done { at: at("10:00:05") });
     incident.subject.addresses = vec!["&".repeat(320); 300];
-    incident.subject.sponsors = vec![
-        SponsorName {
-            id: GUEST,
-            name: Some("<".repeat(5_000))
-        };
-        300
-    ];
+    incident.subject.sponsors = vec![SponsorName { id: GUEST, name: Some("<".repeat(5_000)) }; 300];
     incident.finding.reasons = vec!["`<&>` ".repeat(1_000); 300];
     incident.finding.held_back = incident.finding.reasons.clone();
     incident.left_over = incident.finding.reasons.clone();
@@ -198,10 +157,7 @@ fn hundreds_of_addresses_sponsors_and_reasons_still_fit_with_the_undo_whole() {
     expect_within_limits(&message);
     expect_harmless(&message);
     let shown = slack(&message);
-    assert!(
-        shown.contains(&format!("Undo: `guestlist undo {}`", incident.id)),
-        "{shown}"
-    );
+    assert!(shown.contains(&format!("Undo: `guestlist undo {}`", incident.id)), "{shown}");
     assert!(shown.contains("… [cut]"), "{shown}");
     for title in ["Who", "What happened", "What was done", "What is left over"] {
         assert!(shown.contains(&format!("*{title}*\n")), "{title}: {shown}");
@@ -223,10 +179,7 @@ fn any_state() -> impl Strategy<Value = State> {
     prop_oneof![
         Just(State::Open),
         Just(State::Done { at: then }),
-        Just(State::Sent {
-            since: then,
-            look_again_at: later
-        }),
+        Just(State::Sent { since: then, look_again_at: later }),
         any_text().prop_map(|why| State::Refused { why }),
         any_text().prop_map(|why| State::Failed { why }),
         any_text().prop_map(move |why| State::Resolved { at: then, why }),
@@ -243,37 +196,24 @@ fn any_state() -> impl Strategy<Value = State> {
 fn any_subject() -> impl Strategy<Value = Subject> {
     let some_texts = || prop::collection::vec(any_text(), 0..15);
     let maybe = || prop::option::of(any_text());
-    (
-        maybe(),
-        some_texts(),
-        maybe(),
-        prop::collection::vec(maybe(), 0..15),
-    )
-        .prop_map(|(name, addresses, organisation, sponsors)| Subject {
+    (maybe(), some_texts(), maybe(), prop::collection::vec(maybe(), 0..15)).prop_map(
+        |(name, addresses, organisation, sponsors)| Subject {
             id: GUEST,
             kind: GuestKind::LocalGuest,
             name,
             addresses,
             organisation,
-            sponsors: sponsors
-                .into_iter()
-                .map(|name| SponsorName { id: GUEST, name })
-                .collect(),
+            sponsors: sponsors.into_iter().map(|name| SponsorName { id: GUEST, name }).collect(),
             created_at: None,
             enabled: Some(false),
-        })
+        },
+    )
 }
 
 fn any_finding() -> impl Strategy<Value = Finding> {
     let some_texts = || prop::collection::vec(any_text(), 0..15);
-    (
-        some_texts(),
-        some_texts(),
-        prop::option::of(any_text()),
-        any::<bool>(),
-        any::<bool>(),
-    )
-        .prop_map(|(reasons, held_back, why, unknown, notify)| Finding {
+    (some_texts(), some_texts(), prop::option::of(any_text()), any::<bool>(), any::<bool>()).prop_map(
+        |(reasons, held_back, why, unknown, notify)| Finding {
             rule: "blocked-domain".parse().unwrap(),
             object: Some(GUEST),
             severity: Severity::Critical,
@@ -284,7 +224,8 @@ fn any_finding() -> impl Strategy<Value = Finding> {
             actions: vec![if notify { Action::Notify } else { Action::Disable }],
             unknown,
             refused: None,
-        })
+        },
+    )
 }
 
 proptest! {

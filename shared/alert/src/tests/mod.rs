@@ -8,7 +8,7 @@ mod states;
 use jiff::Timestamp;
 use model::{
     Action, ChannelName, Correlation, Finding, GuestKind, Incident, IncidentKey, Mode, ObjectId, Severity,
-    SponsorName, State, Subject, TenantId,
+    Sighting, SponsorName, State, Subject, TenantId,
 };
 use serde_json::Value;
 
@@ -25,10 +25,7 @@ fn subject() -> Subject {
         name: Some("Mallory Doe".to_owned()),
         addresses: vec!["mallory@evil.example".to_owned()],
         organisation: Some("evil.example".to_owned()),
-        sponsors: vec![SponsorName {
-            id: ObjectId::from_u128(0xa11ce),
-            name: Some("Alice".to_owned()),
-        }],
+        sponsors: vec![SponsorName { id: ObjectId::from_u128(0xa11ce), name: Some("Alice".to_owned()) }],
         created_at: Some(at("09:58:00")),
         enabled: Some(true),
     }
@@ -60,15 +57,9 @@ fn met(subject: Subject, finding: Finding) -> Incident {
         object: finding.object,
     };
     let channels = [ChannelName("slack".to_owned())];
-    Incident::open(
-        key,
-        None,
-        subject,
-        finding,
-        Correlation::from_u128(7),
-        &channels,
-        at("10:00:00"),
-    )
+    let correlation = Correlation::from_u128(7);
+    let met = Sighting { subject, finding, told_with: None, correlation };
+    Incident::open(key, None, met, &channels, at("10:00:00"))
 }
 
 fn incident(mode: Mode) -> Incident {
@@ -76,11 +67,7 @@ fn incident(mode: Mode) -> Incident {
 }
 
 fn in_state(state: State) -> Incident {
-    Incident {
-        state,
-        updated_at: at("10:00:05"),
-        ..incident(Mode::Enforce)
-    }
+    Incident { state, updated_at: at("10:00:05"), ..incident(Mode::Enforce) }
 }
 
 /// All that a reader of the message sees in Slack, block by block.
@@ -88,10 +75,7 @@ fn slack(message: &crate::Message) -> String {
     let payload = crate::block_kit::payload(message);
     let mut shown = format!("[text] {}", payload["text"].as_str().unwrap());
     for block in payload["blocks"].as_array().unwrap() {
-        let text = block["text"]["text"]
-            .as_str()
-            .or(block["elements"][0]["text"].as_str())
-            .unwrap();
+        let text = block["text"]["text"].as_str().or(block["elements"][0]["text"].as_str()).unwrap();
         shown.push_str(&format!("\n[{}] {text}", block["type"].as_str().unwrap()));
     }
     shown

@@ -95,39 +95,18 @@ fn each_kind_of_notice_has_a_headline_of_its_own_and_the_kinds_severity() {
 #[test]
 fn a_notices_id_can_be_signed_whatever_its_key() {
     for key in ["policy.yaml", "a b", "", &"x".repeat(5_000)] {
-        let id = about_notice(
-            &Notice {
-                key: key.to_owned(),
-                ..notice(NoticeKind::Test)
-            },
-            3,
-        )
-        .id;
-        assert!(
-            id.len() < 60 && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'),
-            "{id}"
-        );
+        let id = about_notice(&Notice { key: key.to_owned(), ..notice(NoticeKind::Test) }, 3).id;
+        assert!(id.len() < 60 && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'), "{id}");
     }
     let of = |key: &str, sequence| {
-        about_notice(
-            &Notice {
-                key: key.to_owned(),
-                ..notice(NoticeKind::Test)
-            },
-            sequence,
-        )
-        .id
+        about_notice(&Notice { key: key.to_owned(), ..notice(NoticeKind::Test) }, sequence).id
     };
     assert_ne!(of("a", 1), of("b", 1));
     assert_ne!(of("a", 1), of("a", 2));
 }
 
 fn line(about: &str, headline: &str, severity: Severity) -> RolledUp {
-    RolledUp {
-        about: about.to_owned(),
-        headline: headline.to_owned(),
-        severity,
-    }
+    RolledUp { about: about.to_owned(), headline: headline.to_owned(), severity }
 }
 
 #[test]
@@ -139,11 +118,7 @@ fn a_roll_up_counts_and_puts_the_worst_first() {
             "Disabled guest mallory@evil.example: blocked-domain (high)",
             Severity::High,
         ),
-        line(
-            "9f2c41d05be07a14-1",
-            "Disabled guest <!channel>: blocked-domain (high)",
-            Severity::High,
-        ),
+        line("9f2c41d05be07a14-1", "Disabled guest <!channel>: blocked-domain (high)", Severity::High),
     ];
     let message = roll_up(&lines, at("10:05:00"), at("10:05:02"));
     assert_snapshot!(slack(&message), @"
@@ -160,10 +135,7 @@ fn a_roll_up_counts_and_puts_the_worst_first() {
     let event = webhook(&message);
     assert_eq!(event["type"], "guestlist.roll_up");
     assert_eq!(event["data"]["roll_up"]["count"], 3);
-    assert_eq!(
-        event["data"]["roll_up"]["alerts"][0]["about"],
-        "9f2c41d05be07a13-1"
-    );
+    assert_eq!(event["data"]["roll_up"]["alerts"][0]["about"], "9f2c41d05be07a13-1");
 }
 
 #[test]
@@ -178,13 +150,7 @@ fn a_roll_up_keeps_its_id_over_retries() {
 #[test]
 fn a_roll_up_of_thousands_still_fits_and_says_how_many_are_left_out() {
     let lines: Vec<RolledUp> = (0..5_000)
-        .map(|n| {
-            line(
-                &format!("{n:016x}-1"),
-                &"& found a guest ".repeat(40),
-                Severity::Medium,
-            )
-        })
+        .map(|n| line(&format!("{n:016x}-1"), &"& found a guest ".repeat(40), Severity::Medium))
         .collect();
     let message = roll_up(&lines, at("10:05:00"), at("10:05:00"));
     super::hostile::expect_within_limits(&message);

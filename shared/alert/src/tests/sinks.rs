@@ -45,10 +45,7 @@ async fn take(Shared(sink): Shared<Sink>, headers: HeaderMap, body: Bytes) -> Re
 
 impl Sink {
     fn answering(answers: &[Answer]) -> Self {
-        Self {
-            answers: Arc::new(Mutex::new(answers.iter().cloned().collect())),
-            ..Self::default()
-        }
+        Self { answers: Arc::new(Mutex::new(answers.iter().cloned().collect())), ..Self::default() }
     }
 
     async fn url(&self) -> SecretString {
@@ -64,10 +61,7 @@ impl Sink {
     }
 
     fn json(&self) -> Vec<Value> {
-        self.posts()
-            .iter()
-            .map(|(_, body)| serde_json::from_slice(body).unwrap())
-            .collect()
+        self.posts().iter().map(|(_, body)| serde_json::from_slice(body).unwrap()).collect()
     }
 }
 
@@ -98,10 +92,7 @@ async fn to_webhook(sink: &Sink, secrets: Vec<WebhookSecret>) -> Result<(), Send
 }
 
 fn later(after: Option<SignedDuration>, why: &str) -> Result<(), SendError> {
-    Err(SendError::Later {
-        after,
-        why: why.to_owned(),
-    })
+    Err(SendError::Later { after, why: why.to_owned() })
 }
 
 fn broken(why: &str) -> Result<(), SendError> {
@@ -130,12 +121,7 @@ async fn an_alert_whose_blocks_slack_refuses_is_sent_as_plain_text() {
         assert_eq!(posts[1].get("blocks"), None);
         assert_eq!(posts[1]["mrkdwn"], false);
         let text = posts[1]["text"].as_str().unwrap();
-        for part in [
-            "Mallory Doe",
-            "mallory@evil[.]example",
-            "blocked-domain",
-            "guestlist incidents show",
-        ] {
+        for part in ["Mallory Doe", "mallory@evil[.]example", "blocked-domain", "guestlist incidents show"] {
             assert!(text.contains(part), "{part}: {text}");
         }
     }
@@ -145,10 +131,7 @@ async fn an_alert_whose_blocks_slack_refuses_is_sent_as_plain_text() {
 async fn slack_is_posted_to_at_most_twice() {
     let refusal: Answer = (StatusCode::BAD_REQUEST, Vec::new(), "invalid_blocks");
     let sink = Sink::answering(&[refusal.clone(), refusal]);
-    assert_eq!(
-        to_slack(&sink).await,
-        broken("slack answered 400 `invalid_blocks`")
-    );
+    assert_eq!(to_slack(&sink).await, broken("slack answered 400 `invalid_blocks`"));
     assert_eq!(sink.posts().len(), 2);
 }
 
@@ -162,10 +145,7 @@ async fn each_answer_of_slack_means_later_or_never() {
             (StatusCode::NOT_FOUND, vec![], "no_service"),
             broken(&format!("slack answered 404 `no_service`: {end}")),
         ),
-        (
-            (StatusCode::NOT_FOUND, vec![], "<html>"),
-            broken("slack answered 404"),
-        ),
+        ((StatusCode::NOT_FOUND, vec![], "<html>"), broken("slack answered 404")),
         (
             (StatusCode::FORBIDDEN, vec![], "action_prohibited"),
             broken(&format!("slack answered 403 `action_prohibited`: {end}")),
@@ -183,17 +163,10 @@ async fn each_answer_of_slack_means_later_or_never() {
             later(soon, "slack answered 429 `rate_limited`"),
         ),
         (
-            (
-                StatusCode::TOO_MANY_REQUESTS,
-                header("Fri, 20 Nov 2026 10:00:30 GMT"),
-                "",
-            ),
+            (StatusCode::TOO_MANY_REQUESTS, header("Fri, 20 Nov 2026 10:00:30 GMT"), ""),
             later(soon, "slack answered 429"),
         ),
-        (
-            (StatusCode::TOO_MANY_REQUESTS, vec![], ""),
-            later(None, "slack answered 429"),
-        ),
+        ((StatusCode::TOO_MANY_REQUESTS, vec![], ""), later(None, "slack answered 429")),
         (
             (StatusCode::INTERNAL_SERVER_ERROR, vec![], "rollup_error"),
             later(None, "slack answered 500 `rollup_error`"),
@@ -211,11 +184,7 @@ async fn each_answer_of_slack_means_later_or_never() {
             broken("slack answered with a page instead of `ok`; the URL is not that of an incoming webhook"),
         ),
         (
-            (
-                StatusCode::OK,
-                vec![],
-                r#"{"ok":false,"error":"channel_not_found"}"#,
-            ),
+            (StatusCode::OK, vec![], r#"{"ok":false,"error":"channel_not_found"}"#),
             broken("slack answered 200 `channel_not_found`"),
         ),
         (
@@ -246,10 +215,7 @@ async fn the_webhook_is_signed_by_every_secret_and_verifies() {
         body: &body,
     };
     for secret in [secret(), other] {
-        assert_eq!(
-            seal::verify(&[secret.verifying()], &request, now().as_second()),
-            Ok(())
-        );
+        assert_eq!(seal::verify(&[secret.verifying()], &request, now().as_second()), Ok(()));
     }
     let stranger = VerifyingSecret::parse(&WebhookSecret::generate([1; 32])).unwrap();
     assert!(seal::verify(&[stranger], &request, now().as_second()).is_err());
@@ -269,52 +235,24 @@ async fn each_answer_of_a_webhook_means_later_or_never() {
             (StatusCode::PERMANENT_REDIRECT, vec![("location", "/")], ""),
             broken("the webhook answered 308; redirects are not followed, configure the final URL"),
         ),
-        (
-            (StatusCode::BAD_REQUEST, vec![], "nope"),
-            broken("the webhook answered 400"),
-        ),
-        (
-            (StatusCode::UNAUTHORIZED, vec![], ""),
-            broken("the webhook answered 401"),
-        ),
-        (
-            (StatusCode::FORBIDDEN, vec![], ""),
-            broken("the webhook answered 403"),
-        ),
-        (
-            (StatusCode::NOT_FOUND, vec![], ""),
-            broken("the webhook answered 404"),
-        ),
+        ((StatusCode::BAD_REQUEST, vec![], "nope"), broken("the webhook answered 400")),
+        ((StatusCode::UNAUTHORIZED, vec![], ""), broken("the webhook answered 401")),
+        ((StatusCode::FORBIDDEN, vec![], ""), broken("the webhook answered 403")),
+        ((StatusCode::NOT_FOUND, vec![], ""), broken("the webhook answered 404")),
         (
             (StatusCode::GONE, vec![], ""),
             broken(
                 "the webhook answered 410: the receiver wants no more of them; remove the channel or give it another URL",
             ),
         ),
+        ((StatusCode::REQUEST_TIMEOUT, vec![], ""), later(None, "the webhook answered 408")),
+        ((StatusCode::TOO_MANY_REQUESTS, header("120"), ""), later(soon, "the webhook answered 429")),
         (
-            (StatusCode::REQUEST_TIMEOUT, vec![], ""),
-            later(None, "the webhook answered 408"),
-        ),
-        (
-            (StatusCode::TOO_MANY_REQUESTS, header("120"), ""),
+            (StatusCode::TOO_MANY_REQUESTS, header("Fri, 20 Nov 2026 10:02:00 GMT"), ""),
             later(soon, "the webhook answered 429"),
         ),
-        (
-            (
-                StatusCode::TOO_MANY_REQUESTS,
-                header("Fri, 20 Nov 2026 10:02:00 GMT"),
-                "",
-            ),
-            later(soon, "the webhook answered 429"),
-        ),
-        (
-            (StatusCode::BAD_GATEWAY, vec![], ""),
-            later(None, "the webhook answered 502"),
-        ),
-        (
-            (StatusCode::SERVICE_UNAVAILABLE, header("120"), ""),
-            later(soon, "the webhook answered 503"),
-        ),
+        ((StatusCode::BAD_GATEWAY, vec![], ""), later(None, "the webhook answered 502")),
+        ((StatusCode::SERVICE_UNAVAILABLE, header("120"), ""), later(soon, "the webhook answered 503")),
     ] {
         let sink = Sink::answering(std::slice::from_ref(&answer));
         assert_eq!(to_webhook(&sink, vec![secret()]).await, expected, "{answer:?}");
@@ -341,10 +279,7 @@ async fn a_channel_that_cannot_be_reached_is_tried_again_later_and_its_url_is_no
     let slack = Slack::new(name(), &url).unwrap();
     let webhook = Webhook::new(name(), &url, vec![secret()]).unwrap();
     for channel in [Channel::Slack(slack), Channel::Webhook(webhook)] {
-        let error = channel
-            .send(&Wire::network().unwrap(), &message(), now())
-            .await
-            .unwrap_err();
+        let error = channel.send(&Wire::network().unwrap(), &message(), now()).await.unwrap_err();
         assert!(matches!(error, SendError::Later { .. }), "{error:?}");
         assert!(error.to_string().contains("could not be reached"), "{error}");
         for shown in [format!("{error:?}"), format!("{channel:?}")] {
@@ -355,43 +290,18 @@ async fn a_channel_that_cannot_be_reached_is_tried_again_later_and_its_url_is_no
 
 #[test]
 fn a_channel_is_not_set_up_with_an_url_that_would_leak_or_cannot_work() {
-    let refused = |url: &str| {
-        Slack::new(name(), &SecretString::from(url.to_owned()))
-            .map(|_| ())
-            .unwrap_err()
-    };
-    assert_eq!(
-        refused("hooks.slack.example/x"),
-        ChannelError::NotAUrl { channel: name() }
-    );
+    let refused =
+        |url: &str| Slack::new(name(), &SecretString::from(url.to_owned())).map(|_| ()).unwrap_err();
+    assert_eq!(refused("hooks.slack.example/x"), ChannelError::NotAUrl { channel: name() });
     assert_eq!(refused(""), ChannelError::NotAUrl { channel: name() });
-    assert_eq!(
-        refused("http://hooks.slack.example/topsecret"),
-        ChannelError::NotHttps { channel: name() }
-    );
-    assert_eq!(
-        refused("http://127.0.0.1.evil.example/"),
-        ChannelError::NotHttps { channel: name() }
-    );
-    assert_eq!(
-        refused("ftp://127.0.0.1/"),
-        ChannelError::NotHttps { channel: name() }
-    );
-    assert_eq!(
-        refused("https://me:topsecret@hooks.example/"),
-        ChannelError::Credentials { channel: name() }
-    );
+    assert_eq!(refused("http://hooks.slack.example/topsecret"), ChannelError::NotHttps { channel: name() });
+    assert_eq!(refused("http://127.0.0.1.evil.example/"), ChannelError::NotHttps { channel: name() });
+    assert_eq!(refused("ftp://127.0.0.1/"), ChannelError::NotHttps { channel: name() });
+    assert_eq!(refused("https://me:topsecret@hooks.example/"), ChannelError::Credentials { channel: name() });
     let https: SecretString = "https://hooks.slack.example/topsecret".to_owned().into();
     assert!(Slack::new(name(), &https).is_ok());
-    for url in [
-        "http://localhost:8080/x",
-        "http://127.0.0.1/x",
-        "http://[::1]:1/x",
-    ] {
-        assert!(
-            Slack::new(name(), &SecretString::from(url.to_owned())).is_ok(),
-            "{url}"
-        );
+    for url in ["http://localhost:8080/x", "http://127.0.0.1/x", "http://[::1]:1/x"] {
+        assert!(Slack::new(name(), &SecretString::from(url.to_owned())).is_ok(), "{url}");
     }
     let unsigned = Webhook::new(name(), &https, Vec::new()).map(|_| ()).unwrap_err();
     assert_eq!(unsigned, ChannelError::NoSecret { channel: name() });

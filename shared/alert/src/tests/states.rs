@@ -77,11 +77,7 @@ fn a_finding_that_is_about_to_be_acted_on_says_so_and_how_often_it_was_tried() {
     pending.attempts = 3;
     let message = about_incident(&pending, 1);
     assert!(webhook_words(&message).contains("It was tried 3 times and is tried again."));
-    pending.state = State::Claimed {
-        lease: Lease {
-            until: at("10:01:00"),
-        },
-    };
+    pending.state = State::Claimed { lease: Lease { until: at("10:01:00") } };
     assert_snapshot!(webhook_words(&about_incident(&pending, 1)), @r#"
     "guest.acting"
     "2f446fae28c24a7f-1-1"
@@ -159,10 +155,7 @@ fn what_could_not_be_checked_is_told_and_not_claimed_to_be_a_breach() {
 
 #[test]
 fn a_write_that_no_read_shows_yet_is_not_called_done() {
-    let state = State::Sent {
-        since: at("10:00:01"),
-        look_again_at: at("10:00:31"),
-    };
+    let state = State::Sent { since: at("10:00:01"), look_again_at: at("10:00:31") };
     let message = about_incident(&in_state(state), 2);
     assert_snapshot!(slack(&message), @"
     [text] Asked Entra to disable guest mallory@evil[.]example: blocked-domain (high)
@@ -304,14 +297,7 @@ fn outcome(step: Step, result: StepResult) -> Outcome {
 fn an_account_that_was_disabled_before_is_not_claimed_as_our_work() {
     let done = in_state(State::Done { at: at("10:00:05") });
     let outcomes = [outcome(Step::Disable { user: GUEST }, StepResult::AlreadySo)];
-    let message = about_incident_with(
-        &done,
-        2,
-        Background {
-            outcomes: &outcomes,
-            suspension: None,
-        },
-    );
+    let message = about_incident_with(&done, 2, Background { outcomes: &outcomes, suspension: None });
     assert_snapshot!(webhook_words(&message), @r#"
     "guest.done"
     "2f446fae28c24a7f-1-2"
@@ -329,23 +315,10 @@ fn an_account_that_was_disabled_before_is_not_claimed_as_our_work() {
 fn a_second_look_at_what_we_did_ourselves_is_still_our_work() {
     let done = in_state(State::Done { at: at("10:00:05") });
     let step = Step::Disable { user: GUEST };
-    let outcomes = [
-        outcome(step, StepResult::Sent),
-        outcome(step, StepResult::AlreadySo),
-    ];
-    let message = about_incident_with(
-        &done,
-        2,
-        Background {
-            outcomes: &outcomes,
-            suspension: None,
-        },
-    );
+    let outcomes = [outcome(step, StepResult::Sent), outcome(step, StepResult::AlreadySo)];
+    let message = about_incident_with(&done, 2, Background { outcomes: &outcomes, suspension: None });
     let words = webhook_words(&message);
-    assert!(
-        words.contains("Disabled the account, and read it back"),
-        "{words}"
-    );
+    assert!(words.contains("Disabled the account, and read it back"), "{words}");
     assert!(words.contains("guestlist undo"), "{words}");
     assert!(slack(&message).contains("Graph request-id: `4e1c2b9a-0000-4000-8000-000000000001`"));
 }
@@ -403,27 +376,10 @@ fn a_failure_says_why_and_offers_an_undo_only_where_something_is_in_force() {
     null
     "#);
     let sent = [outcome(Step::Disable { user: GUEST }, StepResult::Sent)];
-    let message = about_incident_with(
-        &failed,
-        1,
-        Background {
-            outcomes: &sent,
-            suspension: None,
-        },
-    );
+    let message = about_incident_with(&failed, 1, Background { outcomes: &sent, suspension: None });
     assert!(webhook_words(&message).contains("guestlist undo"));
-    let reversed = [
-        sent[0].clone(),
-        outcome(Step::Enable { user: GUEST }, StepResult::Done),
-    ];
-    let message = about_incident_with(
-        &failed,
-        1,
-        Background {
-            outcomes: &reversed,
-            suspension: None,
-        },
-    );
+    let reversed = [sent[0].clone(), outcome(Step::Enable { user: GUEST }, StepResult::Done)];
+    let message = about_incident_with(&failed, 1, Background { outcomes: &reversed, suspension: None });
     assert!(!webhook_words(&message).contains("guestlist undo"));
 }
 
@@ -448,11 +404,7 @@ fn an_undo_says_who_asked_why_and_until_when_it_holds() {
     null
     "#);
 
-    let undone = in_state(State::Undone {
-        at: at("11:00:02"),
-        by: by.clone(),
-        reason: reason.clone(),
-    });
+    let undone = in_state(State::Undone { at: at("11:00:02"), by: by.clone(), reason: reason.clone() });
     assert_snapshot!(webhook_words(&about_incident(&undone, 4)), @r#"
     "guest.undone"
     "2f446fae28c24a7f-1-4"
@@ -467,17 +419,12 @@ fn an_undo_says_who_asked_why_and_until_when_it_holds() {
     let suspension = Suspension {
         guest: GUEST,
         rule: "blocked-domain".parse().unwrap(),
-        until: at("11:00:00")
-            .checked_add(SignedDuration::from_hours(7 * 24))
-            .unwrap(),
+        until: at("11:00:00").checked_add(SignedDuration::from_hours(7 * 24)).unwrap(),
         by,
         reason,
         written_at: at("11:00:00"),
     };
-    let background = Background {
-        outcomes: &[],
-        suspension: Some(&suspension),
-    };
+    let background = Background { outcomes: &[], suspension: Some(&suspension) };
     assert_snapshot!(slack(&about_incident_with(&undone, 4, background)), @"
     [text] Undone for guest mallory@evil[.]example: blocked-domain (high)
     [header] Undone for guest mallory@evil[.]example: blocked-domain (high)
@@ -501,10 +448,7 @@ fn an_undo_says_who_asked_why_and_until_when_it_holds() {
 #[test]
 fn a_finding_that_is_gone_is_told_with_what_stays_in_force() {
     let why = "the guest does not break this rule any more".to_owned();
-    let mut resolved = in_state(State::Resolved {
-        at: at("12:00:00"),
-        why,
-    });
+    let mut resolved = in_state(State::Resolved { at: at("12:00:00"), why });
     assert_snapshot!(webhook_words(&about_incident(&resolved, 3)), @r#"
     "guest.resolved"
     "2f446fae28c24a7f-1-3"

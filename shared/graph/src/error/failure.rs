@@ -72,22 +72,14 @@ impl Failure {
         let status = status.as_u16();
         let error = match status {
             // A proxy or a wrong address also says 404. Taken for Graph's word, every guest would seem to be gone.
-            404 if said.is_none() => GraphError::unreadable(
-                "a 404 without Graph's error body; check the Graph address",
-                &trace,
-            ),
+            404 if said.is_none() => {
+                GraphError::unreadable("a 404 without Graph's error body; check the Graph address", &trace)
+            }
             429 | 509 => GraphError::Throttled { retry_after, trace },
-            408 | 500 | 502..=504 => GraphError::Unavailable {
-                status,
-                retry_after,
-                trace,
-            },
+            408 | 500 | 502..=504 => GraphError::Unavailable { status, retry_after, trace },
             _other => said.unwrap_or_default().refusal(status, trace),
         };
-        Self {
-            error,
-            happened: Happened::with(status),
-        }
+        Self { error, happened: Happened::with(status) }
     }
 }
 
@@ -114,36 +106,16 @@ struct Envelope {
 impl Envelope {
     fn read(body: &Value) -> Option<Self> {
         let error = body.get("error")?.as_object()?;
-        let text = |key: &str| {
-            error
-                .get(key)
-                .and_then(Value::as_str)
-                .map_or_else(String::new, plain)
-        };
+        let text = |key: &str| error.get(key).and_then(Value::as_str).map_or_else(String::new, plain);
         let inner = error.get("innerError").or_else(|| error.get("innererror"));
-        let request_id = inner
-            .and_then(|inner| inner.get("request-id"))
-            .and_then(Value::as_str)
-            .map(plain);
-        Some(Self {
-            code: text("code"),
-            message: text("message"),
-            request_id,
-        })
+        let request_id = inner.and_then(|inner| inner.get("request-id")).and_then(Value::as_str).map(plain);
+        Some(Self { code: text("code"), message: text("message"), request_id })
     }
 
     fn refusal(self, status: u16, trace: Trace) -> GraphError {
-        let Self {
-            code,
-            message,
-            request_id: _,
-        } = self;
+        let Self { code, message, request_id: _ } = self;
         let code = if code.is_empty() { status.to_string() } else { code };
-        let message = if message.is_empty() {
-            "no reason given".to_owned()
-        } else {
-            message
-        };
+        let message = if message.is_empty() { "no reason given".to_owned() } else { message };
         match status {
             401 => {
                 let hint = "check that the tenant, the cloud and the Graph address belong together";
@@ -155,19 +127,9 @@ impl Envelope {
             409 | 412 | 423 => GraphError::Conflict { code, message, trace },
             300..=399 => {
                 let message = "a redirect, which is not followed; check the Graph address".to_owned();
-                GraphError::Rejected {
-                    status,
-                    code,
-                    message,
-                    trace,
-                }
+                GraphError::Rejected { status, code, message, trace }
             }
-            _other => GraphError::Rejected {
-                status,
-                code,
-                message,
-                trace,
-            },
+            _other => GraphError::Rejected { status, code, message, trace },
         }
     }
 }
@@ -180,22 +142,13 @@ mod tests {
 
     fn failure(status: u16, body: Option<Value>) -> Failure {
         let status = StatusCode::from_u16(status).unwrap();
-        Failure::of_answer(
-            status,
-            &HeaderMap::new(),
-            body.as_ref(),
-            Trace::default(),
-            Timestamp::UNIX_EPOCH,
-        )
+        Failure::of_answer(status, &HeaderMap::new(), body.as_ref(), Trace::default(), Timestamp::UNIX_EPOCH)
     }
 
     #[test]
     fn a_404_counts_only_when_graph_itself_says_it() {
         let graphs = json!({"error": {"code": "Request_ResourceNotFound", "message": "no"}});
-        assert_eq!(
-            failure(404, Some(graphs)).error.advice(),
-            Advice::MaybeNotReplicatedYet
-        );
+        assert_eq!(failure(404, Some(graphs)).error.advice(), Advice::MaybeNotReplicatedYet);
         for body in [None, Some(json!("not here")), Some(json!({"error": "not found"}))] {
             assert!(matches!(failure(404, body).error, GraphError::Unreadable { .. }));
         }
@@ -205,26 +158,14 @@ mod tests {
     fn an_error_names_both_request_ids_whatever_the_envelopes_case() {
         for key in ["innerError", "innererror"] {
             let body = json!({"error": {"code": "", "message": "no\nway", key: {"request-id": "theirs"}}});
-            let GraphError::Rejected {
-                status,
-                code,
-                message,
-                trace,
-            } = failure(400, Some(body)).error
-            else {
+            let GraphError::Rejected { status, code, message, trace } = failure(400, Some(body)).error else {
                 panic!("a 400 is a rejection");
             };
             assert_eq!((status, code.as_str(), message.as_str()), (400, "400", "no way"));
             assert_eq!(trace.request_id.as_deref(), Some("theirs"));
         }
-        let trace = Trace {
-            request_id: Some("a".into()),
-            client_request_id: Some("b".into()),
-        };
-        let error = GraphError::NotFound {
-            code: "x".into(),
-            trace,
-        };
+        let trace = Trace { request_id: Some("a".into()), client_request_id: Some("b".into()) };
+        let error = GraphError::NotFound { code: "x".into(), trace };
         let text = "find the object: Graph does not know it (`x`) (request-id a, client-request-id b)";
         assert_eq!(error.to_string(), text);
     }

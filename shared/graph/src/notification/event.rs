@@ -18,13 +18,7 @@ pub(super) fn read(item: &Fields<'_>) -> Result<Event, Unreadable> {
     let Some(data) = item.object("resourceData")? else {
         let named = path.and_then(|path| Some((path.resource, path.id?)));
         let (resource, id) = named.ok_or_else(|| wrong("it names no object"))?;
-        return Ok(Event::Changed {
-            resource,
-            id,
-            kind,
-            members: Vec::new(),
-            sequence: None,
-        });
+        return Ok(Event::Changed { resource, id, kind, members: Vec::new(), sequence: None });
     };
     data.each_once()?;
     let resource = resource(path.as_ref(), &data)?;
@@ -33,13 +27,7 @@ pub(super) fn read(item: &Fields<'_>) -> Result<Event, Unreadable> {
         ResourceKind::Group => members(&data)?,
         ResourceKind::User => Vec::new(),
     };
-    Ok(Event::Changed {
-        resource,
-        id,
-        kind,
-        members,
-        sequence: sequence(&data),
-    })
+    Ok(Event::Changed { resource, id, kind, members, sequence: sequence(&data) })
 }
 
 fn wrong(why: &str) -> Unreadable {
@@ -66,16 +54,12 @@ impl Lifecycle {
 }
 
 fn change(item: &Fields<'_>) -> Result<ChangeKind, Unreadable> {
-    let text = item
-        .text("changeType")?
-        .ok_or_else(|| wrong("it has neither changeType nor lifecycleEvent"))?;
+    let text =
+        item.text("changeType")?.ok_or_else(|| wrong("it has neither changeType nor lifecycleEvent"))?;
     match text.to_ascii_lowercase().as_str() {
         "updated" => Ok(ChangeKind::Updated),
         "deleted" => Ok(ChangeKind::Deleted),
-        _other => Err(Unreadable(format!(
-            "the change type `{}` is not updated or deleted",
-            quote(&text)
-        ))),
+        _other => Err(Unreadable(format!("the change type `{}` is not updated or deleted", quote(&text)))),
     }
 }
 
@@ -114,10 +98,7 @@ fn resource(path: Option<&Path>, data: &Fields<'_>) -> Result<ResourceKind, Unre
         Some("#microsoft.graph.user") => Some(ResourceKind::User),
         Some("#microsoft.graph.group") => Some(ResourceKind::Group),
         Some(other) => {
-            return Err(Unreadable(format!(
-                "an object of type `{}` is not a user or a group",
-                quote(other)
-            )));
+            return Err(Unreadable(format!("an object of type `{}` is not a user or a group", quote(other))));
         }
     };
     match (path.map(|path| path.resource), kind) {
@@ -139,12 +120,7 @@ fn id(path: Option<&Path>, data: &Fields<'_>) -> Result<ObjectId, Unreadable> {
 
 /// A number or a text; anything that is not 64 bits is as good as none, because nothing is decided by it.
 fn sequence(data: &Fields<'_>) -> Option<u64> {
-    data.get("sequenceNumber")
-        .ok()??
-        .get()
-        .trim_matches('"')
-        .parse()
-        .ok()
+    data.get("sequenceNumber").ok()??.get().trim_matches('"').parse().ok()
 }
 
 /// Undocumented, and seen with `"@removed": "deleted"`; delta queries write `{"reason": "deleted"}`.

@@ -32,18 +32,14 @@ impl<'a> Fields<'a> {
         let Some(raw) = self.get(key)? else {
             return Ok(None);
         };
-        serde_json::from_str(raw.get())
-            .map(Some)
-            .map_err(|_| not(key, "a text"))
+        serde_json::from_str(raw.get()).map(Some).map_err(|_| not(key, "a text"))
     }
 
     pub(super) fn object(&self, key: &str) -> Result<Option<Fields<'a>>, Unreadable> {
         let Some(raw) = self.get(key)? else {
             return Ok(None);
         };
-        serde_json::from_str(raw.get())
-            .map(Some)
-            .map_err(|_| not(key, "an object"))
+        serde_json::from_str(raw.get()).map(Some).map_err(|_| not(key, "an object"))
     }
 
     pub(super) fn objects(&self, key: &str) -> Result<Vec<Fields<'a>>, Unreadable> {

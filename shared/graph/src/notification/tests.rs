@@ -52,13 +52,7 @@ fn without(pointer: &str) -> Value {
 
 fn changed(item: &Value) -> (ResourceKind, ObjectId, ChangeKind, Vec<MemberHint>, Option<u64>) {
     match one(item).event.unwrap() {
-        Event::Changed {
-            resource,
-            id,
-            kind,
-            members,
-            sequence,
-        } => (resource, id, kind, members, sequence),
+        Event::Changed { resource, id, kind, members, sequence } => (resource, id, kind, members, sequence),
         Event::Lifecycle(event) => panic!("a lifecycle event: {event:?}"),
     }
 }
@@ -76,10 +70,7 @@ fn a_users_change_is_read_as_graph_posts_it() {
     assert_eq!(item.client_state.as_deref(), Some("v1.k.n.m"));
     assert_eq!(item.subscription, Some(SUBSCRIPTION.parse().unwrap()));
     assert_eq!(item.tenant, Some(TENANT.parse().unwrap()));
-    assert_eq!(
-        item.expires_at,
-        Some("2026-12-01T18:00:00.1234567Z".parse().unwrap())
-    );
+    assert_eq!(item.expires_at, Some("2026-12-01T18:00:00.1234567Z".parse().unwrap()));
     let expected = Event::Changed {
         resource: ResourceKind::User,
         id: ID.parse().unwrap(),
@@ -89,10 +80,7 @@ fn a_users_change_is_read_as_graph_posts_it() {
     };
     assert_eq!(item.event, Ok(expected));
     assert_eq!(serde_json::from_str::<Value>(&item.raw).unwrap(), user_updated());
-    assert!(
-        !format!("{item:?}").contains("v1.k.n.m"),
-        "the clientState is a secret"
-    );
+    assert!(!format!("{item:?}").contains("v1.k.n.m"), "the clientState is a secret");
 }
 
 #[test]
@@ -108,11 +96,7 @@ fn every_spelling_of_a_resource_names_the_same_object() {
         "/Users".to_owned(),
     ] {
         let (kind, id, ..) = changed(&with("/resource", json!(resource)));
-        assert_eq!(
-            (kind, id),
-            (ResourceKind::User, ID.parse().unwrap()),
-            "{resource}"
-        );
+        assert_eq!((kind, id), (ResourceKind::User, ID.parse().unwrap()), "{resource}");
     }
 }
 
@@ -141,39 +125,18 @@ fn a_resource_that_is_not_a_user_or_a_group_is_unreadable() {
 #[test]
 fn resource_and_resource_data_must_agree() {
     expect_unreadable(&with("/resourceData/id", json!(OTHER)), "different ids");
-    expect_unreadable(
-        &with("/resource", json!(format!("users/{OTHER}"))),
-        "different ids",
-    );
-    expect_unreadable(
-        &with("/resource", json!(format!("groups/{ID}"))),
-        "different types",
-    );
-    expect_unreadable(
-        &with("/resourceData/@odata.type", json!("#Microsoft.Graph.Group")),
-        "different types",
-    );
-    expect_unreadable(
-        &with("/resourceData/@odata.type", json!("#microsoft.graph.device")),
-        "of type",
-    );
+    expect_unreadable(&with("/resource", json!(format!("users/{OTHER}"))), "different ids");
+    expect_unreadable(&with("/resource", json!(format!("groups/{ID}"))), "different types");
+    expect_unreadable(&with("/resourceData/@odata.type", json!("#Microsoft.Graph.Group")), "different types");
+    expect_unreadable(&with("/resourceData/@odata.type", json!("#microsoft.graph.device")), "of type");
     expect_unreadable(&with("/resourceData/@odata.type", json!(7)), "is not a text");
 }
 
 #[test]
 fn the_object_may_be_named_in_one_place_alone() {
-    for pointer in [
-        "/resource",
-        "/resourceData",
-        "/resourceData/id",
-        "/resourceData/@odata.type",
-    ] {
+    for pointer in ["/resource", "/resourceData", "/resourceData/id", "/resourceData/@odata.type"] {
         let (resource, id, ..) = changed(&without(pointer));
-        assert_eq!(
-            (resource, id),
-            (ResourceKind::User, ID.parse().unwrap()),
-            "{pointer}"
-        );
+        assert_eq!((resource, id), (ResourceKind::User, ID.parse().unwrap()), "{pointer}");
     }
     let mut nameless = without("/resource");
     nameless["resourceData"] = json!({"id": ID});
@@ -187,13 +150,9 @@ fn the_object_may_be_named_in_one_place_alone() {
 
 #[test]
 fn ids_are_guids_and_nothing_else() {
-    for wrong in [
-        json!("me"),
-        json!(""),
-        json!("../x"),
-        json!(format!("{{{ID}}}")),
-        json!(format!("{ID}\u{0}")),
-    ] {
+    for wrong in
+        [json!("me"), json!(""), json!("../x"), json!(format!("{{{ID}}}")), json!(format!("{ID}\u{0}"))]
+    {
         expect_unreadable(&with("/resourceData/id", wrong.clone()), "is not a GUID");
         let item = with("/subscriptionId", wrong.clone());
         assert_eq!(one(&item).subscription, None);
@@ -217,33 +176,22 @@ fn every_form_of_a_date_is_read() {
         ("2026-12-01T10:00:00Z", Some("2026-12-01T10:00:00Z")),
         ("2026-12-01T10:00:00+00:00", Some("2026-12-01T10:00:00Z")),
         ("2026-12-01T02:00:00-08:00", Some("2026-12-01T10:00:00Z")),
-        (
-            "2026-12-01T10:00:00.1234567Z",
-            Some("2026-12-01T10:00:00.1234567Z"),
-        ),
-        (
-            "2026-12-01T02:00:00.1234567-08:00",
-            Some("2026-12-01T10:00:00.1234567Z"),
-        ),
+        ("2026-12-01T10:00:00.1234567Z", Some("2026-12-01T10:00:00.1234567Z")),
+        ("2026-12-01T02:00:00.1234567-08:00", Some("2026-12-01T10:00:00.1234567Z")),
         ("9999-99-99T00:00:00Z", None),
         ("soon", None),
     ] {
         let item = one(&with("/subscriptionExpirationDateTime", json!(text)));
         assert_eq!(item.expires_at, expected.map(|at| at.parse().unwrap()), "{text}");
-        assert!(
-            item.event.is_ok(),
-            "the end of the subscription is not what the item is about"
-        );
+        assert!(item.event.is_ok(), "the end of the subscription is not what the item is about");
     }
 }
 
 #[test]
 fn the_change_type_is_read_in_any_case_and_must_be_one_that_we_watch() {
-    for (text, kind) in [
-        ("updated", ChangeKind::Updated),
-        ("Updated", ChangeKind::Updated),
-        ("DELETED", ChangeKind::Deleted),
-    ] {
+    for (text, kind) in
+        [("updated", ChangeKind::Updated), ("Updated", ChangeKind::Updated), ("DELETED", ChangeKind::Deleted)]
+    {
         assert_eq!(changed(&with("/changeType", json!(text))).2, kind);
     }
     for text in ["created", "updated,deleted", "", " updated"] {
@@ -256,15 +204,8 @@ fn the_change_type_is_read_in_any_case_and_must_be_one_that_we_watch() {
 #[test]
 fn a_sequence_number_keeps_its_64_bits_as_number_and_as_text() {
     let sequence = |text: &str| {
-        let body = with("/resourceData/sequenceNumber", json!("HERE"))
-            .to_string()
-            .replace("\"HERE\"", text);
-        changed(
-            &serde_json::from_str::<Box<RawValue>>(&body)
-                .map(|raw| json!(raw))
-                .unwrap(),
-        )
-        .4
+        let body = with("/resourceData/sequenceNumber", json!("HERE")).to_string().replace("\"HERE\"", text);
+        changed(&serde_json::from_str::<Box<RawValue>>(&body).map(|raw| json!(raw)).unwrap()).4
     };
     assert_eq!(sequence("638059995676961301"), Some(638_059_995_676_961_301));
     assert_eq!(sequence("\"638059995676961301\""), Some(638_059_995_676_961_301));
@@ -273,22 +214,10 @@ fn a_sequence_number_keeps_its_64_bits_as_number_and_as_text() {
         assert_eq!(sequence(none), None, "{none}");
     }
     // Numbers that no type of ours holds: read from the text, because a JSON value would lose them.
-    for none in [
-        "18446744073709551616",
-        "-1",
-        "1.5",
-        "1e400",
-        "1e-400",
-        &"9".repeat(10_000),
-    ] {
-        let body = with("/resourceData/sequenceNumber", json!("HERE"))
-            .to_string()
-            .replace("\"HERE\"", none);
+    for none in ["18446744073709551616", "-1", "1.5", "1e400", "1e-400", &"9".repeat(10_000)] {
+        let body = with("/resourceData/sequenceNumber", json!("HERE")).to_string().replace("\"HERE\"", none);
         let items = parse(format!("{{\"value\":[{body}]}}").as_bytes()).unwrap();
-        assert!(
-            matches!(items[0].event, Ok(Event::Changed { sequence: None, .. })),
-            "{none:.20}"
-        );
+        assert!(matches!(items[0].event, Ok(Event::Changed { sequence: None, .. })), "{none:.20}");
     }
 }
 
@@ -320,10 +249,7 @@ fn members_come_and_go_in_both_forms_of_removed() {
         (json!([7]), "a list of objects"),
         (json!([{}]), "a member has no id"),
         (json!([{"id": "x"}]), "is not a GUID"),
-        (
-            json!([{"id": OTHER, "@removed": true}]),
-            "neither a text nor an object",
-        ),
+        (json!([{"id": OTHER, "@removed": true}]), "neither a text nor an object"),
     ] {
         expect_unreadable(&group_updated(&members), why);
     }
@@ -338,10 +264,8 @@ fn a_lifecycle_event_needs_no_resource_and_may_be_one_that_is_new_to_us() {
         ("ReauthorizationRequired", Lifecycle::ReauthorizationRequired),
         ("keyRolled", Lifecycle::Other("keyRolled".to_owned())),
     ] {
-        let item = one(
-            &json!({"lifecycleEvent": text, "clientState": "s", "subscriptionId": SUBSCRIPTION,
-            "tenantId": TENANT, "subscriptionExpirationDateTime": "2026-12-01T10:00:00Z", "extra": [1]}),
-        );
+        let item = one(&json!({"lifecycleEvent": text, "clientState": "s", "subscriptionId": SUBSCRIPTION,
+            "tenantId": TENANT, "subscriptionExpirationDateTime": "2026-12-01T10:00:00Z", "extra": [1]}));
         assert_eq!(item.event, Ok(Event::Lifecycle(event)), "{text}");
         assert_eq!(item.client_state.as_deref(), Some("s"));
     }

@@ -15,10 +15,7 @@ fn part(path: &str) -> String {
 fn standing(fake: &Fake) {
     let role =
         json!({"@odata.type": "#microsoft.graph.directoryRole", "id": GROUP, "displayName": "Helpdesk"});
-    fake.always(
-        &part("/transitiveMemberOf"),
-        Answer::json(200, &json!({"value": [role]})),
-    );
+    fake.always(&part("/transitiveMemberOf"), Answer::json(200, &json!({"value": [role]})));
     fake.always(&part("/ownedObjects"), Answer::json(200, &json!({"value": []})));
 }
 
@@ -49,10 +46,7 @@ async fn only_the_throttled_part_of_a_batch_is_asked_again() {
     fake.next(&part("/ownedObjects"), Answer::busy(503, "0.05"));
     fake.reader().user_and_standing(GUEST).await.unwrap();
     let asked = |path: &str| fake.seen(&part(path)).len();
-    assert_eq!(
-        (asked(""), asked("/transitiveMemberOf"), asked("/ownedObjects")),
-        (1, 1, 3)
-    );
+    assert_eq!((asked(""), asked("/transitiveMemberOf"), asked("/ownedObjects")), (1, 1, 3));
     assert_eq!(fake.seen("POST /v1.0/$batch").len(), 3);
 }
 
@@ -64,10 +58,7 @@ async fn a_part_that_stays_throttled_tells_the_longest_wait() {
     fake.always(&part("/transitiveMemberOf"), Answer::busy(429, "90"));
     let error = fake.reader().user_and_standing(GUEST).await.unwrap_err();
     let expected = Some(SignedDuration::from_secs(90));
-    assert!(
-        matches!(error, GraphError::Throttled { retry_after, .. } if retry_after == expected),
-        "{error}"
-    );
+    assert!(matches!(error, GraphError::Throttled { retry_after, .. } if retry_after == expected), "{error}");
     assert_eq!(fake.seen("POST /v1.0/$batch").len(), 1);
 }
 
@@ -125,18 +116,8 @@ async fn memberships_are_followed_over_their_pages() {
         Answer::json(200, &json!({"value": [], "@odata.nextLink": next})),
     );
     let group = json!({"@odata.type": "#microsoft.graph.group", "id": GROUP, "isAssignableToRole": true});
-    fake.next(
-        &format!("GET {path}"),
-        Answer::json(200, &json!({"value": [group]})),
-    );
-    assert_eq!(
-        fake.reader()
-            .standing(GUEST)
-            .await
-            .unwrap()
-            .role_assignable_groups,
-        [GROUP]
-    );
+    fake.next(&format!("GET {path}"), Answer::json(200, &json!({"value": [group]})));
+    assert_eq!(fake.reader().standing(GUEST).await.unwrap().role_assignable_groups, [GROUP]);
 
     let away = json!({"value": [], "@odata.nextLink": "https://evil.example/v1.0/users?$skiptoken=2"});
     fake.next(&part("/transitiveMemberOf"), Answer::json(200, &away));
@@ -155,16 +136,8 @@ async fn an_id_is_told_apart_without_the_right_to_read_the_directory() {
         (&deleted, Answer::json(200, &user), ObjectIs::DeletedUser),
         (&deleted, Answer::json(200, &group), ObjectIs::DeletedOther),
         (&groups, Answer::json(200, &group), ObjectIs::Group),
-        (
-            &groups,
-            Answer::error(403, "Authorization_RequestDenied"),
-            ObjectIs::Unknown,
-        ),
-        (
-            &groups,
-            Answer::error(404, "Request_ResourceNotFound"),
-            ObjectIs::Unknown,
-        ),
+        (&groups, Answer::error(403, "Authorization_RequestDenied"), ObjectIs::Unknown),
+        (&groups, Answer::error(404, "Request_ResourceNotFound"), ObjectIs::Unknown),
     ] {
         let fake = Fake::start().await;
         fake.always(what, answer);
@@ -174,8 +147,5 @@ async fn an_id_is_told_apart_without_the_right_to_read_the_directory() {
     let fake = Fake::start().await;
     fake.always(&users, Answer::error(403, "Authorization_RequestDenied"));
     let reader = Reader::new(fake.client(Duration::ZERO));
-    assert!(matches!(
-        reader.what_is(GUEST).await,
-        Err(GraphError::Forbidden { .. })
-    ));
+    assert!(matches!(reader.what_is(GUEST).await, Err(GraphError::Forbidden { .. })));
 }

@@ -33,30 +33,17 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) fn json(status: u16, body: &Value) -> Self {
         let headers = vec![("content-type", "application/json".to_owned())];
-        Self {
-            status,
-            headers,
-            body: body.to_string(),
-            delay: Duration::ZERO,
-        }
+        Self { status, headers, body: body.to_string(), delay: Duration::ZERO }
     }
 
     pub(crate) fn text(status: u16, body: &str) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            body: body.to_owned(),
-            delay: Duration::ZERO,
-        }
+        Self { status, headers: Vec::new(), body: body.to_owned(), delay: Duration::ZERO }
     }
 
     /// As Graph words an error.
     pub(crate) fn error(status: u16, code: &str) -> Self {
         let inner = json!({"request-id": "theirs", "date": "2026-11-20T10:00:00"});
-        Self::json(
-            status,
-            &json!({"error": {"code": code, "message": "no", "innerError": inner}}),
-        )
+        Self::json(status, &json!({"error": {"code": code, "message": "no", "innerError": inner}}))
     }
 
     pub(crate) fn busy(status: u16, retry_after: &str) -> Self {
@@ -112,15 +99,8 @@ impl Fake {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let start = Some("2026-11-20T10:00:00Z".parse().unwrap());
-        let inside = Inside {
-            now: start,
-            token_life: 3599,
-            ..Inside::default()
-        };
-        let fake = Self {
-            inside: Arc::new(Mutex::new(inside)),
-            url,
-        };
+        let inside = Inside { now: start, token_life: 3599, ..Inside::default() };
+        let fake = Self { inside: Arc::new(Mutex::new(inside)), url };
         let router = Router::new().fallback(answer).with_state(fake.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         fake
@@ -140,11 +120,7 @@ impl Fake {
     }
 
     pub(crate) fn client_of(&self, credential: Credential, patience: Duration) -> Client {
-        let app = App {
-            tenant: TENANT,
-            client_id: "client".to_owned(),
-            credential,
-        };
+        let app = App { tenant: TENANT, client_id: "client".to_owned(), credential };
         let fake = self.clone();
         let clock = Clock::new(move || fake.inside().now.unwrap());
         Client::new(Wire::network().unwrap(), self.endpoints(), app, clock, patience)
@@ -164,11 +140,7 @@ impl Fake {
 
     /// The very next answer to `what` that has not been answered otherwise before.
     pub(crate) fn next(&self, what: &str, answer: Answer) {
-        self.inside()
-            .next
-            .entry(what.to_owned())
-            .or_default()
-            .push_back(answer);
+        self.inside().next.entry(what.to_owned()).or_default().push_back(answer);
     }
 
     pub(crate) fn always(&self, what: &str, answer: Answer) {
@@ -194,12 +166,7 @@ impl Fake {
 
     /// What arrived at Graph, and at Entra where `what` says `token`.
     pub(crate) fn seen(&self, what: &str) -> Vec<Seen> {
-        self.inside()
-            .seen
-            .iter()
-            .filter(|seen| seen.what == what)
-            .cloned()
-            .collect()
+        self.inside().seen.iter().filter(|seen| seen.what == what).cloned().collect()
     }
 
     fn recall(&self, what: &str) -> Option<Answer> {
@@ -215,15 +182,11 @@ impl Fake {
         let token = format!("head.eyJyb2xlcyI6IFsiVXNlci5SZWFkLkFsbCJdfQ.{}", inside.granted);
         inside.good.insert(format!("Bearer {token}"));
         let life = inside.token_life;
-        Answer::json(
-            200,
-            &json!({"token_type": "Bearer", "expires_in": life, "access_token": token}),
-        )
+        Answer::json(200, &json!({"token_type": "Bearer", "expires_in": life, "access_token": token}))
     }
 
     fn graph(&self, what: &str) -> Answer {
-        self.recall(what)
-            .unwrap_or_else(|| Answer::error(404, "Request_ResourceNotFound"))
+        self.recall(what).unwrap_or_else(|| Answer::error(404, "Request_ResourceNotFound"))
     }
 
     /// Each part by the same rules, answered in the opposite order.
@@ -235,19 +198,9 @@ impl Fake {
             let path = url.split('?').next().unwrap();
             let what = format!("{} {path}", part["method"].as_str().unwrap());
             let query = url.split_once('?').map_or("", |(_, query)| query).to_owned();
-            let seen = Seen {
-                what: what.clone(),
-                query,
-                headers: HeaderMap::new(),
-                body: String::new(),
-            };
+            let seen = Seen { what: what.clone(), query, headers: HeaderMap::new(), body: String::new() };
             self.inside().seen.push(seen);
-            let Answer {
-                status,
-                headers,
-                body,
-                delay: _,
-            } = self.graph(&what);
+            let Answer { status, headers, body, delay: _ } = self.graph(&what);
             let headers: HashMap<_, _> = headers.into_iter().collect();
             let body = serde_json::from_str::<Value>(&body).unwrap_or(Value::Null);
             responses.push(json!({"id": part["id"], "status": status, "headers": headers, "body": body}));
@@ -266,16 +219,8 @@ async fn answer(State(fake): State<Fake>, request: Request) -> Response {
     let body = String::from_utf8(body.to_vec()).unwrap();
     let query = parts.uri.query().unwrap_or_default().to_owned();
     let headers = parts.headers;
-    let allowed = headers
-        .get("authorization")
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
-    fake.inside().seen.push(Seen {
-        what: what.clone(),
-        query,
-        headers,
-        body: body.clone(),
-    });
+    let allowed = headers.get("authorization").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    fake.inside().seen.push(Seen { what: what.clone(), query, headers, body: body.clone() });
     let allowed = allowed.is_some_and(|token| fake.inside().good.contains(&token));
     let answer = if is_token {
         fake.recall("token").unwrap_or_else(|| fake.grant())
@@ -289,13 +234,9 @@ async fn answer(State(fake): State<Fake>, request: Request) -> Response {
     tokio::time::sleep(answer.delay).await;
     let mut response = (StatusCode::from_u16(answer.status).unwrap(), answer.body).into_response();
     for (name, value) in answer.headers {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::try_from(value).unwrap());
+        response.headers_mut().insert(name, HeaderValue::try_from(value).unwrap());
     }
-    response
-        .headers_mut()
-        .insert("request-id", HeaderValue::from_static("theirs"));
+    response.headers_mut().insert("request-id", HeaderValue::from_static("theirs"));
     response
 }
 
@@ -304,8 +245,5 @@ pub(crate) fn user_path() -> String {
 }
 
 pub(crate) fn user() -> Answer {
-    Answer::json(
-        200,
-        &json!({"id": GUEST, "userType": "Guest", "mail": "mallory@evil.example"}),
-    )
+    Answer::json(200, &json!({"id": GUEST, "userType": "Guest", "mail": "mallory@evil.example"}))
 }

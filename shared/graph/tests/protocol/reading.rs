@@ -49,10 +49,7 @@ async fn a_soft_deleted_user_is_found_in_the_recycle_bin() {
         assert_eq!(fake.reader().deleted_user(GUEST).await, Ok(expected), "{kind}");
     }
     fake.next(&path, Answer::error(403, "Authorization_RequestDenied"));
-    assert!(matches!(
-        fake.reader().deleted_user(GUEST).await,
-        Err(GraphError::Forbidden { .. })
-    ));
+    assert!(matches!(fake.reader().deleted_user(GUEST).await, Err(GraphError::Forbidden { .. })));
 }
 
 #[tokio::test]
@@ -63,20 +60,11 @@ async fn the_tenant_tells_its_verified_domains_or_nothing() {
     let tenant = json!({"id": TENANT, "displayName": "Contoso", "verifiedDomains": domains});
     fake.next(path, Answer::json(200, &json!({"value": [tenant]})));
     let organization = fake.reader().organization().await.unwrap();
-    assert_eq!(
-        (organization.id, organization.display_name.as_deref()),
-        (TENANT, Some("Contoso"))
-    );
-    assert_eq!(
-        organization.verified_domains,
-        ["contoso.onmicrosoft.com", "contoso.com"]
-    );
-    for value in [
-        json!([]),
-        json!([{"id": TENANT}]),
-        json!([{"id": TENANT, "verifiedDomains": [{}]}]),
-        json!({}),
-    ] {
+    assert_eq!((organization.id, organization.display_name.as_deref()), (TENANT, Some("Contoso")));
+    assert_eq!(organization.verified_domains, ["contoso.onmicrosoft.com", "contoso.com"]);
+    for value in
+        [json!([]), json!([{"id": TENANT}]), json!([{"id": TENANT, "verifiedDomains": [{}]}]), json!({})]
+    {
         fake.next(path, Answer::json(200, &json!({"value": value})));
         let error = fake.reader().organization().await.unwrap_err();
         assert!(matches!(error, GraphError::Unreadable { .. }), "{error}");
@@ -97,50 +85,29 @@ async fn all_users_come_page_by_page_and_only_from_graph() {
     assert!(fake.seen(path)[0].query.ends_with("&$top=999"));
     let Page { items, next } = reader.users_page(next).await.unwrap();
     assert_eq!((items.len(), next), (0, None));
-    assert_eq!(
-        fake.seen(path)[1].query,
-        "$skiptoken=abc%20d",
-        "a link is used as it was given"
-    );
+    assert_eq!(fake.seen(path)[1].query, "$skiptoken=abc%20d", "a link is used as it was given");
 
-    for link in [
-        "https://evil.example/v1.0/users?$skiptoken=1",
-        "/v1.0/users",
-        "file:///etc/passwd",
-        "",
-    ] {
-        fake.next(
-            path,
-            Answer::json(200, &json!({"value": [], "@odata.nextLink": link})),
-        );
+    for link in ["https://evil.example/v1.0/users?$skiptoken=1", "/v1.0/users", "file:///etc/passwd", ""] {
+        fake.next(path, Answer::json(200, &json!({"value": [], "@odata.nextLink": link})));
         let error = reader.users_page(None).await.unwrap_err();
         assert!(error.to_string().contains("does not lead to Graph"), "{error}");
     }
     fake.next(path, Answer::json(200, &json!({"value": [{"id": "x"}]})));
-    assert!(matches!(
-        reader.users_page(None).await,
-        Err(GraphError::Unreadable { .. })
-    ));
+    assert!(matches!(reader.users_page(None).await, Err(GraphError::Unreadable { .. })));
 }
 
 #[tokio::test]
 async fn a_page_that_names_itself_as_the_next_one_does_not_turn_in_circles() {
     let fake = Fake::start().await;
     let next = format!("{}/v1.0/users?$skiptoken=1", fake.url);
-    fake.always(
-        "GET /v1.0/users",
-        Answer::json(200, &json!({"value": [], "@odata.nextLink": next})),
-    );
+    fake.always("GET /v1.0/users", Answer::json(200, &json!({"value": [], "@odata.nextLink": next})));
     let reader = fake.reader();
     let Page { items: _, next } = reader.users_page(None).await.unwrap();
     let error = reader.users_page(next).await.unwrap_err();
     assert!(error.to_string().contains("names itself"), "{error}");
 
     let next = format!("{}/v1.0/subscriptions?$skiptoken=1", fake.url);
-    fake.always(
-        "GET /v1.0/subscriptions",
-        Answer::json(200, &json!({"value": [], "@odata.nextLink": next})),
-    );
+    fake.always("GET /v1.0/subscriptions", Answer::json(200, &json!({"value": [], "@odata.nextLink": next})));
     let error = reader.subscriptions().await.unwrap_err();
     assert!(error.to_string().contains("more than 50 pages"), "{error}");
 }

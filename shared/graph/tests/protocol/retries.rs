@@ -25,11 +25,9 @@ async fn a_throttled_read_is_repeated_after_the_time_that_graph_names() {
 #[tokio::test]
 async fn a_longer_wait_than_our_patience_is_left_to_the_caller() {
     let fake = Fake::start().await;
-    for (status, retry_after, seconds) in [
-        (429, "120", 120),
-        (503, "9999", 3600),
-        (429, "Fri, 20 Nov 2026 10:02:00 GMT", 120),
-    ] {
+    for (status, retry_after, seconds) in
+        [(429, "120", 120), (503, "9999", 3600), (429, "Fri, 20 Nov 2026 10:02:00 GMT", 120)]
+    {
         fake.next(&user_path(), Answer::busy(status, retry_after));
         let error = fake.reader().user(GUEST).await.unwrap_err();
         let after = Some(SignedDuration::from_secs(seconds));
@@ -51,21 +49,8 @@ async fn without_a_time_the_waits_grow_and_end() {
     assert_eq!(fake.seen(&user_path()).len(), 4);
 
     fake.always(&user_path(), Answer::text(503, ""));
-    let error = Reader::new(fake.client(Duration::ZERO))
-        .user(GUEST)
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(
-            error,
-            GraphError::Unavailable {
-                status: 503,
-                retry_after: None,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    let error = Reader::new(fake.client(Duration::ZERO)).user(GUEST).await.unwrap_err();
+    assert!(matches!(error, GraphError::Unavailable { status: 503, retry_after: None, .. }), "{error}");
     assert_eq!(fake.seen(&user_path()).len(), 5, "no patience, no second try");
 }
 
@@ -76,16 +61,10 @@ async fn each_attempt_has_a_request_id_of_its_own_that_the_error_names() {
     let error = fake.reader().user(GUEST).await.unwrap_err();
     let seen = fake.seen(&user_path());
     assert_eq!(seen.len(), 2);
-    let ids = [
-        seen[0].header("client-request-id"),
-        seen[1].header("client-request-id"),
-    ];
+    let ids = [seen[0].header("client-request-id"), seen[1].header("client-request-id")];
     assert!(ids[0] != ids[1] && ids.iter().all(|id| id.len() == 36));
     assert_eq!(error.trace().client_request_id.as_deref(), Some(ids[1]));
-    assert!(
-        error.to_string().contains(ids[1]) && error.to_string().contains("theirs"),
-        "{error}"
-    );
+    assert!(error.to_string().contains(ids[1]) && error.to_string().contains("theirs"), "{error}");
     assert_eq!(error.advice(), Advice::MaybeNotReplicatedYet);
     assert!(seen[0].header("user-agent").starts_with("guestlist/"));
 }
@@ -94,9 +73,7 @@ async fn each_attempt_has_a_request_id_of_its_own_that_the_error_names() {
 async fn a_silent_graph_is_asked_twice_and_no_more() {
     let fake = Fake::start().await;
     fake.always(&user_path(), user().after(Duration::from_secs(30)));
-    let client = fake
-        .client(Duration::from_secs(60))
-        .with_timeout(Duration::from_millis(150));
+    let client = fake.client(Duration::from_secs(60)).with_timeout(Duration::from_millis(150));
     let error = Reader::new(client).user(GUEST).await.unwrap_err();
     assert!(matches!(error, GraphError::Unreachable { .. }), "{error}");
     assert_eq!(error.advice(), Advice::TryAgain { after: None });
@@ -106,20 +83,10 @@ async fn a_silent_graph_is_asked_twice_and_no_more() {
 #[tokio::test]
 async fn nobody_listening_is_an_error_that_says_so() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let gone = Fake::start()
-        .await
-        .at(format!("http://{}", listener.local_addr().unwrap()));
+    let gone = Fake::start().await.at(format!("http://{}", listener.local_addr().unwrap()));
     drop(listener);
-    let error = Reader::new(gone.client(Duration::ZERO))
-        .user(GUEST)
-        .await
-        .unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("reach Microsoft: cannot connect to 127.0.0.1"),
-        "{error}"
-    );
+    let error = Reader::new(gone.client(Duration::ZERO)).user(GUEST).await.unwrap_err();
+    assert!(error.to_string().starts_with("reach Microsoft: cannot connect to 127.0.0.1"), "{error}");
 }
 
 #[tokio::test]
@@ -129,10 +96,7 @@ async fn a_redirect_is_not_followed() {
     let answer = Answer::text(302, "").header("location", &format!("{}/v1.0/users/x", elsewhere.url));
     fake.always(&user_path(), answer);
     let error = fake.reader().user(GUEST).await.unwrap_err();
-    assert!(
-        matches!(error, GraphError::Rejected { status: 302, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, GraphError::Rejected { status: 302, .. }), "{error}");
     assert!(matches!(error.advice(), Advice::GiveUp { .. }));
     assert!(elsewhere.seen("GET /v1.0/users/x").is_empty());
 }
@@ -153,10 +117,7 @@ async fn disabling_is_one_patch_that_may_be_sent_again() {
             serde_json::from_str::<serde_json::Value>(&seen.body).unwrap(),
             json!({"accountEnabled": false})
         );
-        assert_eq!(
-            (seen.header("content-type"), seen.query.as_str()),
-            ("application/json", "")
-        );
+        assert_eq!((seen.header("content-type"), seen.query.as_str()), ("application/json", ""));
     }
     fake.next(&patch, Answer::text(204, ""));
     fake.writer().apply(Step::Enable { user: GUEST }).await.unwrap();
@@ -169,17 +130,9 @@ async fn what_graph_forbids_is_given_up_with_the_reason() {
     let patch = format!("PATCH /v1.0/users/{GUEST}");
     fake.always(&patch, Answer::error(403, "Authorization_RequestDenied"));
     let writer = Writer::new(fake.client(Duration::from_secs(60)));
-    let Advice::GiveUp { tell } = writer
-        .set_account_enabled(GUEST, false)
-        .await
-        .unwrap_err()
-        .advice()
-    else {
+    let Advice::GiveUp { tell } = writer.set_account_enabled(GUEST, false).await.unwrap_err().advice() else {
         panic!("a 403 is final");
     };
-    assert!(
-        tell.contains("Authorization_RequestDenied") && tell.contains("grant the app"),
-        "{tell}"
-    );
+    assert!(tell.contains("Authorization_RequestDenied") && tell.contains("grant the app"), "{tell}");
     assert_eq!(fake.seen(&patch).len(), 1);
 }

@@ -66,30 +66,19 @@ async fn while_entra_is_down_the_old_token_serves_until_its_end() {
     assert_eq!(fake.seen("token").len(), 3);
     fake.pass(SignedDuration::from_secs(100));
     let error = reader.user(GUEST).await.unwrap_err();
-    assert!(
-        matches!(error, GraphError::Unavailable { status: 503, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, GraphError::Unavailable { status: 503, .. }), "{error}");
 }
 
 #[tokio::test]
 async fn fifty_callers_share_one_failure() {
     let fake = Fake::start().await;
     let said = "AADSTS7000215: Invalid client secret provided. Trace ID: 1";
-    let refusal = Answer::json(
-        401,
-        &json!({"error": "invalid_client", "error_description": said}),
-    );
+    let refusal = Answer::json(401, &json!({"error": "invalid_client", "error_description": said}));
     fake.always("token", refusal.after(Duration::from_millis(200)));
     let results = fifty_reads(&fake.reader()).await;
     for result in results {
-        let Advice::FixCredential { tell } = result.unwrap_err().advice() else {
-            panic!("a bad secret")
-        };
-        assert!(
-            tell.contains("AADSTS7000215") && tell.contains("not its id"),
-            "{tell}"
-        );
+        let Advice::FixCredential { tell } = result.unwrap_err().advice() else { panic!("a bad secret") };
+        assert!(tell.contains("AADSTS7000215") && tell.contains("not its id"), "{tell}");
         assert!(!tell.contains("hush"));
     }
     assert_eq!(fake.seen("token").len(), 1);
@@ -147,10 +136,7 @@ async fn a_certificate_sends_an_assertion_that_its_public_key_verifies_and_no_se
     assert_eq!(asked.header("content-type"), "application/x-www-form-urlencoded");
     let form = url::form_urlencoded::parse(asked.body.as_bytes());
     let form: std::collections::HashMap<_, _> = form.into_owned().collect();
-    assert_eq!(
-        form["client_assertion_type"],
-        "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-    );
+    assert_eq!(form["client_assertion_type"], "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
     assert!(!form.contains_key("client_secret"));
     let mut validation = Validation::new(Algorithm::PS256);
     validation.validate_exp = false;

@@ -26,10 +26,7 @@ impl Document for Note {
 }
 
 fn note(name: &str, count: u32) -> Note {
-    Note {
-        name: name.to_owned(),
-        count,
-    }
+    Note { name: name.to_owned(), count }
 }
 
 #[tokio::test]
@@ -38,14 +35,8 @@ async fn a_document_is_inserted_only_where_there_is_none() {
     ledger.insert(note("a", 1)).await.unwrap();
     let error = ledger.insert(note("a", 2)).await.unwrap_err();
     let place = format!("note#{}/a", tenant());
-    assert!(
-        matches!(&error, LedgerError::Conflict { place: at } if at.to_string() == place),
-        "{error:?}"
-    );
-    assert_eq!(
-        ledger.get::<Note>("a").await.unwrap().unwrap().value,
-        note("a", 1)
-    );
+    assert!(matches!(&error, LedgerError::Conflict { place: at } if at.to_string() == place), "{error:?}");
+    assert_eq!(ledger.get::<Note>("a").await.unwrap().unwrap().value, note("a", 1));
 }
 
 #[tokio::test]
@@ -53,19 +44,10 @@ async fn a_document_that_was_deleted_and_written_anew_is_another_one() {
     let ledger = ledger();
     let old = ledger.insert(note("a", 1)).await.unwrap();
     ledger.delete(old.clone()).await.unwrap();
-    assert!(matches!(
-        ledger.replace(old.clone()).await,
-        Err(LedgerError::Conflict { .. })
-    ));
+    assert!(matches!(ledger.replace(old.clone()).await, Err(LedgerError::Conflict { .. })));
     ledger.insert(note("a", 2)).await.unwrap();
-    assert!(matches!(
-        ledger.replace(old.clone()).await,
-        Err(LedgerError::Conflict { .. })
-    ));
-    assert!(matches!(
-        ledger.delete(old).await,
-        Err(LedgerError::Conflict { .. })
-    ));
+    assert!(matches!(ledger.replace(old.clone()).await, Err(LedgerError::Conflict { .. })));
+    assert!(matches!(ledger.delete(old).await, Err(LedgerError::Conflict { .. })));
     assert_eq!(ledger.get::<Note>("a").await.unwrap().unwrap().value.count, 2);
     assert!(ledger.remove::<Note>("a").await.unwrap());
     assert!(!ledger.remove::<Note>("a").await.unwrap());
@@ -76,10 +58,7 @@ async fn an_unconditional_write_makes_older_readings_stale() {
     let ledger = ledger();
     let read = ledger.insert(note("a", 1)).await.unwrap();
     ledger.put(&note("a", 2)).await.unwrap();
-    assert!(matches!(
-        ledger.replace(read).await,
-        Err(LedgerError::Conflict { .. })
-    ));
+    assert!(matches!(ledger.replace(read).await, Err(LedgerError::Conflict { .. })));
     ledger.put(&note("b", 2)).await.unwrap();
     assert_eq!(ledger.all::<Note>("").await.unwrap().len(), 2);
 }
@@ -91,15 +70,9 @@ async fn a_list_holds_what_starts_with_the_prefix_in_order_and_goes_on_after_a_k
         ledger.insert(note(name, 0)).await.unwrap();
     }
     let names = |notes: Vec<guestlist_ledger::Stored<Note>>| {
-        notes
-            .into_iter()
-            .map(|note| note.sort().to_owned())
-            .collect::<Vec<_>>()
+        notes.into_iter().map(|note| note.sort().to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(
-        names(ledger.list("a/", None, 10).await.unwrap()),
-        ["a/1", "a/10", "a/2"]
-    );
+    assert_eq!(names(ledger.list("a/", None, 10).await.unwrap()), ["a/1", "a/10", "a/2"]);
     assert_eq!(names(ledger.list("a/", Some("a/1"), 1).await.unwrap()), ["a/10"]);
     assert_eq!(
         names(ledger.list("", None, 10).await.unwrap()),
@@ -114,10 +87,7 @@ async fn what_is_due_is_listed_in_the_order_of_its_due_time() {
         ledger.insert(note(name, count)).await.unwrap();
     }
     let due = ledger.due::<Note>(at(20), 10).await.unwrap();
-    assert_eq!(
-        due.iter().map(|note| note.sort()).collect::<Vec<_>>(),
-        ["soon", "later"]
-    );
+    assert_eq!(due.iter().map(|note| note.sort()).collect::<Vec<_>>(), ["soon", "later"]);
     ledger.put(&note("soon", 0)).await.unwrap();
     assert_eq!(ledger.due::<Note>(at(20), 10).await.unwrap().len(), 1);
 }
@@ -150,10 +120,7 @@ async fn updates_at_the_same_time_are_all_counted() {
     for task in tasks {
         task.await.unwrap().unwrap();
     }
-    assert_eq!(
-        ledgers[0].get::<Note>("a").await.unwrap().unwrap().value.count,
-        100
-    );
+    assert_eq!(ledgers[0].get::<Note>("a").await.unwrap().unwrap().value.count, 100);
 }
 
 #[tokio::test]
@@ -169,19 +136,13 @@ async fn an_update_may_decide_to_write_nothing() {
 async fn smuggle(database: &Database, body: &'static str) {
     let insert = "INSERT INTO ledger_items (partition, sort, version, body) VALUES (?1, 'a', 1, ?2)";
     let partition = format!("note#{}", tenant());
-    database
-        .write(move |db| db.execute(insert, rusqlite::params![partition, body]))
-        .await
-        .unwrap();
+    database.write(move |db| db.execute(insert, rusqlite::params![partition, body])).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_document_of_a_newer_program_is_refused_and_so_is_a_damaged_one() {
     for (body, words) in [
-        (
-            r#"{"v":2,"document":{"name":"a","sum":1}}"#,
-            "run the newer Guestlist",
-        ),
+        (r#"{"v":2,"document":{"name":"a","sum":1}}"#, "run the newer Guestlist"),
         (r#"{"v":1,"document":{"name":"a"}}"#, "missing field `count`"),
         ("{", "restore a backup"),
     ] {
@@ -201,13 +162,6 @@ async fn a_document_of_a_newer_program_is_refused_and_so_is_a_damaged_one() {
 async fn a_field_that_a_newer_program_has_added_is_no_obstacle() {
     let database = Database::in_memory().unwrap();
     let ledger = Ledger::sqlite(database.clone(), tenant()).unwrap();
-    smuggle(
-        &database,
-        r#"{"v":1,"document":{"name":"a","count":3,"colour":"red"},"more":true}"#,
-    )
-    .await;
-    assert_eq!(
-        ledger.get::<Note>("a").await.unwrap().unwrap().value,
-        note("a", 3)
-    );
+    smuggle(&database, r#"{"v":1,"document":{"name":"a","count":3,"colour":"red"},"more":true}"#).await;
+    assert_eq!(ledger.get::<Note>("a").await.unwrap().unwrap().value, note("a", 3));
 }

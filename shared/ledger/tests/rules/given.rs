@@ -5,7 +5,7 @@ use guestlist_ledger::Ledger;
 use jiff::Timestamp;
 use model::{
     Action, ChannelName, Correlation, Finding, GuestKind, Incident, IncidentKey, Mode, ObjectId, RuleId,
-    Severity, Subject, TenantId,
+    Severity, Sighting, Subject, TenantId,
 };
 
 pub(crate) fn at(second: i64) -> Timestamp {
@@ -29,12 +29,7 @@ pub(crate) fn rule(text: &str) -> RuleId {
 }
 
 pub(crate) fn key(n: u128, name: &str) -> IncidentKey {
-    IncidentKey {
-        tenant: tenant(),
-        guest: guest(n),
-        rule: rule(name),
-        object: None,
-    }
+    IncidentKey { tenant: tenant(), guest: guest(n), rule: rule(name), object: None }
 }
 
 /// A breach that waits to be acted on.
@@ -62,13 +57,7 @@ pub(crate) fn incident(key: IncidentKey, before: Option<&Incident>, second: i64)
         refused: None,
     };
     let channels = [ChannelName("slack".to_owned())];
-    Incident::open(
-        key,
-        before,
-        subject,
-        finding,
-        Correlation::from_u128(7),
-        &channels,
-        at(second),
-    )
+    let correlation = Correlation::from_u128(7);
+    let met = Sighting { subject, finding, told_with: None, correlation };
+    Incident::open(key, before, met, &channels, at(second))
 }

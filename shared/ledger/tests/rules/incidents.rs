@@ -14,10 +14,7 @@ async fn closed(ledger: &Ledger, mut stored: Stored<Incident>, second: i64) -> S
 #[tokio::test]
 async fn an_incident_is_found_by_its_key_and_by_its_id() {
     let ledger = ledger();
-    let opened = ledger
-        .open(incident(key(1, "blocked"), None, 0), None)
-        .await
-        .unwrap();
+    let opened = ledger.open(incident(key(1, "blocked"), None, 0), None).await.unwrap();
     assert_eq!(ledger.current(&key(1, "blocked")).await.unwrap().unwrap(), opened);
     assert_eq!(ledger.incident(&opened.value.id).await.unwrap().unwrap(), opened);
     assert_eq!(ledger.current(&key(1, "other")).await.unwrap(), None);
@@ -30,57 +27,39 @@ async fn two_who_open_the_same_incident_do_not_both_succeed() {
     let new = || incident(key(1, "blocked"), None, 0);
     let (one, two) = tokio::join!(ledger.open(new(), None), ledger.open(new(), None));
     let failed = [one, two].into_iter().filter_map(Result::err).collect::<Vec<_>>();
-    assert!(
-        matches!(failed.as_slice(), [LedgerError::Conflict { .. }]),
-        "{failed:?}"
-    );
+    assert!(matches!(failed.as_slice(), [LedgerError::Conflict { .. }]), "{failed:?}");
 }
 
 #[tokio::test]
 async fn who_has_read_an_older_version_cannot_write() {
     let ledger = ledger();
-    let opened = ledger
-        .open(incident(key(1, "blocked"), None, 0), None)
-        .await
-        .unwrap();
+    let opened = ledger.open(incident(key(1, "blocked"), None, 0), None).await.unwrap();
     let (mut first, mut second) = (opened.clone(), opened);
     first.value.claim(at(1), SignedDuration::from_secs(30)).unwrap();
     ledger.replace(first).await.unwrap();
     second.value.claim(at(1), SignedDuration::from_secs(30)).unwrap();
     let error = ledger.replace(second).await.unwrap_err();
     assert!(matches!(error, LedgerError::Conflict { .. }), "{error:?}");
-    assert!(
-        error.to_string().ends_with("read it again and decide anew"),
-        "{error}"
-    );
+    assert!(error.to_string().ends_with("read it again and decide anew"), "{error}");
 }
 
 #[tokio::test]
 async fn a_closed_incident_makes_room_for_the_next_and_stays_in_the_archive() {
     let ledger = ledger();
-    let first = ledger
-        .open(incident(key(1, "blocked"), None, 0), None)
-        .await
-        .unwrap();
+    let first = ledger.open(incident(key(1, "blocked"), None, 0), None).await.unwrap();
     let first = closed(&ledger, first, 5).await;
     let next = incident(key(1, "blocked"), Some(&first.value), 9);
     let second = ledger.open(next, Some(first.clone())).await.unwrap();
     assert_eq!((first.value.id.generation, second.value.id.generation), (1, 2));
     assert_eq!(ledger.current(&key(1, "blocked")).await.unwrap().unwrap(), second);
-    assert_eq!(
-        ledger.incident(&first.value.id).await.unwrap().unwrap().value,
-        first.value
-    );
+    assert_eq!(ledger.incident(&first.value.id).await.unwrap().unwrap().value, first.value);
     assert_eq!(ledger.incident(&second.value.id).await.unwrap().unwrap(), second);
 }
 
 #[tokio::test]
 async fn an_incident_that_is_not_closed_cannot_be_replaced_by_another() {
     let ledger = ledger();
-    let first = ledger
-        .open(incident(key(1, "blocked"), None, 0), None)
-        .await
-        .unwrap();
+    let first = ledger.open(incident(key(1, "blocked"), None, 0), None).await.unwrap();
     let next = incident(key(1, "blocked"), Some(&first.value), 9);
     let error = ledger.open(next, Some(first.clone())).await.unwrap_err();
     assert!(matches!(error, LedgerError::NotNext { .. }), "{error:?}");
@@ -88,12 +67,7 @@ async fn an_incident_that_is_not_closed_cannot_be_replaced_by_another() {
     let closed = closed(&ledger, first, 5).await;
     let unrelated = incident(key(1, "blocked"), None, 9);
     let error = ledger.open(unrelated, Some(closed)).await.unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("its number does not follow the one before it"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("its number does not follow the one before it"), "{error}");
 }
 
 #[tokio::test]
@@ -102,29 +76,20 @@ async fn an_incident_of_another_tenant_is_refused() {
     let mut foreign = key(1, "blocked");
     foreign.tenant = model::TenantId::from_u128(2);
     let error = ledger.open(incident(foreign, None, 0), None).await.unwrap_err();
-    assert!(
-        error.to_string().contains("it belongs to another tenant"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("it belongs to another tenant"), "{error}");
 }
 
 #[tokio::test]
 async fn the_archive_and_the_next_incident_are_written_together_or_not_at_all() {
     let ledger = ledger();
-    let first = ledger
-        .open(incident(key(1, "blocked"), None, 0), None)
-        .await
-        .unwrap();
+    let first = ledger.open(incident(key(1, "blocked"), None, 0), None).await.unwrap();
     let stale = closed(&ledger, first, 5).await;
     // Somebody notes that a message about its end was sent.
     ledger.replace(stale.clone()).await.unwrap();
     let next = incident(key(1, "blocked"), Some(&stale.value), 9);
     let error = ledger.open(next, Some(stale.clone())).await.unwrap_err();
     assert!(matches!(error, LedgerError::Conflict { .. }), "{error:?}");
-    let filter = IncidentFilter {
-        archived: true,
-        ..IncidentFilter::default()
-    };
+    let filter = IncidentFilter { archived: true, ..IncidentFilter::default() };
     let page = ledger.incidents(&filter, None, 10).await.unwrap();
     assert_eq!(page.incidents.len(), 1, "nothing went to the archive");
 }
@@ -133,18 +98,10 @@ async fn the_archive_and_the_next_incident_are_written_together_or_not_at_all() 
 async fn what_is_due_is_found_until_nothing_is_left_to_do() {
     let ledger = ledger();
     for (n, second) in [(1, 30), (2, 10), (3, 20)] {
-        ledger
-            .open(incident(key(n, "blocked"), None, second), None)
-            .await
-            .unwrap();
+        ledger.open(incident(key(n, "blocked"), None, second), None).await.unwrap();
     }
     let due = ledger.due_incidents(at(20), 10).await.unwrap();
-    assert_eq!(
-        due.iter()
-            .map(|stored| stored.value.key.guest)
-            .collect::<Vec<_>>(),
-        [guest(2), guest(3)]
-    );
+    assert_eq!(due.iter().map(|stored| stored.value.key.guest).collect::<Vec<_>>(), [guest(2), guest(3)]);
     assert_eq!(ledger.due_incidents(at(99), 1).await.unwrap().len(), 1);
     for mut stored in ledger.due_incidents(at(99), 10).await.unwrap() {
         stored.value.deliveries.clear();
@@ -157,23 +114,13 @@ async fn what_is_due_is_found_until_nothing_is_left_to_do() {
 #[tokio::test]
 async fn a_message_about_an_archived_incident_is_still_due_and_can_be_ticked_off() {
     let ledger = ledger();
-    let mut first = ledger
-        .open(incident(key(1, "blocked"), None, 0), None)
-        .await
-        .unwrap();
-    first.value.resolve(
-        "gone".to_owned(),
-        &[model::ChannelName("slack".to_owned())],
-        at(5),
-    );
+    let mut first = ledger.open(incident(key(1, "blocked"), None, 0), None).await.unwrap();
+    first.value.resolve("gone".to_owned(), &[model::ChannelName("slack".to_owned())], at(5));
     let first = ledger.replace(first).await.unwrap();
     let next = incident(key(1, "blocked"), Some(&first.value), 9);
     let second = ledger.open(next, Some(first.clone())).await.unwrap();
     let due = ledger.due_incidents(at(5), 10).await.unwrap();
-    assert_eq!(
-        due.iter().map(|stored| &stored.value.id).collect::<Vec<_>>(),
-        [&first.value.id]
-    );
+    assert_eq!(due.iter().map(|stored| &stored.value.id).collect::<Vec<_>>(), [&first.value.id]);
     for mut stored in due {
         stored.value.deliveries.clear();
         ledger.replace(stored).await.unwrap();
@@ -207,10 +154,7 @@ async fn the_incidents_of_a_guest_are_his_alone() {
     for name in ["blocked", "no-guests"] {
         ledger.open(incident(key(1, name), None, 0), None).await.unwrap();
     }
-    ledger
-        .open(incident(key(2, "blocked"), None, 0), None)
-        .await
-        .unwrap();
+    ledger.open(incident(key(2, "blocked"), None, 0), None).await.unwrap();
     // Another guest whose slots begin alike.
     let mut twin = incident(key(3, "blocked"), None, 0);
     twin.id.slot = Slot::try_from(format!("{}ffffffff", Slot::prefix(guest(1)))).unwrap();
@@ -224,10 +168,7 @@ async fn the_incidents_of_a_guest_are_his_alone() {
 async fn a_list_goes_on_where_it_stopped_and_shows_each_incident_once() {
     let ledger = ledger();
     for n in 0..250 {
-        let opened = ledger
-            .open(incident(key(n, "blocked"), None, 0), None)
-            .await
-            .unwrap();
+        let opened = ledger.open(incident(key(n, "blocked"), None, 0), None).await.unwrap();
         if n % 5 == 0 {
             let first = closed(&ledger, opened, 1).await;
             let next = incident(key(n, "blocked"), Some(&first.value), 2);
@@ -236,13 +177,7 @@ async fn a_list_goes_on_where_it_stopped_and_shows_each_incident_once() {
     }
     for (filter, expected) in [
         (IncidentFilter::default(), 250),
-        (
-            IncidentFilter {
-                archived: true,
-                ..IncidentFilter::default()
-            },
-            300,
-        ),
+        (IncidentFilter { archived: true, ..IncidentFilter::default() }, 300),
         (
             IncidentFilter {
                 archived: true,
@@ -251,21 +186,8 @@ async fn a_list_goes_on_where_it_stopped_and_shows_each_incident_once() {
             },
             50,
         ),
-        (
-            IncidentFilter {
-                archived: true,
-                guest: Some(guest(5)),
-                ..IncidentFilter::default()
-            },
-            2,
-        ),
-        (
-            IncidentFilter {
-                rule: Some(rule("other")),
-                ..IncidentFilter::default()
-            },
-            0,
-        ),
+        (IncidentFilter { archived: true, guest: Some(guest(5)), ..IncidentFilter::default() }, 2),
+        (IncidentFilter { rule: Some(rule("other")), ..IncidentFilter::default() }, 0),
     ] {
         let (mut seen, mut cursor) = (std::collections::BTreeSet::new(), None);
         loop {
@@ -289,14 +211,8 @@ async fn another_process_sees_the_same_incidents() {
     let path = folder.path().join("guestlist.db");
     let here = Ledger::sqlite(Database::open(&path).unwrap(), tenant()).unwrap();
     let there = Ledger::sqlite(Database::open(&path).unwrap(), tenant()).unwrap();
-    let opened = here
-        .open(incident(key(1, "blocked"), None, 0), None)
-        .await
-        .unwrap();
+    let opened = here.open(incident(key(1, "blocked"), None, 0), None).await.unwrap();
     let seen = there.incident(&opened.value.id).await.unwrap().unwrap();
     there.replace(seen).await.unwrap();
-    assert!(matches!(
-        here.replace(opened).await,
-        Err(LedgerError::Conflict { .. })
-    ));
+    assert!(matches!(here.replace(opened).await, Err(LedgerError::Conflict { .. })));
 }

@@ -9,33 +9,17 @@ use model::{
 
 fn outcome(step: Step, enabled_before: Option<bool>, result: StepResult, second: i64) -> Outcome {
     let incident: IncidentId = incident(key(1, "blocked"), None, 0).id;
-    Outcome {
-        incident,
-        step,
-        enabled_before,
-        result,
-        at: at(second),
-        request: None,
-    }
+    Outcome { incident, step, enabled_before, result, at: at(second), request: None }
 }
 
 #[tokio::test]
 async fn the_result_takes_the_place_of_the_intention_and_keeps_what_was_read_before() {
     let ledger = ledger();
     let disable = Step::Disable { user: guest(1) };
-    ledger
-        .record(&outcome(disable, Some(true), StepResult::Intended, 1))
-        .await
-        .unwrap();
-    ledger
-        .record(&outcome(disable, Some(true), StepResult::Sent, 2))
-        .await
-        .unwrap();
+    ledger.record(&outcome(disable, Some(true), StepResult::Intended, 1)).await.unwrap();
+    ledger.record(&outcome(disable, Some(true), StepResult::Sent, 2)).await.unwrap();
     // After a crash the account already is as we wanted it, because of us.
-    ledger
-        .record(&outcome(disable, Some(false), StepResult::Done, 3))
-        .await
-        .unwrap();
+    ledger.record(&outcome(disable, Some(false), StepResult::Done, 3)).await.unwrap();
     let expected = outcome(disable, Some(true), StepResult::Done, 3);
     assert_eq!(ledger.outcomes(&expected.incident).await.unwrap(), [expected]);
 }
@@ -47,14 +31,7 @@ async fn a_step_that_is_tried_again_does_not_write_over_what_it_did_before() {
     let enable = Step::Enable { user: guest(1) };
     let history = [
         outcome(disable, Some(true), StepResult::Done, 1),
-        outcome(
-            enable,
-            Some(false),
-            StepResult::Failed {
-                why: "403".to_owned(),
-            },
-            2,
-        ),
+        outcome(enable, Some(false), StepResult::Failed { why: "403".to_owned() }, 2),
         outcome(disable, Some(false), StepResult::AlreadySo, 3),
         outcome(disable, Some(true), StepResult::Intended, 4),
     ];
@@ -78,40 +55,23 @@ async fn the_last_suspension_of_a_rule_for_a_guest_counts() {
         reason: "agreed by phone".to_owned(),
         written_at: at(0),
     };
-    for suspension in [
-        suspension(1, "a", 10),
-        suspension(1, "b", 20),
-        suspension(2, "a", 30),
-        suspension(1, "a", 40),
-    ] {
+    for suspension in
+        [suspension(1, "a", 10), suspension(1, "b", 20), suspension(2, "a", 30), suspension(1, "a", 40)]
+    {
         ledger.suspend(&suspension).await.unwrap();
     }
-    assert_eq!(
-        ledger.suspensions(guest(1)).await.unwrap(),
-        [suspension(1, "a", 40), suspension(1, "b", 20)]
-    );
+    assert_eq!(ledger.suspensions(guest(1)).await.unwrap(), [suspension(1, "a", 40), suspension(1, "b", 20)]);
     assert!(ledger.lift(guest(1), &rule("a")).await.unwrap());
     assert!(!ledger.lift(guest(1), &rule("a")).await.unwrap());
-    assert_eq!(
-        ledger.suspensions(guest(1)).await.unwrap(),
-        [suspension(1, "b", 20)]
-    );
-    assert_eq!(
-        ledger.due::<Suspension>(at(20), 10).await.unwrap().len(),
-        1,
-        "its end is noticed"
-    );
+    assert_eq!(ledger.suspensions(guest(1)).await.unwrap(), [suspension(1, "b", 20)]);
+    assert_eq!(ledger.due::<Suspension>(at(20), 10).await.unwrap().len(), 1, "its end is noticed");
 }
 
 #[tokio::test]
 async fn the_stop_of_all_writes_stands_until_it_is_cleared() {
     let ledger = ledger();
     assert_eq!(ledger.stop().await.unwrap(), None);
-    let stop = Stop {
-        since: at(1),
-        by: "anna".to_owned(),
-        reason: "an audit".to_owned(),
-    };
+    let stop = Stop { since: at(1), by: "anna".to_owned(), reason: "an audit".to_owned() };
     ledger.set_stop(&stop).await.unwrap();
     assert_eq!(ledger.stop().await.unwrap(), Some(stop));
     assert!(ledger.clear_stop().await.unwrap());
@@ -123,10 +83,7 @@ async fn the_stop_of_all_writes_stands_until_it_is_cleared() {
 async fn when_a_guest_was_first_seen_stays() {
     let ledger = ledger();
     for second in [5, 9] {
-        ledger
-            .remember(guest(1), GuestKind::Guest, at(second))
-            .await
-            .unwrap();
+        ledger.remember(guest(1), GuestKind::Guest, at(second)).await.unwrap();
     }
     let known = ledger.known(guest(1)).await.unwrap().unwrap();
     assert_eq!((known.first_seen, known.last_assessed), (at(5), at(9)));
@@ -148,18 +105,9 @@ async fn a_subscription_is_found_by_its_nonce_before_graph_has_named_it() {
         last_notification_at: None,
     };
     let stored = ledger.insert(record.clone()).await.unwrap();
-    assert_eq!(
-        ledger.subscription(&record.nonce).await.unwrap(),
-        Some(stored.clone())
-    );
+    assert_eq!(ledger.subscription(&record.nonce).await.unwrap(), Some(stored.clone()));
     assert_eq!(ledger.subscriptions().await.unwrap(), [stored]);
-    assert_eq!(
-        ledger
-            .subscription(&"vutsrqponmlkjihgfedcba".parse().unwrap())
-            .await
-            .unwrap(),
-        None
-    );
+    assert_eq!(ledger.subscription(&"vutsrqponmlkjihgfedcba".parse().unwrap()).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -182,33 +130,15 @@ async fn a_request_waits_until_it_is_answered_and_a_final_answer_stays() {
     }
     let id = RequestId("b".to_owned());
     let waiting = ledger.waiting(10).await.unwrap();
-    assert_eq!(
-        waiting.iter().map(|stored| stored.sort()).collect::<Vec<_>>(),
-        ["b", "a"]
-    );
-    let sent = Answer::Sent {
-        text: "on its way".to_owned(),
-    };
-    let done = Answer::Done {
-        text: "it arrived".to_owned(),
-    };
+    assert_eq!(waiting.iter().map(|stored| stored.sort()).collect::<Vec<_>>(), ["b", "a"]);
+    let sent = Answer::Sent { text: "on its way".to_owned() };
+    let done = Answer::Done { text: "it arrived".to_owned() };
     assert!(ledger.answer(&id, &sent, at(3)).await.unwrap());
     assert!(ledger.answer(&id, &done, at(4)).await.unwrap());
     assert!(!ledger.answer(&id, &sent, at(5)).await.unwrap());
-    assert!(
-        !ledger
-            .answer(&RequestId("nobody".to_owned()), &sent, at(5))
-            .await
-            .unwrap()
-    );
+    assert!(!ledger.answer(&RequestId("nobody".to_owned()), &sent, at(5)).await.unwrap());
     let answered = ledger.request(&id).await.unwrap().unwrap();
-    assert_eq!(
-        answered.value.state,
-        RequestState::Answered {
-            at: at(4),
-            answer: done
-        }
-    );
+    assert_eq!(answered.value.state, RequestState::Answered { at: at(4), answer: done });
     assert_eq!(ledger.waiting(10).await.unwrap().len(), 1);
 }
 
@@ -225,10 +155,7 @@ async fn notices_and_roll_ups_are_found_when_they_are_due() {
     );
     let stored = ledger.insert(notice).await.unwrap();
     assert_eq!(ledger.due_notices(at(4), 10).await.unwrap(), []);
-    assert_eq!(
-        ledger.due_notices(at(5), 10).await.unwrap(),
-        std::slice::from_ref(&stored)
-    );
+    assert_eq!(ledger.due_notices(at(5), 10).await.unwrap(), std::slice::from_ref(&stored));
     assert_eq!(ledger.notice("forged/1").await.unwrap(), Some(stored));
     let state = ChannelState {
         name: slack.clone(),

@@ -106,11 +106,7 @@ impl Trial {
 
     fn settled(&mut self, key: &str, number: usize, settled: bool) {
         if settled {
-            assert_eq!(
-                self.leases.remove(key).map(|lease| lease.0),
-                Some(number),
-                "only the holder settles"
-            );
+            assert_eq!(self.leases.remove(key).map(|lease| lease.0), Some(number), "only the holder settles");
         }
     }
 
@@ -120,43 +116,24 @@ impl Trial {
             let (key, body, due) = (format!("key {key}"), self.body(), self.model.now + due);
             self.model.send(&key, &body, due, latest);
             self.newest.insert(key.clone(), body.clone());
-            let collapse = if latest {
-                Collapse::Latest
-            } else {
-                Collapse::Earliest
-            };
-            sent.push(Move {
-                key,
-                body,
-                due: at(due),
-                collapse,
-            });
+            let collapse = if latest { Collapse::Latest } else { Collapse::Earliest };
+            sent.push(Move { key, body, due: at(due), collapse });
         }
         self.queue.send(sent, self.now()).await.unwrap();
     }
 
     async fn claim(&mut self, lease: i64, max: usize) {
         let expected = self.model.claim(lease, max, self.claims.len());
-        let claimed = self
-            .queue
-            .claim(self.now(), SignedDuration::from_secs(lease), max)
-            .await
-            .unwrap();
-        let told = claimed
-            .iter()
-            .map(|one| (one.key.clone(), one.body.clone(), one.deliveries, one.enqueued_at));
-        let expected = expected
-            .into_iter()
-            .map(|(key, body, deliveries, since)| (key, body, deliveries, at(since)));
+        let claimed = self.queue.claim(self.now(), SignedDuration::from_secs(lease), max).await.unwrap();
+        let told =
+            claimed.iter().map(|one| (one.key.clone(), one.body.clone(), one.deliveries, one.enqueued_at));
+        let expected =
+            expected.into_iter().map(|(key, body, deliveries, since)| (key, body, deliveries, at(since)));
         assert_eq!(told.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
         for one in claimed {
             let lease = (self.claims.len(), self.model.now + lease);
             let before = self.leases.insert(one.key.clone(), lease);
-            assert!(
-                before.is_none_or(|(_, until)| until <= self.model.now),
-                "{} has two holders",
-                one.key
-            );
+            assert!(before.is_none_or(|(_, until)| until <= self.model.now), "{} has two holders", one.key);
             self.seen.insert(one.body.clone());
             self.claims.push(one);
         }
@@ -166,10 +143,7 @@ impl Trial {
         let (number, claimed) = self.pick(which);
         let due = self.model.now + due;
         let body = rewrite.then(|| self.body());
-        let dirty = self
-            .model
-            .held(&claimed.key, number)
-            .is_some_and(|message| message.next.is_some());
+        let dirty = self.model.held(&claimed.key, number).is_some_and(|message| message.next.is_some());
         let hold = self.queue.delay(&claimed, at(due), body.clone()).await.unwrap();
         assert_eq!(hold, self.model.delay(&claimed.key, number, due, body.clone()));
         if let (Hold::Kept, false, Some(body)) = (hold, dirty, body) {
@@ -195,10 +169,7 @@ impl Trial {
     async fn bury(&mut self, which: usize) {
         let (number, claimed) = self.pick(which);
         let hold = self.queue.bury(&claimed, "a reason", self.now()).await.unwrap();
-        let held = self
-            .model
-            .held(&claimed.key, number)
-            .map(|message| message.body.clone());
+        let held = self.model.held(&claimed.key, number).map(|message| message.body.clone());
         assert_eq!(hold == Hold::Kept, held.is_some());
         if let Some(body) = held {
             self.model.dead.push((claimed.key.clone(), body));
@@ -235,30 +206,13 @@ impl Trial {
         let (now, alive) = (self.model.now, self.model.alive.values());
         let depth = self.queue.depth(self.now()).await.unwrap();
         let ready = alive.clone().filter(|message| message.ready <= now);
-        assert_eq!(
-            depth.oldest_ready,
-            ready.clone().map(|message| at(message.ready)).min()
-        );
+        assert_eq!(depth.oldest_ready, ready.clone().map(|message| at(message.ready)).min());
         assert_eq!(depth.ready, count(ready));
         let later = alive.clone().filter(|message| message.ready > now);
-        assert_eq!(
-            depth.waiting,
-            count(later.clone().filter(|message| message.holder.is_none()))
-        );
-        assert_eq!(
-            depth.claimed,
-            count(later.filter(|message| message.holder.is_some()))
-        );
-        assert_eq!(
-            self.queue.next_due().await.unwrap(),
-            alive.map(|message| at(message.ready)).min()
-        );
-        let dead: Vec<_> = self
-            .dead()
-            .await
-            .into_iter()
-            .map(|dead| (dead.key, dead.body))
-            .collect();
+        assert_eq!(depth.waiting, count(later.clone().filter(|message| message.holder.is_none())));
+        assert_eq!(depth.claimed, count(later.filter(|message| message.holder.is_some())));
+        assert_eq!(self.queue.next_due().await.unwrap(), alive.map(|message| at(message.ready)).min());
+        let dead: Vec<_> = self.dead().await.into_iter().map(|dead| (dead.key, dead.body)).collect();
         assert_eq!(dead, self.model.dead);
     }
 
@@ -266,22 +220,14 @@ impl Trial {
     async fn finish(mut self) {
         while !self.queue.depth(self.now()).await.unwrap().is_drained() {
             self.model.now += 60;
-            for claimed in self
-                .queue
-                .claim(self.now(), SignedDuration::from_secs(1), 10)
-                .await
-                .unwrap()
-            {
+            for claimed in self.queue.claim(self.now(), SignedDuration::from_secs(1), 10).await.unwrap() {
                 self.seen.insert(claimed.body.clone());
                 assert_ne!(self.queue.ack(&claimed).await.unwrap(), Acked::LeaseLost);
             }
         }
         let dead: BTreeSet<_> = self.dead().await.into_iter().map(|dead| dead.body).collect();
         for (key, body) in &self.newest {
-            assert!(
-                self.seen.contains(body) || dead.contains(body),
-                "`{body}` of {key} is lost"
-            );
+            assert!(self.seen.contains(body) || dead.contains(body), "`{body}` of {key} is lost");
         }
     }
 }

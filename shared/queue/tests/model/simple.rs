@@ -27,11 +27,7 @@ pub(crate) struct Model {
 impl Model {
     pub(crate) fn send(&mut self, key: &str, body: &str, due: i64, latest: bool) {
         let wins = |waiting: i64| {
-            if latest {
-                due.max(waiting)
-            } else {
-                due.min(waiting)
-            }
+            if latest { due.max(waiting) } else { due.min(waiting) }
         };
         match self.alive.get_mut(key) {
             None => self.begin(key, body, due),
@@ -41,10 +37,8 @@ impl Model {
                 message.deliveries = 0;
             }
             Some(message) => {
-                let (due, since) = message
-                    .next
-                    .as_ref()
-                    .map_or((due, self.now), |next| (wins(next.1), next.2));
+                let (due, since) =
+                    message.next.as_ref().map_or((due, self.now), |next| (wins(next.1), next.2));
                 message.next = Some((body.to_owned(), due, since));
             }
         }
@@ -79,11 +73,7 @@ impl Model {
 
     pub(crate) fn claim(&mut self, lease: i64, max: usize, first: usize) -> Vec<(String, String, u32, i64)> {
         let now = self.now;
-        let mut ready: Vec<_> = self
-            .alive
-            .iter_mut()
-            .filter(|(_, message)| message.ready <= now)
-            .collect();
+        let mut ready: Vec<_> = self.alive.iter_mut().filter(|(_, message)| message.ready <= now).collect();
         ready.sort_by_key(|(_, message)| (message.ready, message.holder.is_some(), message.id));
         let taken = ready.into_iter().take(max).enumerate();
         taken
@@ -91,20 +81,13 @@ impl Model {
                 message.holder = Some(first + n);
                 message.ready = now + lease;
                 message.deliveries += 1;
-                (
-                    key.clone(),
-                    message.body.clone(),
-                    message.deliveries,
-                    message.since,
-                )
+                (key.clone(), message.body.clone(), message.deliveries, message.since)
             })
             .collect()
     }
 
     pub(crate) fn held(&mut self, key: &str, claim: usize) -> Option<&mut Message> {
-        self.alive
-            .get_mut(key)
-            .filter(|message| message.holder == Some(claim))
+        self.alive.get_mut(key).filter(|message| message.holder == Some(claim))
     }
 
     pub(crate) fn ack(&mut self, key: &str, claim: usize) -> Acked {
@@ -115,15 +98,8 @@ impl Model {
             self.alive.remove(key);
             return Acked::Gone;
         };
-        *message = Message {
-            id: message.id,
-            body,
-            ready: due,
-            holder: None,
-            deliveries: 0,
-            since,
-            next: None,
-        };
+        *message =
+            Message { id: message.id, body, ready: due, holder: None, deliveries: 0, since, next: None };
         Acked::RunsAgain
     }
 

@@ -3,8 +3,8 @@
 use graph::{Event, Item, Lifecycle};
 use jiff::{SignedDuration, Timestamp};
 use model::{
-    Binding, Change, ChangeKind, Job, MemberHint, NoticeKind, ObjectId, ResourceKind, Source,
-    SubscriptionId, SubscriptionRecord, Watched,
+    Binding, Change, ChangeKind, Job, MemberHint, NoticeKind, ObjectId, ResourceKind, Source, SubscriptionId,
+    SubscriptionRecord, Watched,
 };
 use queue::{Collapse, Move};
 use serde_json::Value;
@@ -20,7 +20,9 @@ enum Admitted {
     /// Not ours. Counted, and nothing else.
     Forged,
     /// Ours, and not readable or not fitting: to the dead letters.
-    Unreadable { why: String },
+    Unreadable {
+        why: String,
+    },
 }
 
 /// What one POST comes to.
@@ -81,9 +83,10 @@ impl Receiver {
             self.notices.raise(NoticeKind::ForgedNotifications, "forged", text, times).await?;
         }
         if buried > 0 {
-            let text = "a notification from Microsoft Graph could not be read and went to the dead letters; see \
+            let text =
+                "a notification from Microsoft Graph could not be read and went to the dead letters; see \
                         `guestlist dead list`"
-                .to_owned();
+                    .to_owned();
             self.notices.raise(NoticeKind::UnreadableNotification, "unreadable", text, buried).await?;
         }
         Ok(())

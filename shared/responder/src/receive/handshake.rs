@@ -19,8 +19,7 @@ const PLAIN: [(HeaderName, &str); 4] = [
 
 /// The answer, if the query asks for one.
 pub(super) fn answer(query: &str) -> Option<Response> {
-    let mut tokens =
-        form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "validationToken");
+    let mut tokens = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "validationToken");
     let (_, token) = tokens.next()?;
     let twice = tokens.next().is_some();
     Some(if !twice && is_plain(&token) {

@@ -60,7 +60,6 @@ impl Receiver {
     /// POSTs in memory at once; more are asked to come again.
     const AT_ONCE: usize = 64;
 
-    #[must_use]
     pub fn router(self) -> Router {
         let places = Arc::new(Semaphore::new(Self::AT_ONCE));
         let state = (Arc::new(self), places);
@@ -89,7 +88,9 @@ impl Receiver {
         match self.admit(items).await {
             Ok(()) => StatusCode::ACCEPTED,
             Err(trouble) => {
-                tracing::error!("failed to make notifications durable; Graph is asked to send them again: {trouble}");
+                tracing::error!(
+                    "failed to make notifications durable; Graph is asked to send them again: {trouble}"
+                );
                 StatusCode::SERVICE_UNAVAILABLE
             }
         }
@@ -102,7 +103,8 @@ impl Receiver {
                 "a POST of more than {} bytes was refused; if Microsoft Graph sent it, its changes are not known",
                 Self::MOST_BYTES
             );
-            let raised = self.notices.raise(NoticeKind::OversizedNotification, "oversized", text, times).await;
+            let raised =
+                self.notices.raise(NoticeKind::OversizedNotification, "oversized", text, times).await;
             if let Err(trouble) = raised {
                 tracing::error!("failed to tell of an oversized POST: {trouble}");
             }

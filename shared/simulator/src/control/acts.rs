@@ -121,7 +121,9 @@ impl From<DirectoryError> for Problem {
 
 fn find_user(directory: &Directory, text: &str) -> Result<User, Problem> {
     directory.find_user(text).ok_or_else(|| {
-        Problem::missing(format!("no one user is `{text}`: give an id, a user principal name, or a mail from GET /control/users"))
+        Problem::missing(format!(
+            "no one user is `{text}`: give an id, a user principal name, or a mail from GET /control/users"
+        ))
     })
 }
 
@@ -140,7 +142,9 @@ pub(super) async fn invite(world: Shared, body: Given<InviteBody>) -> Done {
     let directory = directory(&world);
     let by = find_user(&directory, &by)?.id;
     if !address.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.')) {
-        return Err(Problem::wrong(format!("`{address}` is no mail address: write it as name@domain.example")));
+        return Err(Problem::wrong(format!(
+            "`{address}` is no mail address: write it as name@domain.example"
+        )));
     }
     let user_type = if member { UserType::Member } else { UserType::Guest };
     let id = directory.invite(Invite { address, name, by, user_type });

@@ -136,14 +136,7 @@ async fn in_process(router: axum::Router, rest: &str, headers: HeaderMap, body: 
     Some(Reply { status: parts.status.as_u16(), headers: parts.headers, body })
 }
 
-fn note(
-    world: &World,
-    url: &str,
-    headers: &HeaderMap,
-    body: &[u8],
-    reply: Option<&Reply>,
-    strange: bool,
-) {
+fn note(world: &World, url: &str, headers: &HeaderMap, body: &[u8], reply: Option<&Reply>, strange: bool) {
     let Some(recorder) = &world.record else { return };
     let spoiled = world.look(|state, _| state.receiver_is_faulty);
     let taken = reply.is_some_and(|reply| (200..300).contains(&reply.status));

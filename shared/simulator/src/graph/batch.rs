@@ -23,7 +23,11 @@ struct Item {
     depends_on: Vec<String>,
 }
 
-pub(crate) async fn answer(world: &Arc<World>, caller: &Caller, incoming: &Incoming<'_>) -> Result<Answer, Refusal> {
+pub(crate) async fn answer(
+    world: &Arc<World>,
+    caller: &Caller,
+    incoming: &Incoming<'_>,
+) -> Result<Answer, Refusal> {
     let items = items(incoming)?;
     let mut statuses: BTreeMap<String, u16> = BTreeMap::new();
     let mut responses = Vec::new();

@@ -10,9 +10,11 @@ use crate::world::State;
 pub(crate) fn list(state: &mut State, call: &Call, of: Type) -> Result<Answer, Refusal> {
     let view = state.view(call.sight);
     let items = match of {
-        Type::Group => {
-            view.all_deleted_groups().into_iter().map(|(place, group)| (place, Object::Group(group))).collect()
-        }
+        Type::Group => view
+            .all_deleted_groups()
+            .into_iter()
+            .map(|(place, group)| (place, Object::Group(group)))
+            .collect(),
         _ => view.all_deleted_users().into_iter().map(|(place, user)| (place, Object::User(user))).collect(),
     };
     lists::answer(call, &view, items, Shape::Own(of), state.faults.page_at_most)

@@ -153,7 +153,8 @@ fn open(state: &State, call: &Call, kind: ObjectKind, text: &str) -> Result<Toke
     let token = token.filter(|token| token.kind() == kind);
     let token = token.ok_or_else(|| Refusal::bad_request("Badly formed token."))?;
     if call.query.get("$select").is_some() || call.query.get("$filter").is_some() {
-        let message = "Query options belong to the first delta request; afterwards they are part of the token.";
+        let message =
+            "Query options belong to the first delta request; afterwards they are part of the token.";
         return Err(Refusal::bad_request(message));
     }
     let end = token.issued_at.checked_add(TOKEN_LIFE).unwrap_or(token.issued_at);

@@ -65,7 +65,8 @@ pub(crate) fn changed(view: &View<'_>, token: &Token, since: u64, slice: usize) 
             }
         }
     }
-    let mut found: Vec<_> = found.into_iter().map(|(id, (last, properties, links))| (last, id, properties, links)).collect();
+    let mut found: Vec<_> =
+        found.into_iter().map(|(id, (last, properties, links))| (last, id, properties, links)).collect();
     found.sort_by_key(|(last, _, _, _)| *last);
     found
         .into_iter()

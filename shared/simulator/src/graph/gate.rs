@@ -45,7 +45,9 @@ pub(crate) async fn answer(world: Arc<World>, request: Request<Body>) -> Respons
         in_batch: false,
     };
     let finished = match (&read, who(&world, &parts.headers)) {
-        (Err(_), _) => refuse(&world, &incoming, Refusal::new(413, "RequestEntityTooLarge", "The request is too large.")),
+        (Err(_), _) => {
+            refuse(&world, &incoming, Refusal::new(413, "RequestEntityTooLarge", "The request is too large."))
+        }
         (Ok(_), Err(refusal)) => refuse(&world, &incoming, refusal),
         (Ok(_), Ok(caller)) => round_trip(&world, &caller, &incoming).await,
     };
@@ -116,7 +118,8 @@ fn write(finished: Finished) -> (Response, Bytes) {
         Payload::Plain(text) => (Some("text/plain"), Bytes::from(text)),
     };
     let mut response = Response::new(Body::from(bytes.clone()));
-    *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     let units = (units > 0).then(|| ("x-ms-resource-unit", units.to_string()));
     let kind = kind.map(|kind| ("content-type", kind.to_owned()));
     let ids = [("request-id", request_id), ("client-request-id", client_request_id)];

@@ -15,7 +15,8 @@ use crate::world::{Sight, State};
 const BIND_MEMBERS: &str = "members@odata.bind";
 const BIND_OWNERS: &str = "owners@odata.bind";
 /// Fixed at creation, or never writable by an app.
-const FIXED: &[&str] = &["isAssignableToRole", "mailEnabled", "securityEnabled", "groupTypes", "assignedLabels"];
+const FIXED: &[&str] =
+    &["isAssignableToRole", "mailEnabled", "securityEnabled", "groupTypes", "assignedLabels"];
 
 pub(crate) fn create(state: &mut State, call: &Call) -> Result<Answer, Refusal> {
     let body = call.object_body()?;

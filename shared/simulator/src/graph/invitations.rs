@@ -24,7 +24,8 @@ const KNOWN: &[&str] = &[
 ];
 /// Signs that an invited address may not contain (invitation reference).
 const FORBIDDEN: &[char] = &[
-    '~', '!', '#', '$', '%', '^', '&', '*', '(', ')', '=', '[', ']', '{', '}', '/', '|', ';', '\'', '<', '>', '?', ',',
+    '~', '!', '#', '$', '%', '^', '&', '*', '(', ')', '=', '[', ']', '{', '}', '/', '|', ';', '\'', '<', '>',
+    '?', ',',
 ];
 
 pub(crate) fn create(state: &mut State, call: &Call) -> Result<Answer, Refusal> {
@@ -48,7 +49,8 @@ pub(crate) fn create(state: &mut State, call: &Call) -> Result<Answer, Refusal> 
         Some("Member") => UserType::Member,
         Some(_) => return Err(Refusal::invalid_value("invitedUserType", "Invitation")),
     };
-    let known = state.tenant.truth().live_users().map(|(_, user)| user).find(|user| knows(user, &address)).cloned();
+    let known =
+        state.tenant.truth().live_users().map(|(_, user)| user).find(|user| knows(user, &address)).cloned();
     let user = match known {
         Some(user) => user,
         None => {
@@ -70,7 +72,9 @@ fn knows(user: &User, address: &str) -> bool {
 }
 
 fn sponsors(state: &State, body: &Map<String, Value>) -> Result<Vec<Uuid>, Refusal> {
-    let Some(listed) = body.get("invitedUserSponsors").and_then(Value::as_array) else { return Ok(Vec::new()) };
+    let Some(listed) = body.get("invitedUserSponsors").and_then(Value::as_array) else {
+        return Ok(Vec::new());
+    };
     let mut found = Vec::new();
     for one in listed {
         let id = one.get("id").and_then(Value::as_str).and_then(|id| Uuid::parse_str(id).ok());

@@ -71,7 +71,9 @@ fn link(state: &State, group: &mut Group, object: Uuid, relation: Relation) -> R
         Some(Object::Group(_)) if relation == Relation::Owner => {
             return Err(Refusal::directory("Only users and service principals can own a group."));
         }
-        Some(Object::User(_) | Object::Group(_) | Object::Other(_)) => group.linked(relation).contains(&object),
+        Some(Object::User(_) | Object::Group(_) | Object::Other(_)) => {
+            group.linked(relation).contains(&object)
+        }
     };
     if there {
         return Err(user_writes::already_there(relation.property()));

@@ -181,7 +181,9 @@ fn dispatch(state: &mut State, call: &Call) -> Result<Answer, Refusal> {
 pub(crate) fn injected(state: &mut State, incoming: &Incoming<'_>, now: jiff::Timestamp) -> Option<Refusal> {
     let failure = state.faults.strike(incoming.method, incoming.path, false, &mut state.luck)?;
     let (refusal, retry_after) = match failure {
-        Failure::Throttled(wait) => (Refusal::new(429, "TooManyRequests", "Too many requests."), wait.header(now)),
+        Failure::Throttled(wait) => {
+            (Refusal::new(429, "TooManyRequests", "Too many requests."), wait.header(now))
+        }
         Failure::Status(status, wait) => {
             let (code, message) = match status {
                 500 => ("InternalServerError", "An internal server error occurred."),
@@ -221,7 +223,8 @@ fn body(incoming: &Incoming<'_>) -> Result<Option<Value>, Refusal> {
             return Err(Refusal::new(415, "RequestBodyRead", message));
         }
         None => {
-            let message = "Write requests (excluding DELETE) must contain the Content-Type header declaration.";
+            let message =
+                "Write requests (excluding DELETE) must contain the Content-Type header declaration.";
             return Err(Refusal::bad_request(message));
         }
     }

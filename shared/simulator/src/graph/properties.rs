@@ -28,9 +28,16 @@ pub(crate) fn check(
             (Form::Texts, Value::Array(items)) => items.iter().all(Value::is_string),
             (Form::Objects, Value::Array(items)) => items.iter().all(Value::is_object),
             (Form::Object, Value::Object(_)) => true,
-            (Form::Text | Form::Date | Form::Flag | Form::Number | Form::Texts | Form::Objects | Form::Object, _) => {
-                false
-            }
+            (
+                Form::Text
+                | Form::Date
+                | Form::Flag
+                | Form::Number
+                | Form::Texts
+                | Form::Objects
+                | Form::Object,
+                _,
+            ) => false,
         };
         if !fits {
             return Err(Refusal::invalid_value(name, resource));
@@ -55,7 +62,9 @@ pub(crate) fn texts(body: &Map<String, Value>, name: &str) -> Option<Vec<String>
 /// What a creation needs and does not have.
 pub(crate) fn need(body: &Map<String, Value>, names: &[&str]) -> Result<(), Refusal> {
     match names.iter().find(|name| body.get(**name).is_none_or(Value::is_null)) {
-        Some(name) => Err(Refusal::directory(format!("A value is required for property '{name}' of resource."))),
+        Some(name) => {
+            Err(Refusal::directory(format!("A value is required for property '{name}' of resource.")))
+        }
         None => Ok(()),
     }
 }

@@ -242,7 +242,11 @@ mod tests {
             ("GET", "/users/microsoft.graph.delta()", Operation::UsersDelta),
             ("GET", "/users('5')", Operation::GetUser),
             ("GET", "/users/a%2Bb%23EXT%23@contoso.com", Operation::GetUser),
-            ("GET", "/users/1/transitiveMemberOf/microsoft.graph.group", Operation::UserRelationGroups("transitiveMemberOf")),
+            (
+                "GET",
+                "/users/1/transitiveMemberOf/microsoft.graph.group",
+                Operation::UserRelationGroups("transitiveMemberOf"),
+            ),
             ("DELETE", "/groups/1/members/2/$ref", Operation::RemoveLink("members")),
             ("DELETE", "/groups/1/members/2", Operation::DeleteLinked),
         ] {
@@ -260,7 +264,11 @@ mod tests {
             ("POST", "/users/delta", 405),
             ("GET", "/users/$value", 400),
         ] {
-            assert_eq!(find(method, path).err().map(|refusal| refusal.status), Some(status), "{method} {path}");
+            assert_eq!(
+                find(method, path).err().map(|refusal| refusal.status),
+                Some(status),
+                "{method} {path}"
+            );
         }
     }
 

@@ -159,9 +159,12 @@ async fn shake_hands(world: &Arc<World>, url: &str) -> Result<(), Refusal> {
     let token = world.look(|state, _| {
         let id = state.tenant.new_id();
         // Signs that change when they are decoded twice or not at all.
-        format!("Validation: Testing client application reachability for subscription Request-Id: {id} +/=%20")
+        format!(
+            "Validation: Testing client application reachability for subscription Request-Id: {id} +/=%20"
+        )
     });
-    let pair = url::form_urlencoded::Serializer::new(String::new()).append_pair("validationToken", &token).finish();
+    let pair =
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("validationToken", &token).finish();
     let separator = if url.contains('?') { '&' } else { '?' };
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));

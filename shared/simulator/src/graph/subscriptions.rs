@@ -108,7 +108,9 @@ impl Subscriptions {
 
     /// The subscription that makes a new one a duplicate: same app, same resource, same change types.
     pub(crate) fn duplicate(&self, app: Uuid, watched: Watched, change_type: &str) -> Option<Uuid> {
-        let types = |text: &str| text.split(',').map(|part| part.trim().to_lowercase()).collect::<std::collections::BTreeSet<_>>();
+        let types = |text: &str| {
+            text.split(',').map(|part| part.trim().to_lowercase()).collect::<std::collections::BTreeSet<_>>()
+        };
         let wanted = types(change_type);
         let mut known = self.of_app(app);
         let same = known.find(|known| known.watched == watched && types(&known.change_type) == wanted);

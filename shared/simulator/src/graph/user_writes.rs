@@ -14,8 +14,15 @@ use crate::world::{Sight, State};
 
 const MOST_SPONSORS: usize = 5;
 /// Writing one of these on an administrator is sensitive.
-const SENSITIVE: &[&str] =
-    &["accountEnabled", "businessPhones", "mobilePhone", "onPremisesImmutableId", "otherMails", "passwordProfile", "userPrincipalName"];
+const SENSITIVE: &[&str] = &[
+    "accountEnabled",
+    "businessPhones",
+    "mobilePhone",
+    "onPremisesImmutableId",
+    "otherMails",
+    "passwordProfile",
+    "userPrincipalName",
+];
 
 /// The user to be written, as he truly is; a user too fresh for the replica is not there.
 fn target(state: &State, call: &Call) -> Result<User, Refusal> {

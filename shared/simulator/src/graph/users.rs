@@ -32,9 +32,8 @@ pub(crate) fn manager(state: &mut State, call: &Call) -> Result<Answer, Refusal>
     let view = state.view(call.sight);
     let user = find(&view, call)?;
     let manager = user.manager.and_then(|id| view.object(id));
-    let manager = manager.ok_or_else(|| {
-        Refusal::new(404, "Request_ResourceNotFound", "Resource 'manager' does not exist.")
-    })?;
+    let manager = manager
+        .ok_or_else(|| Refusal::new(404, "Request_ResourceNotFound", "Resource 'manager' does not exist."))?;
     lists::one_mixed(call, manager)
 }
 

@@ -146,8 +146,12 @@ impl Expression {
                 values.iter().any(|value| compare(&found, Operator::Equal, value))
             }
             Self::Any { collection, variable, body } => match find(document, bound, collection) {
-                Value::Array(items) => items.iter().any(|item| body.matches(document, Some((variable, item)))),
-                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => false,
+                Value::Array(items) => {
+                    items.iter().any(|item| body.matches(document, Some((variable, item))))
+                }
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+                    false
+                }
             },
         }
     }

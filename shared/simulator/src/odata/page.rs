@@ -40,7 +40,8 @@ fn seal(after: u64, question: &str) -> String {
 }
 
 fn open(token: &str, question: &str) -> Result<u64, Refusal> {
-    let invalid = || Refusal::new(400, "Directory_ExpiredPageToken", "The specified page token value is invalid.");
+    let invalid =
+        || Refusal::new(400, "Directory_ExpiredPageToken", "The specified page token value is invalid.");
     let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| invalid())?;
     let text = String::from_utf8(bytes).map_err(|_| invalid())?;
     let (after, of) = text.split_once('.').ok_or_else(invalid)?;

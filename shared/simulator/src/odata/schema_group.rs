@@ -1,6 +1,8 @@
 //! The properties of `group` in Microsoft's published metadata: which come by default, which can be written, and which
 //! filter operators the reference documents. Facts only, no behaviour.
-use super::schema::{DATED, EQUAL, LISTED, ORDERED, PLAIN, Property, date, flag, number, object, objects, text, texts};
+use super::schema::{
+    DATED, EQUAL, LISTED, ORDERED, PLAIN, Property, date, flag, number, object, objects, text, texts,
+};
 
 pub(super) const GROUP: &[Property] = &[
     text("id").by_default().read_only().filter("eq ne not in"),

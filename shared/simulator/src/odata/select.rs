@@ -133,7 +133,12 @@ pub(crate) fn show_mixed(object: Object<'_>, selection: &Selection, caller: &Cal
 }
 
 /// One object of a collection of its own type, with what `$expand` adds.
-pub(crate) fn show_plain(object: Object<'_>, selection: &Selection, view: &View<'_>, caller: &Caller) -> Value {
+pub(crate) fn show_plain(
+    object: Object<'_>,
+    selection: &Selection,
+    view: &View<'_>,
+    caller: &Caller,
+) -> Value {
     let of = type_of(object);
     let mut shown = selection.show(of, &documents::of_object(object));
     if let Some(expansion) = &selection.expand {

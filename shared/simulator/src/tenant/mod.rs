@@ -194,7 +194,10 @@ impl Tenant {
     }
 }
 
-fn difference(before: &serde_json::Map<String, Value>, after: &serde_json::Map<String, Value>) -> Vec<String> {
+fn difference(
+    before: &serde_json::Map<String, Value>,
+    after: &serde_json::Map<String, Value>,
+) -> Vec<String> {
     let names = before.keys().chain(after.keys()).collect::<std::collections::BTreeSet<_>>();
     names.into_iter().filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
 }

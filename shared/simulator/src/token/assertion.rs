@@ -37,13 +37,16 @@ pub(super) fn verify(app: &App, assertion: &str, token_url: &str, now: Timestamp
     if header.x5t_s256.as_deref() != Some(thumbprint.as_str()) {
         return Err("does not name the registered certificate in 'x5t#S256'".to_owned());
     }
-    let key = DecodingKey::from_rsa_pem(pem.as_bytes()).map_err(|_| "cannot be checked with this certificate")?;
+    let key =
+        DecodingKey::from_rsa_pem(pem.as_bytes()).map_err(|_| "cannot be checked with this certificate")?;
     let mut validation = Validation::new(Algorithm::PS256);
     // All dates and names are compared below: with the simulator's clock, not with this machine's.
     validation.validate_exp = false;
     validation.validate_aud = false;
     validation.required_spec_claims.clear();
-    let claims = decode::<Claims>(assertion, &key, &validation).map_err(|error| format!("is invalid: {error}"))?.claims;
+    let claims = decode::<Claims>(assertion, &key, &validation)
+        .map_err(|error| format!("is invalid: {error}"))?
+        .claims;
     check(&claims, &app.client_id.to_string(), token_url, now.as_second())?;
     Ok(claims.jti)
 }

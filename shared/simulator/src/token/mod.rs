@@ -21,8 +21,8 @@ use crate::faults::Failure;
 use crate::graph::call::Caller;
 use crate::options::App;
 use crate::record::{Exchange, Kind};
-use crate::world::{State, World};
 use crate::server;
+use crate::world::{State, World};
 
 const LIFETIME: SignedDuration = SignedDuration::from_secs(3599);
 const LARGEST_BODY: usize = 64 * 1024;
@@ -81,7 +81,8 @@ fn denial(status: u16, error: &'static str, code: u32, text: impl Into<String>) 
 pub(crate) async fn answer(world: Arc<World>, request: Request<Body>) -> Response {
     let base = server::base_of(&world, &request);
     let (parts, body) = request.into_parts();
-    let read = Limited::new(body, LARGEST_BODY).collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let read =
+        Limited::new(body, LARGEST_BODY).collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let failure = world.look(|state, _| {
         state.traffic.token_requests += 1;
         let unlucky = state.faults.token_failure > 0.0 && state.luck.f64() < state.faults.token_failure;
@@ -99,10 +100,15 @@ pub(crate) async fn answer(world: Arc<World>, request: Request<Body>) -> Respons
             tokio::time::sleep(wait).await;
             world.look(|state, now| issue(state, now, &parts.method, &parts.headers, &url, &read))
         }
-        Some(Failure::Throttled(_)) => Err(denial(429, "temporarily_unavailable", 90055, "Too many requests.")),
-        Some(Failure::Status(status, _)) => {
-            Err(denial(status, "temporarily_unavailable", 90033, "A transient error has occurred. Please try again."))
+        Some(Failure::Throttled(_)) => {
+            Err(denial(429, "temporarily_unavailable", 90055, "Too many requests."))
         }
+        Some(Failure::Status(status, _)) => Err(denial(
+            status,
+            "temporarily_unavailable",
+            90033,
+            "A transient error has occurred. Please try again.",
+        )),
         Some(Failure::NotFound | Failure::Unauthorized) => {
             Err(denial(401, "invalid_client", 7_000_222, "The provided client secret keys are expired."))
         }
@@ -128,7 +134,9 @@ fn issue(
     let get = |name: &str| form.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     let need = |name: &str| {
         let text = format!("The request body must contain the following parameter: '{name}'.");
-        get(name).filter(|value| !value.is_empty()).ok_or_else(|| denial(400, "invalid_request", 900_144, text))
+        get(name)
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| denial(400, "invalid_request", 900_144, text))
     };
     check_tenant(state, url)?;
     if need("grant_type")? != "client_credentials" {
@@ -194,7 +202,8 @@ fn check_tenant(state: &State, url: &str) -> Result<(), Denial> {
     match ours {
         true => Ok(()),
         false => {
-            let text = format!("Tenant '{named}' not found. Check to make sure you have the correct tenant ID.");
+            let text =
+                format!("Tenant '{named}' not found. Check to make sure you have the correct tenant ID.");
             Err(denial(400, "invalid_request", 90_002, text))
         }
     }

@@ -28,26 +28,10 @@ fn a_repeated_key_spoils_its_own_item_alone() {
         item("\"new\":1,\"n\\u0065w\":2"),
     );
     let items = parse(body.as_bytes()).unwrap();
-    let told: Vec<_> = items
-        .iter()
-        .map(|item| item.event.as_ref().err().map(ToString::to_string))
-        .collect();
+    let told: Vec<_> = items.iter().map(|item| item.event.as_ref().err().map(ToString::to_string)).collect();
     let twice = |key: &str| Some(format!("`{key}` is there twice"));
-    assert_eq!(
-        told,
-        [
-            twice("changeType"),
-            twice("clientState"),
-            twice("new"),
-            twice("id"),
-            None
-        ]
-    );
-    assert_eq!(
-        items[0].client_state.as_deref(),
-        Some("v1.k.n.m"),
-        "known, so that the item can be kept"
-    );
+    assert_eq!(told, [twice("changeType"), twice("clientState"), twice("new"), twice("id"), None]);
+    assert_eq!(items[0].client_state.as_deref(), Some("v1.k.n.m"), "known, so that the item can be kept");
     assert_eq!(items[1].client_state, None, "which of the two counts?");
 }
 
@@ -88,10 +72,7 @@ fn a_body_that_is_not_what_graph_posts_is_refused_as_a_whole() {
         b"value=1",
     ] {
         let error = parse(body).unwrap_err().to_string();
-        assert!(
-            error.starts_with("the body is not JSON of the form `{\"value\": [...]}`"),
-            "{error}"
-        );
+        assert!(error.starts_with("the body is not JSON of the form `{\"value\": [...]}`"), "{error}");
         assert!(error.len() < 300 && !error.contains('\n'));
     }
     assert_eq!(parse(b" {\"value\": []}\r\n"), Ok(Vec::new()));

@@ -1,5 +1,6 @@
 //! What every test of this crate starts from: one guest, one rule, and the moments of one day.
 
+mod endings;
 mod hostile;
 mod others;
 mod sinks;
@@ -7,8 +8,8 @@ mod states;
 
 use jiff::Timestamp;
 use model::{
-    Action, ChannelName, Correlation, Finding, GuestKind, Incident, IncidentKey, Mode, ObjectId, Severity,
-    Sighting, SponsorName, State, Subject, TenantId,
+    Action, ChannelName, Correlation, Finding, GuestKind, Incident, IncidentKey, Mode, ObjectId, Outcome,
+    Severity, Sighting, SponsorName, State, Step, StepResult, Subject, TenantId,
 };
 use serde_json::Value;
 
@@ -102,4 +103,16 @@ fn webhook_words(message: &crate::Message) -> String {
     ]
     .map(ToString::to_string)
     .join("\n")
+}
+
+fn outcome(step: Step, result: StepResult) -> Outcome {
+    let request = Some("4e1c2b9a-0000-4000-8000-000000000001".to_owned());
+    Outcome {
+        incident: incident(Mode::Enforce).id,
+        step,
+        enabled_before: Some(true),
+        result,
+        at: at("10:00:03"),
+        request,
+    }
 }

@@ -13,7 +13,7 @@ pub(super) const SUMMARY: ConditionSummary = ConditionSummary {
     key: "domain",
     summary: "an address of the guest is of one of these domains; with a dot it is a pattern, without one a list",
     example: "domain: [blocked, competitor.example, \"*.competitor.example\"]",
-    permissions: &[Permission("User.Read.All"), Permission("Organization.Read.All")],
+    permissions: &[Permission("User.Read.All")],
 };
 
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ pub(super) const SUMMARY: ConditionSummary = ConditionSummary {
     summary: "the account is a guest (another organisation's identity), an external member (the same, with `userType` \
               Member) or a local guest (credentials of this tenant)",
     example: "kind: [guest, external-member]",
-    permissions: &[Permission("User.Read.All"), Permission("Organization.Read.All")],
+    permissions: &[Permission("User.Read.All")],
 };
 
 #[derive(Debug, Clone)]

@@ -63,6 +63,12 @@ impl Policy {
         &self.protected
     }
 
+    /// The guests under `exceptions`.
+    #[must_use]
+    pub fn excepted_guests(&self) -> BTreeSet<ObjectId> {
+        self.exceptions.keys().copied().collect()
+    }
+
     /// The rules that make findings, in the order of the file.
     pub(crate) fn heads(&self) -> impl Iterator<Item = &Head> {
         let otherwise = self.otherwise.as_ref().map(|otherwise| &otherwise.head);

@@ -8,6 +8,9 @@ use seal::StateKeys;
 
 const POLICY: &str = include_str!("../../cli/src/commands/demo/policy.yaml");
 
+/// What JSON and YAML give a meaning to, and what they forbid.
+const SIGNS: &[u8] = b"{}[]\",:\\0eE-+.\0\xff\x80 \n*@#~&!|>%";
+
 /// A 64-bit linear congruential generator: enough to choose what is damaged.
 struct Dice(u64);
 
@@ -27,7 +30,7 @@ impl Dice {
             let at = self.roll(bytes.len());
             let to = at + self.roll((bytes.len() - at).min(40));
             match self.roll(6) {
-                0 => bytes[at] = b"{}[]\",:\\0eE-+.\0\xff\x80 \n*@#~&!|>%"[self.roll(31)],
+                0 => bytes[at] = SIGNS[self.roll(SIGNS.len())],
                 1 => drop(bytes.drain(at..to)),
                 2 => {
                     let piece = bytes[at..to].to_vec();

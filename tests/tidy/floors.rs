@@ -13,7 +13,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("guestlist-wire", &[]),
     ("guestlist-embedded", &[]),
     // Floor 1.
-    ("guestlist-graph", &["model", "seal", "wire"]),
+    ("guestlist-graph", &["model", "wire"]),
     ("guestlist-alert", &["model", "seal", "wire"]),
     ("guestlist-queue", &["embedded"]),
     ("guestlist-ledger", &["embedded", "model"]),

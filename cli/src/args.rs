@@ -1,9 +1,11 @@
 //! The command line. No secret is ever an argument: other users of the machine can read those.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::{IncidentId, ObjectId, RuleId};
+use queue::DeadId;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
@@ -23,8 +25,9 @@ pub(crate) struct Arguments {
     pub command: Command,
 }
 
-const EXITS: &str = "Exit codes: 0 done and well · 1 failed · 2 wrong usage or settings · 3 something is not well · \
-                     4 refused · 5 nobody has answered yet";
+const EXITS: &str = "Settings are environment variables that start with GUESTLIST_; infra/local/guestlist.env.example lists \
+                     them.\n\nExit codes: 0 done and well · 1 failed · 2 wrong usage, settings or policy · 3 something is \
+                     not well · 4 refused, or not there · 5 nobody has answered yet";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -119,7 +122,7 @@ pub(crate) struct Incidents {
     /// Closed ones too that a later incident of the same guest and rule has followed.
     #[arg(long)]
     pub archived: bool,
-    /// At most so many.
+    /// At most so many, the latest.
     #[arg(long, default_value_t = 100)]
     pub limit: usize,
 }
@@ -157,18 +160,47 @@ pub(crate) struct Stop {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Dead {
+    /// List them, with the reason why each was put aside.
     List,
+    /// Everything about one of them.
     Show {
-        id: String,
+        #[arg(value_parser = letter)]
+        id: LetterId,
     },
     /// Put it back into its queue.
     Replay {
-        id: String,
+        #[arg(value_parser = letter)]
+        id: LetterId,
     },
     /// Throw it away for good.
     Drop {
-        id: String,
+        #[arg(value_parser = letter)]
+        id: LetterId,
     },
+}
+
+/// Names a dead letter: its queue and its number there (`changes/7`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LetterId {
+    pub queue: &'static str,
+    pub number: DeadId,
+}
+
+impl fmt::Display for LetterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.queue, self.number)
+    }
+}
+
+pub(crate) const QUEUES: [&str; 4] = ["changes", "remediations", "alerts", "chores"];
+
+fn letter(text: &str) -> Result<LetterId, String> {
+    let parsed = text.split_once('/').and_then(|(name, number)| {
+        let queue = QUEUES.into_iter().find(|queue| *queue == name)?;
+        Some(LetterId { queue, number: number.parse().ok()? })
+    });
+    parsed
+        .ok_or_else(|| "it is not a dead letter's id, like `changes/7`: see `guestlist dead list`".to_owned())
 }
 
 #[derive(Debug, Args)]

@@ -8,11 +8,11 @@ pub(crate) enum Exit {
     Well = 0,
     /// It failed: the network, Graph, the store.
     Failed = 1,
-    /// The command line or the settings are wrong.
+    /// The command line, the settings or the policy file are wrong.
     Usage = 2,
     /// It worked, and the answer is that something is not well.
     NotWell = 3,
-    /// What was asked for was refused.
+    /// What was asked for was refused, or is not there.
     Refused = 4,
     /// It was asked for, and nobody has answered yet.
     Unanswered = 5,
@@ -20,7 +20,11 @@ pub(crate) enum Exit {
 
 impl Exit {
     pub(crate) fn of(error: &anyhow::Error) -> Self {
-        if error.is::<host::Missing>() { Self::Usage } else { Self::Failed }
+        if error.is::<host::Missing>() || error.is::<host::InvalidPolicy>() {
+            Self::Usage
+        } else {
+            Self::Failed
+        }
     }
 }
 

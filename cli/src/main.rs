@@ -15,10 +15,27 @@ async fn main() -> std::process::ExitCode {
     let arguments = Arguments::parse();
     let exit = match commands::run(arguments).await {
         Ok(exit) => exit,
+        Err(error) if nobody_reads(&error) => Exit::Well,
         Err(error) => {
-            out::message(&format!("error: {error:#}"));
+            out::message(&format!("error: {}", in_words(&error)));
             Exit::of(&error)
         }
     };
     exit.into()
+}
+
+/// `guestlist incidents | head` ends early, and nothing is wrong with that.
+fn nobody_reads(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// The errors of our own crates are fragments that fit after "failed to"; reports with context say it themselves.
+fn in_words(error: &anyhow::Error) -> String {
+    let fragment = error.is::<ledger::LedgerError>()
+        || error.is::<queue::QueueError>()
+        || error.is::<graph::GraphError>()
+        || error.is::<responder::Trouble>()
+        || error.is::<simulator::StartError>();
+    if fragment { format!("failed to {error:#}") } else { format!("{error:#}") }
 }

@@ -1,25 +1,46 @@
-//! The only place that prints. Data goes to standard output as text or JSON, messages to standard error.
+//! The only place that prints. Data goes to standard output as text or JSON, messages to standard error. What would make a
+//! terminal act or a line lie is shown as its code: much of the text comes from guests.
 
+use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 
 use serde::Serialize;
 
 use crate::args::Output;
 
-/// One line to a person. Control characters are shown, not sent: some of the text comes from guests.
+/// A message to a person, of one line or more.
 pub(crate) fn message(text: &str) {
+    let lines: Vec<String> = text.split('\n').map(harmless).collect();
     // Nobody is left to tell when standard error is gone.
-    let _ = writeln!(std::io::stderr().lock(), "{}", harmless(text));
+    let _ = writeln!(std::io::stderr().lock(), "{}", lines.join("\n"));
 }
 
-/// A line of data.
+/// One line of data.
 pub(crate) fn line(text: &str) -> anyhow::Result<()> {
-    Ok(writeln!(std::io::stdout().lock(), "{}", harmless(text))?)
+    painted(&[(text, Colour::Plain)])
+}
+
+/// Lines of our own making, whose other parts were made fit before.
+pub(crate) fn lines(text: &str) -> anyhow::Result<()> {
+    text.split('\n').try_for_each(line)
+}
+
+/// One line of data in colours.
+pub(crate) fn painted(pieces: &[(&str, Colour)]) -> anyhow::Result<()> {
+    let coloured = wants_colour();
+    let mut text = String::new();
+    for (piece, colour) in pieces {
+        let piece = harmless(piece);
+        match colour.code().filter(|_| coloured) {
+            Some(code) => write!(text, "\u{1b}[{code}m{piece}\u{1b}[0m")?,
+            None => text.push_str(&piece),
+        }
+    }
+    Ok(writeln!(std::io::stdout().lock(), "{text}")?)
 }
 
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
-    let text = serde_json::to_string_pretty(value)?;
-    Ok(writeln!(std::io::stdout().lock(), "{text}")?)
+    Ok(writeln!(std::io::stdout().lock(), "{}", in_json(value)?)?)
 }
 
 /// The value as JSON, or what `text` prints of it.
@@ -34,16 +55,24 @@ pub(crate) fn show<T: Serialize>(
     }
 }
 
+/// What was done, as JSON; a person reads the message beside it.
+pub(crate) fn done(output: Output, value: &impl Serialize, text: &str) -> anyhow::Result<()> {
+    message(text);
+    show(output, value, |_| Ok(()))
+}
+
 /// Rows under headings, each column as wide as its widest cell.
 pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> anyhow::Result<()> {
-    let mut widths: Vec<usize> = headings.iter().map(|heading| heading.chars().count()).collect();
-    for row in rows {
+    let headings: Vec<String> = headings.iter().map(|heading| (*heading).to_owned()).collect();
+    let shown = |row: &Vec<String>| row.iter().map(|cell| harmless(cell)).collect::<Vec<_>>();
+    let rows: Vec<Vec<String>> = std::iter::once(&headings).chain(rows).map(shown).collect();
+    let mut widths = vec![0; headings.len()];
+    for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
-    let headings: Vec<String> = headings.iter().map(|heading| (*heading).to_owned()).collect();
-    for row in std::iter::once(&headings).chain(rows) {
+    for row in &rows {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
         line(cells.collect::<Vec<_>>().join("  ").trim_end())?;
     }
@@ -52,31 +81,79 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> anyhow::Result<(
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Colour {
+    Plain,
     Red,
     Green,
     Dim,
 }
 
-/// Coloured on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
-pub(crate) fn paint(text: &str, colour: Colour) -> String {
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if refused || !std::io::stdout().is_terminal() {
-        return text.to_owned();
+impl Colour {
+    fn code(self) -> Option<u8> {
+        match self {
+            Self::Plain => None,
+            Self::Red => Some(31),
+            Self::Green => Some(32),
+            Self::Dim => Some(2),
+        }
     }
-    let code = match colour {
-        Colour::Red => 31,
-        Colour::Green => 32,
-        Colour::Dim => 2,
-    };
-    format!("\u{1b}[{code}m{text}\u{1b}[0m")
 }
 
-/// A terminal obeys control characters, and direction marks make text lie.
-pub(crate) fn harmless(text: &str) -> String {
-    let shown = |c: char| -> String {
-        let ours = c == '\n' || c == '\t' || c == '\u{1b}';
-        let bidi = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if (c.is_control() && !ours) || bidi { c.escape_unicode().to_string() } else { c.to_string() }
-    };
-    text.chars().map(shown).collect()
+/// On a terminal, unless `NO_COLOR` is set (<https://no-color.org>) or the terminal is too plain for it.
+fn wants_colour() -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let plain = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+    !refused && !plain && std::io::stdout().is_terminal()
+}
+
+/// A terminal obeys control characters; direction marks and characters that show as nothing make text lie.
+fn is_harmful(c: char) -> bool {
+    let lies = matches!(
+        c,
+        '\u{ad}' | '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{e0000}'..='\u{e007f}'
+    );
+    c.is_control() || lies
+}
+
+fn harmless(text: &str) -> String {
+    text.chars().map(|c| if is_harmful(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
+}
+
+/// Outside its strings JSON has no character to escape but the line's end, so each of the others is within one.
+fn in_json(value: &impl Serialize) -> anyhow::Result<String> {
+    let mut text = String::new();
+    for c in serde_json::to_string_pretty(value)?.chars() {
+        if c != '\n' && is_harmful(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(text, "\\u{unit:04x}")?;
+            }
+        } else {
+            text.push(c);
+        }
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A name that moves the cursor, colours, turns the line around, starts a line, and hides a tag character.
+    const HOSTILE: &str = "a\u{1b}[2J\u{9b}31m\u{202e}b\nc\td\u{7f}\u{e0041}é\u{200d}";
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown() {
+        let shown = harmless(HOSTILE);
+        assert_eq!(
+            shown,
+            r"a\u{1b}[2J\u{9b}31m\u{202e}b\u{a}c\u{9}d\u{7f}\u{e0041}é".to_owned() + "\u{200d}"
+        );
+    }
+
+    #[test]
+    fn json_says_the_same_without_a_character_that_a_terminal_would_obey() {
+        let text = in_json(&[HOSTILE]).unwrap();
+        assert!(!text.chars().any(|c| c != '\n' && is_harmful(c)), "{text:?}");
+        assert_eq!(serde_json::from_str::<Vec<String>>(&text).unwrap(), [HOSTILE]);
+    }
 }

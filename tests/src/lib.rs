@@ -4,11 +4,15 @@
 //! Never here: a mock of our own code, or a rule about guests.
 
 mod clock;
+mod handles;
 mod inbox;
 mod people;
+mod post;
 mod world;
 
 pub use clock::StoryClock;
+pub use handles::Cost;
 pub use inbox::{Inbox, Told};
 pub use people::{Guest, People};
+pub use post::{Heard, Raw, body_of, notification, tenant};
 pub use world::{Setup, World};

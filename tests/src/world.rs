@@ -58,7 +58,7 @@ pub struct World {
     pub policy: watch::Sender<Arc<Policy>>,
     pub receiver: Url,
     expected_writes: Mutex<Vec<(String, String)>>,
-    _stop: watch::Sender<bool>,
+    stop: watch::Sender<bool>,
     _folder: TempDir,
 }
 
@@ -105,13 +105,31 @@ impl World {
             policy,
             receiver: Url::parse(&receiver).unwrap(),
             expected_writes: Mutex::new(Vec::new()),
-            _stop: stop,
+            stop,
             _folder: folder,
         };
         if setup.subscribed {
             world.subscribe().await;
         }
         world
+    }
+
+    /// The process dies and starts again: what it had in memory is gone, and the store is opened anew. What it held when
+    /// it died comes back when the leases end.
+    pub async fn restart(&mut self) {
+        self.stop.send_replace(true);
+        let settings = &self.assembly.settings;
+        self.store = Store::open(&settings.data, settings.tenant).unwrap();
+        self.assembly.keys = Arc::new(host::state_keys(&settings.data).unwrap());
+        self.assembly.store = self.store.clone();
+        self.parts = self.assembly.build(&Part::ALL).unwrap();
+        let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let receiver = format!("http://{}", server.address().unwrap());
+        self.simulator.forward(PUBLIC_URL, &receiver);
+        self.receiver = Url::parse(&receiver).unwrap();
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(server.serve(self.parts.receiver.clone().unwrap().router(), stopped));
+        self.stop = stop;
     }
 
     /// Looks at the subscriptions, as the steward does every few minutes.
@@ -148,7 +166,8 @@ impl World {
         while self.step().await > 0 {}
     }
 
-    async fn step(&self) -> usize {
+    /// Delivers what is due and lets every worker take what is due, once. Returns how much there was.
+    pub async fn step(&self) -> usize {
         let mut done = self.simulator.deliver_due().await;
         for worker in &self.parts.workers {
             done += worker.run_due(16).await.unwrap();
@@ -156,7 +175,8 @@ impl World {
         done
     }
 
-    async fn next_due(&self) -> Option<Timestamp> {
+    /// When something is due next.
+    pub async fn next_due(&self) -> Option<Timestamp> {
         let mut due: Vec<Timestamp> = self.simulator.next_delivery().into_iter().collect();
         for worker in &self.parts.workers {
             due.extend(worker.next_due().await.unwrap());

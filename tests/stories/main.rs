@@ -1,5 +1,19 @@
 //! Stories that a security lead can read. Each names its rule.
 
+mod attacks;
 mod catching;
+mod costs;
+mod durable;
+mod faults;
+mod graph_trouble;
+mod limits;
+mod missing;
+mod overtaking;
 mod policies;
+mod policy_changes;
+mod receiving;
+mod remediating;
 mod samples;
+mod subscribing;
+mod telling;
+mod undoing;

@@ -46,6 +46,22 @@ struct RuleCounts {
     unknown: u64,
 }
 
+/// One finding about one guest.
+#[derive(Serialize)]
+struct Found {
+    guest: ObjectId,
+    address: Option<String>,
+    /// In words: what would be done, or why nothing would.
+    would: String,
+    finding: Finding,
+}
+
+#[derive(Serialize)]
+struct Tenant {
+    counts: Counts,
+    found: Vec<Found>,
+}
+
 struct Checker {
     reader: Reader,
     policy: Arc<Policy>,
@@ -58,13 +74,7 @@ struct Checker {
 pub(crate) async fn run(environment: &Environment, check: &Check, output: Output) -> anyhow::Result<Exit> {
     let settings = Settings::read(environment, Needs { read: true, ..Needs::default() })?;
     let path = policy_path(environment, check.policy.as_deref())?;
-    let policy = match host::load_policy(&path) {
-        Ok(policy) => Arc::new(policy),
-        Err(problems) => {
-            out::message(&problems);
-            return Ok(Exit::NotWell);
-        }
-    };
+    let policy = Arc::new(host::load_policy(&path)?);
     let Some(reader) = &settings.reader else { anyhow::bail!("the app that reads is not set") };
     let client = Client::new(
         Wire::network()?,
@@ -119,7 +129,7 @@ impl Checker {
 
     async fn all(&self, output: Output) -> anyhow::Result<Exit> {
         let (mut counts, mut next) = (Counts::default(), None);
-        let mut rows = Vec::new();
+        let mut found = Vec::new();
         loop {
             let page = self.reader.users_page(next).await?;
             for user in page.items {
@@ -127,9 +137,7 @@ impl Checker {
                 let verdict = self.judge(user, self.ceiling).await?;
                 let Some(subject) = verdict.subject.clone() else { continue };
                 counts.add(&verdict, &subject);
-                for finding in &verdict.findings {
-                    rows.push(found(&subject, finding));
-                }
+                found.extend(verdict.findings.into_iter().map(|finding| Found::new(&subject, finding)));
             }
             next = page.next;
             if next.is_none() {
@@ -137,7 +145,7 @@ impl Checker {
             }
             out::message(&format!("{} users read so far", counts.users));
         }
-        out::show(output, &(&counts, &rows), |(counts, rows)| print_all(counts, rows))?;
+        out::show(output, &Tenant { counts, found }, print_all)?;
         Ok(Exit::Well)
     }
 }
@@ -172,22 +180,28 @@ fn judged(verdict: Verdict) -> Judged {
     }
 }
 
-fn found(subject: &Subject, finding: &Finding) -> Vec<String> {
-    let what = if finding.unknown {
-        "could not be checked".to_owned()
-    } else if let Some(why) = &finding.refused {
-        format!("protected: {why}")
+impl Found {
+    fn new(subject: &Subject, finding: Finding) -> Self {
+        let address = subject.addresses.first().cloned();
+        Self { guest: subject.id, address, would: would(subject.id, &finding), finding }
+    }
+}
+
+fn would(guest: ObjectId, finding: &Finding) -> String {
+    if finding.unknown {
+        return "could not be checked: it would be told, and nothing done".to_owned();
+    }
+    if let Some(why) = &finding.refused {
+        return format!("would be told, and nothing done: {why}");
+    }
+    let plan = finding.plan(guest);
+    if plan.is_empty() {
+        "would be told, as the rule says".to_owned()
+    } else if finding.acts(guest) {
+        format!("would {plan}")
     } else {
-        let plan = finding.plan(subject.id);
-        let doing = if plan.is_empty() { "tell".to_owned() } else { plan.to_string() };
-        if finding.acts(subject.id) {
-            format!("would {doing}")
-        } else {
-            format!("only told ({}): {doing}", finding.mode)
-        }
-    };
-    let address = subject.addresses.first().cloned().unwrap_or_else(|| "-".to_owned());
-    vec![subject.id.to_string(), address, finding.rule.to_string(), finding.severity.to_string(), what]
+        format!("would be told only ({}), and if enforced: {plan}", finding.mode)
+    }
 }
 
 fn print_one(judged: &Judged, guest: ObjectId) -> anyhow::Result<()> {
@@ -209,24 +223,34 @@ fn print_one(judged: &Judged, guest: ObjectId) -> anyhow::Result<()> {
             finding.severity,
             finding.reasons.join("; ")
         ))?;
-        let row = found(subject, finding);
-        out::line(&format!("  {}", row.last().cloned().unwrap_or_default()))?;
+        out::line(&format!("  {}", would(subject.id, finding)))?;
         for held in &finding.held_back {
             out::line(&format!("  held back: {held}"))?;
         }
     }
     if judged.findings.is_empty() {
-        out::line(&out::paint("nothing to object to", out::Colour::Green))?;
+        out::painted(&[("nothing to object to", out::Colour::Green)])?;
     }
     Ok(())
 }
 
-fn print_all(counts: &Counts, rows: &[Vec<String>]) -> anyhow::Result<()> {
-    if !rows.is_empty() {
-        out::table(&["GUEST", "ADDRESS", "RULE", "SEVERITY", "WHAT"], rows)?;
+fn print_all(tenant: &Tenant) -> anyhow::Result<()> {
+    let Tenant { counts: Counts { users, guests, admitted, by_rule }, found } = tenant;
+    let row = |Found { guest, address, would, finding }: &Found| {
+        let address = address.clone().unwrap_or_else(|| "-".to_owned());
+        vec![
+            guest.to_string(),
+            address,
+            finding.rule.to_string(),
+            finding.severity.to_string(),
+            would.clone(),
+        ]
+    };
+    if !found.is_empty() {
+        let rows: Vec<Vec<String>> = found.iter().map(row).collect();
+        out::table(&["GUEST", "ADDRESS", "RULE", "SEVERITY", "WHAT"], &rows)?;
         out::line("")?;
     }
-    let Counts { users, guests, admitted, by_rule } = counts;
     let rules: Vec<Vec<String>> = by_rule
         .iter()
         .map(|(rule, counts)| {

@@ -1,13 +1,12 @@
 //! `guestlist dead`: jobs and notifications that could not be worked on. Nothing is thrown away but by hand.
 
-use anyhow::Context as _;
 use host::{Environment, Store};
 use jiff::Timestamp;
-use queue::{DeadId, Queue};
+use queue::Queue;
 use serde::Serialize;
 
-use super::open;
-use crate::args::{Dead, Output};
+use super::{open, queues};
+use crate::args::{Dead, LetterId, Output};
 use crate::exit::Exit;
 use crate::out;
 
@@ -22,65 +21,79 @@ struct Letter {
     body: String,
 }
 
+#[derive(Serialize)]
+struct Moved {
+    id: String,
+    became: &'static str,
+}
+
 pub(crate) async fn run(environment: &Environment, dead: Dead, output: Output) -> anyhow::Result<Exit> {
     let (_, store) = open(environment)?;
     match dead {
         Dead::List => list(&store, output).await,
-        Dead::Show { id } => {
-            let (name, queue, number) = find(&store, &id)?;
-            match queue.dead_one(number).await? {
-                Some(letter) => {
-                    out::show(output, &of(name, letter), print)?;
-                    Ok(Exit::Well)
-                }
-                None => absent(&id),
-            }
-        }
+        Dead::Show { id } => show(&store, &id, output).await,
         Dead::Replay { id } => {
-            let (_, queue, number) = find(&store, &id)?;
-            if queue.replay(number, Timestamp::now()).await? {
-                out::message(&format!("`{id}` is back in its queue"));
-                return Ok(Exit::Well);
-            }
-            absent(&id)
+            let there = match queue_of(&store, &id) {
+                Some(queue) => queue.replay(id.number, Timestamp::now()).await?,
+                None => false,
+            };
+            moved(there, &id, ("replayed", "is back in its queue"), output)
         }
         Dead::Drop { id } => {
-            let (_, queue, number) = find(&store, &id)?;
-            if queue.drop_dead(number).await? {
-                out::message(&format!("`{id}` is gone for good"));
-                return Ok(Exit::Well);
-            }
-            absent(&id)
+            let there = match queue_of(&store, &id) {
+                Some(queue) => queue.drop_dead(id.number).await?,
+                None => false,
+            };
+            moved(there, &id, ("dropped", "is gone for good"), output)
         }
     }
 }
 
-fn absent(id: &str) -> anyhow::Result<Exit> {
+fn queue_of<'a>(store: &'a Store, id: &LetterId) -> Option<&'a Queue> {
+    queues(store).into_iter().find(|(name, _)| *name == id.queue).map(|(_, queue)| queue)
+}
+
+fn moved(
+    there: bool,
+    id: &LetterId,
+    (became, said): (&'static str, &str),
+    output: Output,
+) -> anyhow::Result<Exit> {
+    if !there {
+        return Ok(absent(id));
+    }
+    out::done(output, &Moved { id: id.to_string(), became }, &format!("`{id}` {said}"))?;
+    Ok(Exit::Well)
+}
+
+fn absent(id: &LetterId) -> Exit {
     out::message(&format!("there is no dead letter `{id}`: see `guestlist dead list`"));
-    Ok(Exit::Refused)
-}
-
-fn queues(store: &Store) -> [(&'static str, &Queue); 4] {
-    let queues = &store.queues;
-    [
-        ("changes", &queues.changes),
-        ("remediations", &queues.remediations),
-        ("alerts", &queues.alerts),
-        ("chores", &queues.chores),
-    ]
-}
-
-fn find<'a>(store: &'a Store, id: &str) -> anyhow::Result<(&'static str, &'a Queue, DeadId)> {
-    let wrong = || format!("`{id}` is not a dead letter's id, like `changes/7`");
-    let (name, number) = id.split_once('/').with_context(wrong)?;
-    let found = queues(store).into_iter().find(|(other, _)| *other == name);
-    let (name, queue) = found.with_context(wrong)?;
-    Ok((name, queue, number.parse::<DeadId>().with_context(wrong)?))
+    Exit::Refused
 }
 
 fn of(name: &str, dead: queue::Dead) -> Letter {
     let queue::Dead { id, key, body, why, deliveries, buried_at } = dead;
     Letter { id: format!("{name}/{id}"), key, why, deliveries, buried_at, body }
+}
+
+async fn show(store: &Store, id: &LetterId, output: Output) -> anyhow::Result<Exit> {
+    let Some(queue) = queue_of(store, id) else { return Ok(absent(id)) };
+    let Some(letter) = queue.dead_one(id.number).await? else { return Ok(absent(id)) };
+    out::show(output, &of(id.queue, letter), |letter| {
+        let Letter { id, key, why, deliveries, buried_at, body } = letter;
+        for (name, value) in [
+            ("id", id),
+            ("key", key),
+            ("buried at", &buried_at.to_string()),
+            ("deliveries", &deliveries.to_string()),
+            ("why", why),
+            ("body", body),
+        ] {
+            out::line(&format!("{name:<12}{value}"))?;
+        }
+        Ok(())
+    })?;
+    Ok(Exit::Well)
 }
 
 async fn list(store: &Store, output: Output) -> anyhow::Result<Exit> {
@@ -95,23 +108,16 @@ async fn list(store: &Store, output: Output) -> anyhow::Result<Exit> {
         }
     }
     out::show(output, &letters, |letters| {
-        let rows: Vec<Vec<String>> = letters
-            .iter()
-            .map(|letter| {
-                vec![letter.id.clone(), letter.buried_at.to_string(), letter.key.clone(), letter.why.clone()]
-            })
-            .collect();
-        out::table(&["ID", "BURIED AT", "KEY", "WHY"], &rows)
+        if letters.is_empty() {
+            return Ok(());
+        }
+        let row = |letter: &Letter| {
+            vec![letter.id.clone(), letter.buried_at.to_string(), letter.key.clone(), letter.why.clone()]
+        };
+        out::table(&["ID", "BURIED AT", "KEY", "WHY"], &letters.iter().map(row).collect::<Vec<_>>())
     })?;
     if letters.is_empty() {
         out::message("there are no dead letters");
     }
     Ok(Exit::Well)
-}
-
-fn print(letter: &Letter) -> anyhow::Result<()> {
-    let Letter { id, key, why, deliveries, buried_at, body } = letter;
-    out::line(&format!(
-        "{id}\nkey         {key}\nburied at   {buried_at}\ndeliveries  {deliveries}\nwhy         {why}\n\n{body}"
-    ))
 }

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use alert::about_notice;
 use graph::{Client, Reader};
-use host::{AppSettings, Environment, Missing, Needs, Settings, Store, clock};
+use host::{AppSettings, Environment, InvalidPolicy, Missing, Needs, Settings, Store, clock};
 use jiff::Timestamp;
-use model::{Notice, NoticeKind, Permission};
+use model::{Notice, NoticeKind, ObjectId, Permission};
 use policy::Policy;
 use serde::Serialize;
 use wire::{Call, Wire};
 
 use crate::args::{Doctor, Output};
 use crate::exit::Exit;
-use crate::out;
+use crate::out::{self, Colour};
 
 /// What the app that reads needs: users, and subscriptions to users and groups.
 const READS: [Permission; 2] = [Permission("User.Read.All"), Permission("Group.Read.All")];
@@ -54,28 +54,21 @@ pub(crate) async fn run(environment: &Environment, doctor: &Doctor, output: Outp
 }
 
 fn print(finding: &Finding) -> anyhow::Result<()> {
-    let mark = if finding.well {
-        out::paint("ok   ", out::Colour::Green)
-    } else {
-        out::paint("WRONG", out::Colour::Red)
-    };
-    out::line(&format!("{mark}  {}: {}", finding.what, finding.detail))
+    let mark = if finding.well { ("ok   ", Colour::Green) } else { ("WRONG", Colour::Red) };
+    out::painted(&[mark, (&format!("  {}: {}", finding.what, finding.detail), Colour::Plain)])
 }
 
 async fn examine(settings: &Settings, doctor: &Doctor, report: &mut Report) -> anyhow::Result<()> {
     let wire = Wire::network()?;
     report.well("settings", "complete");
-    match Store::open(&settings.data, settings.tenant) {
-        Ok(_) => report.well("store", settings.data.display().to_string()),
-        Err(error) => report.wrong("store", format!("{error:#}")),
-    }
+    store(settings, report);
     report.well("ceiling", format!("GUESTLIST_AT_MOST is `{}`: no rule goes further", settings.ceiling));
     let policy = policy(settings, report);
     skew(settings, &wire, report).await;
-    let reader = app(settings, settings.reader.as_ref(), "app that reads", &READS, &wire, report).await;
-    let needed: Vec<Permission> =
-        policy.as_ref().map(|policy| policy.write_permissions().into_iter().collect()).unwrap_or_default();
-    app(settings, settings.writer.as_ref(), "app that writes", &needed, &wire, report).await;
+    let reader = app(settings, settings.reader.as_ref(), "app that reads", Some(&READS), &wire, report).await;
+    let needed: Option<Vec<Permission>> =
+        policy.as_ref().map(|policy| policy.write_permissions().into_iter().collect());
+    app(settings, settings.writer.as_ref(), "app that writes", needed.as_deref(), &wire, report).await;
     if let (Some(reader), Some(policy)) = (reader, policy) {
         tenant(&reader, &policy, report).await;
     }
@@ -86,6 +79,19 @@ async fn examine(settings: &Settings, doctor: &Doctor, report: &mut Report) -> a
     Ok(())
 }
 
+/// A store is not made here: it would belong to whoever asks, not to whoever serves.
+fn store(settings: &Settings, report: &mut Report) {
+    let folder = settings.data.display();
+    if !Store::path(&settings.data).exists() {
+        report.well("store", format!("`{folder}` has none yet: `guestlist serve` makes it"));
+        return;
+    }
+    match Store::open(&settings.data, settings.tenant) {
+        Ok(_) => report.well("store", format!("`{folder}`")),
+        Err(error) => report.wrong("store", format!("{error:#}")),
+    }
+}
+
 fn policy(settings: &Settings, report: &mut Report) -> Option<Policy> {
     let path = settings.policy.as_deref()?;
     match host::load_policy(path) {
@@ -93,8 +99,8 @@ fn policy(settings: &Settings, report: &mut Report) -> Option<Policy> {
             report.well("policy", format!("`{}`, {} rules", policy.hash(), policy.rules().len()));
             Some(policy)
         }
-        Err(problems) => {
-            problems.lines().for_each(|problem| report.wrong("policy", problem));
+        Err(InvalidPolicy { problems }) => {
+            problems.into_iter().for_each(|problem| report.wrong("policy", problem));
             None
         }
     }
@@ -106,7 +112,7 @@ async fn app(
     settings: &Settings,
     app: Option<&AppSettings>,
     what: &str,
-    needed: &[Permission],
+    needed: Option<&[Permission]>,
     wire: &Wire,
     report: &mut Report,
 ) -> Option<Reader> {
@@ -120,9 +126,13 @@ async fn app(
             return Some(Reader::new(client));
         }
         Err(error) => {
-            report.wrong(what, error.to_string());
+            report.wrong(what, format!("failed to {error}"));
             return None;
         }
+    };
+    let Some(needed) = needed else {
+        report.well(what, format!("has {}; what it needs is in the policy", listed(&granted)));
+        return Some(Reader::new(client));
     };
     let missing: Vec<&str> = needed.iter().map(|one| one.0).filter(|role| !covered(role, &granted)).collect();
     if missing.is_empty() {
@@ -147,6 +157,7 @@ async fn app(
 /// Whether a permission was granted, or a broader one that includes it.
 fn covered(needed: &str, granted: &BTreeSet<String>) -> bool {
     let broader: &[&str] = match needed {
+        "User.EnableDisableAccount.All" => &["User.ReadWrite.All", "Directory.ReadWrite.All"],
         "User.Read.All" => &["User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"],
         "Group.Read.All" => &["Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"],
         "GroupMember.Read.All" => &[
@@ -183,16 +194,24 @@ async fn tenant(reader: &Reader, policy: &Policy, report: &mut Report) {
             let name = organization.display_name.unwrap_or_else(|| "(no name)".to_owned());
             report.well("tenant", format!("{name}, {}", organization.verified_domains.join(", ")));
         }
-        Err(error) => report.wrong("tenant", error.to_string()),
+        Err(error) => report.wrong("tenant", format!("failed to {error}")),
     }
     for id in policy.protected_users() {
-        match reader.user(*id).await {
-            Ok(_) => report.well("policy", format!("protected user {id} is there")),
-            Err(graph::GraphError::NotFound { code: _, trace: _ }) => {
-                report.wrong("policy", format!("protected user {id} is not in the tenant: mend `protect`"));
-            }
-            Err(error) => report.wrong("policy", format!("protected user {id}: {error}")),
+        named(reader, *id, "protected user", "protect", report).await;
+    }
+    for id in policy.excepted_guests() {
+        named(reader, id, "excepted guest", "exceptions", report).await;
+    }
+}
+
+/// An id in the policy that names nobody protects nobody.
+async fn named(reader: &Reader, id: ObjectId, what: &str, place: &str, report: &mut Report) {
+    match reader.user(id).await {
+        Ok(_) => report.well("policy", format!("{what} {id} is there")),
+        Err(graph::GraphError::NotFound { code: _, trace: _ }) => {
+            report.wrong("policy", format!("{what} {id} is not in the tenant: mend `{place}`"));
         }
+        Err(error) => report.wrong("policy", format!("{what} {id}: failed to {error}")),
     }
 }
 
@@ -251,7 +270,7 @@ async fn send_test(settings: &Settings, wire: &Wire, report: &mut Report) {
         let what = format!("channel `{}`", channel.name());
         match channel.send(wire, &message, now).await {
             Ok(()) => report.well(&what, "took a test message: look whether it has arrived"),
-            Err(error) => report.wrong(&what, error.to_string()),
+            Err(error) => report.wrong(&what, format!("took no test message: {error}")),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! `guestlist incidents`: what was found, what was done about it, and by whom it was undone.
 
+use alert::Background;
 use host::{Environment, Store};
 use jiff::Timestamp;
 use ledger::IncidentFilter;
-use model::{Incident, IncidentId, Outcome};
+use model::{Delivery, DeliveryStatus, Incident, IncidentId, Outcome, StepResult, Suspension};
 use serde::Serialize;
 
 use super::open;
@@ -15,6 +16,8 @@ use crate::out;
 struct Whole {
     incident: Incident,
     outcomes: Vec<Outcome>,
+    /// Of its rule, for its guest.
+    suspension: Option<Suspension>,
 }
 
 pub(crate) async fn run(
@@ -36,12 +39,16 @@ async fn list(store: &Store, wanted: &Incidents, output: Output) -> anyhow::Resu
         rule: wanted.rule.clone(),
         archived: wanted.archived,
     };
-    let page = store.ledger.incidents(&filter, None, wanted.limit).await?;
-    if page.next.is_some() {
-        out::message(&format!("there are more than {}: see `--limit`", wanted.limit));
+    let mut found = all(store, &filter).await?;
+    found.sort_by_key(|incident| std::cmp::Reverse(incident.updated_at));
+    if found.len() > wanted.limit {
+        out::message(&format!("the latest {} of {}: `--limit` shows more", wanted.limit, found.len()));
+        found.truncate(wanted.limit);
     }
-    let found: Vec<Incident> = page.incidents.into_iter().map(|stored| stored.value).collect();
     out::show(output, &found, |found| {
+        if found.is_empty() {
+            return Ok(());
+        }
         let rows: Vec<Vec<String>> = found.iter().map(row).collect();
         out::table(&["INCIDENT", "STATE", "SEVERITY", "RULE", "GUEST", "UPDATED AT", "SEEN"], &rows)
     })?;
@@ -49,6 +56,19 @@ async fn list(store: &Store, wanted: &Incidents, output: Output) -> anyhow::Resu
         out::message("there are no such incidents");
     }
     Ok(Exit::Well)
+}
+
+/// The ledger knows no order in which the latest come first.
+async fn all(store: &Store, filter: &IncidentFilter) -> anyhow::Result<Vec<Incident>> {
+    let (mut found, mut next) = (Vec::new(), None);
+    loop {
+        let page = store.ledger.incidents(filter, next, 500).await?;
+        found.extend(page.incidents.into_iter().map(|stored| stored.value));
+        next = page.next;
+        if next.is_none() {
+            return Ok(found);
+        }
+    }
 }
 
 fn row(incident: &Incident) -> Vec<String> {
@@ -76,23 +96,58 @@ async fn show(store: &Store, id: &IncidentId, output: Output) -> anyhow::Result<
         return Ok(Exit::Refused);
     };
     let outcomes = store.ledger.outcomes(id).await?;
-    out::show(output, &Whole { incident: stored.value, outcomes }, print)?;
+    let suspensions = store.ledger.suspensions(stored.value.key.guest).await?;
+    let suspension = suspensions.into_iter().find(|one| one.rule == stored.value.key.rule);
+    out::show(output, &Whole { incident: stored.value, outcomes, suspension }, print)?;
     Ok(Exit::Well)
 }
 
 fn print(whole: &Whole) -> anyhow::Result<()> {
-    let Whole { incident, outcomes } = whole;
-    out::line(&alert::about_incident(incident, 0).plain_text())?;
-    out::line("")?;
-    for outcome in outcomes {
-        let request = outcome.request.as_deref().unwrap_or("-");
-        out::line(&format!(
-            "{}  {}: {:?} (Graph request {request})",
-            outcome.at, outcome.step, outcome.result
-        ))?;
+    let Whole { incident, outcomes, suspension } = whole;
+    let background = Background { outcomes, suspension: suspension.as_ref() };
+    out::lines(&alert::about_incident_with(incident, 0, background).plain_text())?;
+    if !outcomes.is_empty() {
+        out::line("")?;
+        out::line("Steps")?;
     }
-    for delivery in &incident.deliveries {
-        out::line(&format!("told in {}: {:?}", delivery.channel, delivery.status))?;
+    for outcome in outcomes {
+        let request = outcome.request.as_ref().map(|id| format!(" (Graph request-id {id})"));
+        let (at, step, result) = (seconds(outcome.at), outcome.step, result(&outcome.result));
+        out::line(&format!("  {at}  {step}: {result}{}", request.unwrap_or_default()))?;
+    }
+    if !incident.deliveries.is_empty() {
+        out::line("")?;
+        out::line("Messages")?;
+    }
+    for Delivery { channel, sequence: _, status } in &incident.deliveries {
+        out::line(&format!("  {channel}: {}", delivery(status)))?;
+    }
+    if let Some(rule) = &incident.told_with {
+        out::line(&format!("  told with the incident of `{rule}`, which speaks for this one"))?;
     }
     Ok(())
+}
+
+fn result(result: &StepResult) -> String {
+    match result {
+        StepResult::Intended => "about to be sent; whether it was is not known".to_owned(),
+        StepResult::AlreadySo => "it was so before, nothing was sent".to_owned(),
+        StepResult::Done => "done, and read back".to_owned(),
+        StepResult::Sent => "accepted, not yet seen".to_owned(),
+        StepResult::Refused { why } => format!("not tried: {why}"),
+        StepResult::Failed { why } => format!("failed: {why}"),
+    }
+}
+
+fn delivery(status: &DeliveryStatus) -> String {
+    match status {
+        DeliveryStatus::Due { at, attempts: 0 } => format!("due at {}", seconds(*at)),
+        DeliveryStatus::Due { at, attempts } => {
+            format!("tried {attempts} times, again at {}", seconds(*at))
+        }
+        DeliveryStatus::Sent { at } => format!("told at {}", seconds(*at)),
+        DeliveryStatus::RolledUp { at } => format!("put into a roll-up at {}", seconds(*at)),
+        DeliveryStatus::Superseded => "a later state was told instead".to_owned(),
+        DeliveryStatus::Failed { at, why } => format!("failed at {}: {why}", seconds(*at)),
+    }
 }

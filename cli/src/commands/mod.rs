@@ -1,5 +1,6 @@
 //! One file a command. Each returns the exit code that its answer deserves.
 
+mod chat;
 mod check;
 mod dead;
 mod demo;
@@ -12,9 +13,8 @@ mod subscriptions;
 mod undo;
 mod validate;
 
-use anyhow::Context as _;
 use clap::CommandFactory as _;
-use host::{Environment, Needs, Settings, Store};
+use host::{Environment, Missing, Needs, Settings, Store};
 
 use crate::args::{Arguments, Command};
 use crate::exit::Exit;
@@ -27,7 +27,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         host::start_logs(&environment, "error");
     }
     match arguments.command {
-        Command::Demo(demo) => demo::run(demo).await,
+        Command::Demo(demo) => demo::run(demo, output).await,
         Command::Serve => {
             host::start_logs(&environment, "info");
             host::serve(&environment).await?;
@@ -39,11 +39,11 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Status => status::run(&environment, output).await,
         Command::Incidents(incidents) => incidents::run(&environment, incidents, output).await,
         Command::Undo(undo) => undo::run(&environment, undo, output).await,
-        Command::Stop(stop) => stop::stop(&environment, stop).await,
-        Command::Resume(stop) => stop::resume(&environment, stop).await,
+        Command::Stop(stop) => stop::stop(&environment, stop, output).await,
+        Command::Resume(stop) => stop::resume(&environment, stop, output).await,
         Command::Dead(dead) => dead::run(&environment, dead, output).await,
         Command::Subscriptions => subscriptions::run(&environment, output).await,
-        Command::Simulator(simulator) => simulator::run(simulator).await,
+        Command::Simulator(simulator) => simulator::run(simulator, output).await,
         Command::Schema => {
             out::json(&policy::json_schema())?;
             Ok(Exit::Well)
@@ -61,13 +61,24 @@ fn open(environment: &Environment) -> anyhow::Result<(Settings, Store)> {
     let settings = Settings::read(environment, Needs::default())?;
     let path = Store::path(&settings.data);
     if !path.exists() {
-        anyhow::bail!(
-            "there is no store at `{}`: set GUESTLIST_DATA to the folder of the running `guestlist serve`",
-            path.display()
-        );
+        let what = "GUESTLIST_DATA: there is no store at";
+        let mend = "set it to the folder of the running `guestlist serve`";
+        return Err(Missing(vec![format!("{what} `{}`; {mend}", path.display())]).into());
     }
     let store = Store::open(&settings.data, settings.tenant)?;
     Ok((settings, store))
+}
+
+/// The queues under the names that `dead` and `status` use.
+fn queues(store: &Store) -> [(&'static str, &queue::Queue); 4] {
+    let Store { queues, ledger: _, database: _ } = store;
+    let [changes, remediations, alerts, chores] = crate::args::QUEUES;
+    [
+        (changes, &queues.changes),
+        (remediations, &queues.remediations),
+        (alerts, &queues.alerts),
+        (chores, &queues.chores),
+    ]
 }
 
 /// Who asks: the operating system's user, for the record.
@@ -88,6 +99,9 @@ fn policy_path(
             .get("GUESTLIST_POLICY")
             .filter(|path| !path.is_empty())
             .map(std::path::PathBuf::from)
-            .context("name a policy file, or set GUESTLIST_POLICY"),
+            .ok_or_else(|| {
+                let what = "GUESTLIST_POLICY is not set: the path of the policy file, which may be given as an argument, too";
+                Missing(vec![what.to_owned()]).into()
+            }),
     }
 }

@@ -2,13 +2,15 @@
 
 use host::Environment;
 use jiff::Timestamp;
-use model::{Binding, SubscriptionRecord};
+use model::{Binding, SubscriptionRecord, Watched};
 use serde::Serialize;
 
 use super::open;
 use crate::args::Output;
 use crate::exit::Exit;
 use crate::out;
+
+const ALIVE: &str = "alive";
 
 /// A subscription, without its secret.
 #[derive(Serialize)]
@@ -21,10 +23,13 @@ pub(crate) struct Row {
     notification_url: String,
 }
 
-pub(crate) fn row(record: &SubscriptionRecord) -> Row {
+pub(crate) fn row(record: &SubscriptionRecord, now: Timestamp) -> Row {
     let (state, expires_at) = match &record.binding {
         Binding::Pending => ("pending", None),
-        Binding::Bound { id: _, expires_at, renewed_at: _ } => ("alive", Some(*expires_at)),
+        Binding::Bound { id: _, expires_at, renewed_at: _ } if *expires_at <= now => {
+            ("expired", Some(*expires_at))
+        }
+        Binding::Bound { id: _, expires_at, renewed_at: _ } => (ALIVE, Some(*expires_at)),
         Binding::Retired { at: _ } => ("gone", None),
     };
     Row {
@@ -37,11 +42,18 @@ pub(crate) fn row(record: &SubscriptionRecord) -> Row {
     }
 }
 
+/// What nobody tells us about.
+pub(crate) fn unwatched(rows: &[Row]) -> Vec<Watched> {
+    let alive =
+        |watched: &Watched| rows.iter().any(|row| row.resource == watched.resource() && row.state == ALIVE);
+    Watched::ALL.into_iter().filter(|watched| !alive(watched)).collect()
+}
+
 pub(crate) async fn run(environment: &Environment, output: Output) -> anyhow::Result<Exit> {
     let (_, store) = open(environment)?;
     let records = store.ledger.subscriptions().await?;
-    let rows: Vec<Row> = records.iter().map(|stored| row(&stored.value)).collect();
-    let alive = rows.iter().filter(|row| row.state == "alive").count();
+    let now = Timestamp::now();
+    let rows: Vec<Row> = records.iter().map(|stored| row(&stored.value, now)).collect();
     out::show(output, &rows, |rows| {
         let when = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.to_string());
         let cells: Vec<Vec<String>> = rows
@@ -58,5 +70,9 @@ pub(crate) async fn run(environment: &Environment, output: Output) -> anyhow::Re
             .collect();
         out::table(&["RESOURCE", "STATE", "ID", "EXPIRES AT", "LAST NOTIFICATION"], &cells)
     })?;
-    Ok(if alive == model::Watched::ALL.len() { Exit::Well } else { Exit::NotWell })
+    let unwatched = unwatched(&rows);
+    for watched in &unwatched {
+        out::message(&format!("there is no living subscription to `{watched}`: `guestlist serve` makes it"));
+    }
+    Ok(if unwatched.is_empty() { Exit::Well } else { Exit::NotWell })
 }

@@ -2,40 +2,65 @@
 
 use std::time::Duration;
 
-use host::{Environment, Store};
+use host::{Environment, Part, Settings, Store};
 use jiff::Timestamp;
 use model::{Answer, Job, Request, RequestId, RequestKind, RequestState};
 use queue::Collapse;
+use serde::Serialize;
 
 use super::{asker, open};
 use crate::args::{Output, Undo};
 use crate::exit::Exit;
 use crate::out;
 
+/// What was asked, and the answer if there is one yet.
+#[derive(Serialize)]
+struct Asked {
+    request: RequestId,
+    answer: Option<Answer>,
+}
+
 pub(crate) async fn run(environment: &Environment, undo: Undo, output: Output) -> anyhow::Result<Exit> {
     let Undo { incident, suspend_for, force, reason, wait } = undo;
+    let (settings, store) = open(environment)?;
+    if store.ledger.incident(&incident).await?.is_none() {
+        out::message(&format!("there is no incident `{incident}`: see `guestlist incidents`"));
+        return Ok(Exit::Refused);
+    }
     let kind = RequestKind::Undo { incident, suspend_for, force };
     let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
-    let (_, store) = open(environment)?;
-    let (id, answer) = ask(&store, kind, reason, wait).await?;
-    let Some(answer) = answer else {
-        out::message(&format!(
-            "nobody has answered within {wait} seconds: is `guestlist serve` running? The request `{id}` stays in the \
-             store and is served when it does"
-        ));
-        return Ok(Exit::Unanswered);
-    };
-    out::show(output, &answer, |answer| match answer {
-        Answer::Done { text }
-        | Answer::Sent { text }
-        | Answer::Refused { why: text }
-        | Answer::Failed { why: text } => out::line(text),
+    let (request, answer) = ask(&store, kind, reason, wait).await?;
+    let asked = Asked { request, answer };
+    out::show(output, &asked, |asked| match &asked.answer {
+        Some(
+            Answer::Done { text }
+            | Answer::Sent { text }
+            | Answer::Refused { why: text }
+            | Answer::Failed { why: text },
+        ) => out::line(text),
+        None => Ok(()),
     })?;
-    Ok(match answer {
-        Answer::Done { text: _ } | Answer::Sent { text: _ } => Exit::Well,
-        Answer::Refused { why: _ } => Exit::Refused,
-        Answer::Failed { why: _ } => Exit::Failed,
+    Ok(match asked.answer {
+        Some(Answer::Done { text: _ } | Answer::Sent { text: _ }) => Exit::Well,
+        Some(Answer::Refused { why: _ }) => Exit::Refused,
+        Some(Answer::Failed { why: _ }) => Exit::Failed,
+        None => {
+            unanswered(&settings, &asked.request, wait);
+            Exit::Unanswered
+        }
     })
+}
+
+fn unanswered(settings: &Settings, request: &RequestId, wait: u64) {
+    let why = match host::is_running(&settings.data, Part::Remediate) {
+        Ok(false) => "`guestlist serve` is not running",
+        Ok(true) => "`guestlist serve` is running and busy",
+        Err(_) => "is `guestlist serve` running?",
+    };
+    out::message(&format!(
+        "nobody has answered within {wait} s: {why}. The request `{request}` stays in the store, and is served as soon \
+         as somebody can"
+    ));
 }
 
 /// Asks the running process, and waits so many seconds for its answer.

@@ -1,6 +1,6 @@
 //! `guestlist validate`: the same parse as at start-up, and the policy's own tests.
 
-use host::Environment;
+use host::{Environment, InvalidPolicy};
 use serde::Serialize;
 
 use super::policy_path;
@@ -37,13 +37,9 @@ pub(crate) fn run(environment: &Environment, validate: &Validate, output: Output
             rules: policy.rules().into_iter().map(rule).collect(),
             write_permissions: policy.write_permissions().iter().map(ToString::to_string).collect(),
         },
-        Err(problems) => Report {
-            valid: false,
-            problems: problems.lines().map(str::to_owned).collect(),
-            hash: None,
-            rules: Vec::new(),
-            write_permissions: Vec::new(),
-        },
+        Err(InvalidPolicy { problems }) => {
+            Report { valid: false, problems, hash: None, rules: Vec::new(), write_permissions: Vec::new() }
+        }
     };
     out::show(output, &report, print)?;
     Ok(if report.valid { Exit::Well } else { Exit::NotWell })

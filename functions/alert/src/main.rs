@@ -2,9 +2,11 @@
 //!
 //! A channel that is gone is reported in the others. A channel in trouble is tried again as it asks.
 
+use std::process::ExitCode;
+
 use host::{Environment, Part};
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     host::run_part(Part::Alert, &Environment::of_the_process()).await
 }

@@ -2,9 +2,11 @@
 //!
 //! Internal members and groups are success. Poison is buried and reported. Trouble with Graph or the store is retried.
 
+use std::process::ExitCode;
+
 use host::{Environment, Part};
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     host::run_part(Part::Assess, &Environment::of_the_process()).await
 }

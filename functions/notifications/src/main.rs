@@ -2,9 +2,11 @@
 //!
 //! A body that is no notification is 400, above 4 MiB 413, not durable 503; everything else is 202, ours or not.
 
+use std::process::ExitCode;
+
 use host::{Environment, Part};
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     host::run_part(Part::Notifications, &Environment::of_the_process()).await
 }

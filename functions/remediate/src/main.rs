@@ -2,9 +2,11 @@
 //!
 //! A closed or held incident is success. What Graph refuses becomes a failed incident. Trouble is retried.
 
+use std::process::ExitCode;
+
 use host::{Environment, Part};
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     host::run_part(Part::Remediate, &Environment::of_the_process()).await
 }

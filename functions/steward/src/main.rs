@@ -2,9 +2,11 @@
 //!
 //! A subscription that is gone is made again. A lifecycle event that is not known is looked into. Trouble is retried.
 
+use std::process::ExitCode;
+
 use host::{Environment, Part};
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     host::run_part(Part::Steward, &Environment::of_the_process()).await
 }

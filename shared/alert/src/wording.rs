@@ -112,7 +112,8 @@ fn failed(incident: &Incident, known: &Known, base: &str, why: &str) -> Telling 
 
 fn resolved(incident: &Incident, known: &Known, past: &str, at: &str, why: &str) -> Telling {
     // What is left over is kept only while something of ours is in force.
-    let in_force = known.in_force.unwrap_or(!incident.left_over.is_empty());
+    let still_there = incident.subject.enabled.is_some();
+    let in_force = still_there && known.in_force.unwrap_or(!incident.left_over.is_empty());
     let stays =
         if in_force { format!(" What was done about it ({past}) was not reversed.") } else { String::new() };
     let done = format!("The finding is gone since {at}: {}.{stays}", sentence(why));

@@ -25,7 +25,7 @@ pub use client::Client;
 pub use cloud::{Cloud, EndpointError, Endpoints, ParseCloudError};
 pub use credential::{App, Certificate, CertificateError, Credential};
 pub use error::{Advice, GraphError, Trace};
-pub use notification::{BodyError, Event, Item, Lifecycle, Unreadable, parse};
+pub use notification::{BodyError, Event, Item, Lifecycle, Sifted, Unreadable, parse, sift};
 pub use page::{Page, PageLink};
 pub use read::{ObjectIs, Organization, Reader};
 pub use standing::Standing;

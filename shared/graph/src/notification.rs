@@ -4,8 +4,10 @@
 //! Lives here: what an item says. Never here: whether its clientState is ours, any network or credential. Nothing
 //! that an item names is ever fetched.
 
+mod body;
 mod event;
 mod fields;
+mod redact;
 #[cfg(test)]
 mod tests;
 
@@ -26,7 +28,7 @@ pub struct Item {
     pub tenant: Option<TenantId>,
     /// When the subscription ends.
     pub expires_at: Option<Timestamp>,
-    /// The item's own JSON, to be kept when it cannot be read. It holds the clientState: a secret.
+    /// The item's own JSON. It holds the clientState, a secret: [`Item::redacted`] does not.
     pub raw: String,
     pub event: Result<Event, Unreadable>,
 }
@@ -65,28 +67,53 @@ pub struct Unreadable(String);
 #[error("the body is not JSON of the form `{{\"value\": [...]}}`: {0}")]
 pub struct BodyError(String);
 
-/// Reads the body of a POST. Work and memory grow with its length and not with its depth.
+/// What a POST holds for somebody who can tell his own clientStates.
+#[derive(Debug)]
+pub struct Sifted<T> {
+    /// The items that were opened, each with what its clientState opened to.
+    pub ours: Vec<(T, Item)>,
+    /// How many were not.
+    pub others: u64,
+}
+
+/// Reads the body of a POST, item by item. Work and memory grow with its length and not with its depth.
 ///
 /// # Errors
 /// The whole is not `{"value": [...]}`. What is wrong with one item is told in that item.
 pub fn parse(body: &[u8]) -> Result<Vec<Item>, BodyError> {
-    let wrong = |why: String| BodyError(quote(&why));
-    let fields: Fields<'_> = serde_json::from_slice(body).map_err(|error| wrong(error.to_string()))?;
-    let value = fields.get("value").map_err(|Unreadable(why)| wrong(why))?;
-    let value = value.ok_or_else(|| wrong("it has no `value`".to_owned()))?;
-    let items: Vec<&RawValue> =
-        serde_json::from_str(value.get()).map_err(|error| wrong(error.to_string()))?;
-    Ok(items.into_iter().map(Item::read).collect())
+    let mut items = Vec::new();
+    body::each(body, |raw| items.push(Item::read(raw)))?;
+    Ok(items)
+}
+
+/// As [`parse`], for a body that anybody may have sent: `open` is shown each clientState, and nothing is kept of an item
+/// that it does not open. Four megabytes of `0,0,0,…` therefore cost no more than the four megabytes.
+///
+/// # Errors
+/// The whole is not `{"value": [...]}`. What is wrong with one item is told in that item.
+pub fn sift<T>(body: &[u8], mut open: impl FnMut(&str) -> Option<T>) -> Result<Sifted<T>, BodyError> {
+    let mut sifted = Sifted { ours: Vec::new(), others: 0 };
+    body::each(body, |raw| {
+        // Asked first, because an error takes longer to word than an item to skip.
+        let fields = raw.get().starts_with('{').then(|| Fields::read(raw).ok()).flatten();
+        let state = fields.as_ref().and_then(|fields| fields.text("clientState").ok()?);
+        match (fields, state.and_then(|state| open(&state))) {
+            (Some(fields), Some(opened)) => sifted.ours.push((opened, Item::of(raw, &fields))),
+            (Some(_) | None, _) => sifted.others = sifted.others.saturating_add(1),
+        }
+    })?;
+    Ok(sifted)
 }
 
 impl Item {
     fn read(raw: &RawValue) -> Self {
-        let fields: Fields<'_> = match serde_json::from_str(raw.get()) {
-            Ok(fields) => fields,
-            Err(error) => {
-                return Self::opaque(raw, Unreadable(quote(&format!("it is not an object: {error}"))));
-            }
-        };
+        match Fields::read(raw) {
+            Ok(fields) => Self::of(raw, &fields),
+            Err(why) => Self::opaque(raw, why),
+        }
+    }
+
+    fn of(raw: &RawValue, fields: &Fields<'_>) -> Self {
         let text = |key: &str| fields.text(key).ok().flatten();
         let tenant =
             text("tenantId").or_else(|| fields.object("resourceData").ok()??.text("organizationId").ok()?);
@@ -96,13 +123,19 @@ impl Item {
             tenant: tenant.and_then(|id| id.parse().ok()),
             expires_at: text("subscriptionExpirationDateTime").and_then(|at| at.parse().ok()),
             raw: raw.get().to_owned(),
-            event: event::read(&fields),
+            event: event::read(fields),
         }
     }
 
     fn opaque(raw: &RawValue, why: Unreadable) -> Self {
         let raw = raw.get().to_owned();
         Self { client_state: None, subscription: None, tenant: None, expires_at: None, raw, event: Err(why) }
+    }
+
+    /// The item's own JSON as it came, without the secret in it. To be kept when the item cannot be read.
+    #[must_use]
+    pub fn redacted(&self) -> String {
+        redact::client_state(&self.raw)
     }
 }
 

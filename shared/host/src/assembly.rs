@@ -36,13 +36,24 @@ impl Part {
     /// What this part must be told, and nothing else.
     #[must_use]
     pub fn needs(self) -> Needs {
-        let none = Needs::default();
+        let elsewhere = Needs { told_elsewhere: true, ..Needs::default() };
         match self {
-            Self::Notifications => Needs { receive: true, ..none },
-            Self::Assess => Needs { read: true, policy: true, ..none },
-            Self::Remediate => Needs { write: true, policy: true, ..none },
-            Self::Alert => Needs { tell: true, ..none },
-            Self::Steward => Needs { read: true, subscribe: true, ..none },
+            Self::Notifications => Needs { receive: true, ..elsewhere },
+            Self::Assess => Needs { read: true, policy: true, ..elsewhere },
+            Self::Remediate => Needs { write: true, policy: true, ..elsewhere },
+            Self::Alert => Needs { tell: true, ..Needs::default() },
+            Self::Steward => Needs { read: true, subscribe: true, ..elsewhere },
+        }
+    }
+
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Notifications => "notifications",
+            Self::Assess => "assess",
+            Self::Remediate => "remediate",
+            Self::Alert => "alert",
+            Self::Steward => "steward",
         }
     }
 }
@@ -176,6 +187,7 @@ impl Assembly {
             directory: Directory::default(),
             notices: self.notices(),
             clock: self.clock.clone(),
+            correlate: crate::correlate,
         })
     }
 

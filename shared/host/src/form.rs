@@ -47,6 +47,12 @@ impl<'a> Form<'a> {
         self.problems.push(problem);
     }
 
+    /// How many were noted so far.
+    #[must_use]
+    pub fn problems(&self) -> usize {
+        self.problems.len()
+    }
+
     /// An empty variable is an unset one.
     #[must_use]
     pub fn optional(&self, name: &str) -> Option<String> {
@@ -92,7 +98,12 @@ impl<'a> Form<'a> {
             }
             (Some(value), None) => Some(SecretString::from(value)),
             (None, Some(path)) => {
-                self.read(&file, &path).map(|text| SecretString::from(text.trim().to_owned()))
+                let text = self.read(&file, &path)?;
+                if text.trim().is_empty() {
+                    self.wrong(format!("{file}: `{}` is empty: write the secret into it", path.display()));
+                    return None;
+                }
+                Some(SecretString::from(text.trim().to_owned()))
             }
             (None, None) => None,
         }

@@ -2,24 +2,32 @@
 //!
 //! Everything below gets what it needs handed in. Never here: a decision about a guest.
 
+mod apps;
 mod assembly;
+mod channels;
 mod form;
 mod keys;
 mod logs;
 mod policy_file;
 mod process;
+mod running;
 mod server;
 mod settings;
+mod signals;
 mod store;
 
+pub use apps::AppSettings;
 pub use assembly::{Assembly, Part, Parts};
+pub use channels::ChannelSettings;
 pub use form::{Form, Missing};
 pub use keys::state_keys;
 pub use logs::{LogFormat, start_logs};
-pub use policy_file::{PolicyFile, load_policy};
+pub use policy_file::{InvalidPolicy, PolicyFile, load_policy};
 pub use process::{Serving, run_part, serve};
-pub use server::Server;
-pub use settings::{AppSettings, ChannelSettings, Environment, Needs, Settings};
+pub use running::{Running, is_running};
+pub use server::{Limits, Server};
+pub use settings::{Environment, Needs, Settings};
+pub use signals::asked_to_stop;
 pub use store::Store;
 
 use jiff::Timestamp;

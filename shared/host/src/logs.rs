@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
 
-use crate::Environment;
+use crate::{Environment, Form};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -13,12 +13,28 @@ pub enum LogFormat {
     Json,
 }
 
+/// Notes what is wrong with the settings of the logs. Logging itself starts before, with what it is used to.
+pub(crate) fn check(form: &mut Form<'_>) {
+    let filter = form.optional("GUESTLIST_LOG");
+    form.parsed("GUESTLIST_LOG", filter, |text| {
+        EnvFilter::try_new(text).map_err(|error| {
+            format!("`{text}` is not a filter like `info` or `info,guestlist_graph=debug` ({error})")
+        })
+    });
+    let format = form.optional("GUESTLIST_LOG_FORMAT");
+    form.parsed("GUESTLIST_LOG_FORMAT", format, |text| match text {
+        "text" | "json" => Ok(()),
+        other => Err(format!("`{other}` is not a format of logs: use `text` or `json`")),
+    });
+}
+
 /// Starts logging as `GUESTLIST_LOG` (a filter like `info,graph=debug`) and `GUESTLIST_LOG_FORMAT` (`text`, `json`)
 /// say. A second call changes nothing.
 pub fn start_logs(environment: &Environment, default: &str) {
-    let filter = environment.get("GUESTLIST_LOG").unwrap_or_else(|| default.to_owned());
+    let set = |name| environment.get(name).filter(|value| !value.is_empty());
+    let filter = set("GUESTLIST_LOG").unwrap_or_else(|| default.to_owned());
     let filter = EnvFilter::try_new(&filter).unwrap_or_else(|_| EnvFilter::new(default));
-    let format = match environment.get("GUESTLIST_LOG_FORMAT").as_deref() {
+    let format = match set("GUESTLIST_LOG_FORMAT").as_deref() {
         Some("json") => LogFormat::Json,
         Some(_) => LogFormat::Text,
         None if std::io::stderr().is_terminal() => LogFormat::Text,

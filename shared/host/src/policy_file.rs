@@ -1,28 +1,40 @@
 //! The policy file on disk: loading it is validating it, and a changed one is taken only when it is valid.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use model::NoticeKind;
 use policy::Policy;
 use responder::{Notices, Trouble};
 use tokio::sync::watch;
 
+/// Every problem that was found, one a line, with file, line and column.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
+#[error("failed to load the policy:\n{}", problems.join("\n"))]
+pub struct InvalidPolicy {
+    pub problems: Vec<String>,
+}
+
 /// Reads, parses and tests the policy. `guestlist validate`, start-up and the watch all call this.
 ///
 /// # Errors
-/// Every problem that was found, one a line, with file, line and column.
-pub fn load_policy(path: &Path) -> Result<Policy, String> {
+/// The file or a list cannot be read, is not valid, or one of its own tests fails.
+pub fn load_policy(path: &Path) -> Result<Policy, InvalidPolicy> {
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read `{name}`: {error}"))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| InvalidPolicy { problems: vec![format!("cannot read `{name}`: {error}")] })?;
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let mut list = |relative: &str| {
         let path = folder.join(relative);
         std::fs::read_to_string(&path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))
     };
-    let policy = policy::parse(&text, &name, &mut list).map_err(|problems| problems.to_string())?;
-    let failures: Vec<String> = policy.run_tests().iter().map(ToString::to_string).collect();
-    if failures.is_empty() { Ok(policy) } else { Err(failures.join("\n")) }
+    let policy = policy::parse(&text, &name, &mut list).map_err(|problems| InvalidPolicy {
+        problems: problems.0.iter().map(ToString::to_string).collect(),
+    })?;
+    let problems: Vec<String> = policy.run_tests().iter().map(ToString::to_string).collect();
+    if problems.is_empty() { Ok(policy) } else { Err(InvalidPolicy { problems }) }
 }
 
 /// Watches the policy file and its lists.
@@ -32,7 +44,7 @@ pub struct PolicyFile {
     pub current: watch::Sender<Arc<Policy>>,
     pub notices: Notices,
     /// The problems that people were last told.
-    pub told: Option<String>,
+    pub told: Option<InvalidPolicy>,
 }
 
 impl PolicyFile {
@@ -41,29 +53,51 @@ impl PolicyFile {
     /// # Errors
     /// People could not be told.
     pub async fn look(&mut self) -> Result<(), Trouble> {
+        let changed_at = changed_at(&self.path);
+        let before = self.current.borrow().hash().to_owned();
         match load_policy(&self.path) {
             Ok(policy) => {
-                self.told = None;
-                let before = self.current.borrow().hash().to_owned();
-                if policy.hash() == before {
+                let mended = self.told.take().is_some();
+                let hash = policy.hash().to_owned();
+                let text = if hash != before {
+                    format!("the policy `{hash}` is in force; before it was `{before}`")
+                } else if mended {
+                    format!(
+                        "the policy file is valid again; it is the policy `{hash}`, which stayed in force"
+                    )
+                } else {
                     return Ok(());
-                }
-                let text = format!("the policy `{}` is in force; before it was `{before}`", policy.hash());
-                let key = format!("policy-taken/{}", policy.hash());
+                };
                 self.current.send_replace(Arc::new(policy));
+                // Several processes watch one file, and people are told each change of it once.
+                let key = format!("policy-taken/{before}/{hash}/{changed_at}");
                 self.notices.raise(NoticeKind::PolicyTaken, &key, text, 1).await
             }
-            Err(problems) => {
-                if self.told.as_ref() == Some(&problems) {
+            Err(invalid) => {
+                if self.told.as_ref() == Some(&invalid) {
                     return Ok(());
                 }
+                let problems = invalid.problems.join("\n");
                 let text = format!(
-                    "the changed policy file is not valid, and the policy `{}` stays in force:\n{problems}",
-                    self.current.borrow().hash()
+                    "the changed policy file is not valid, and the policy `{before}` stays in force:\n{problems}"
                 );
-                self.told = Some(problems);
-                self.notices.raise(NoticeKind::PolicyRefused, "policy-refused", text, 1).await
+                let key = format!("policy-refused/{:016x}/{changed_at}", digest(&invalid));
+                self.told = Some(invalid);
+                self.notices.raise(NoticeKind::PolicyRefused, &key, text, 1).await
             }
         }
     }
+}
+
+fn digest(invalid: &InvalidPolicy) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    invalid.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Milliseconds since 1970. A file that is not there has changed at no moment.
+fn changed_at(path: &Path) -> u128 {
+    let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified());
+    let since = modified.ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    since.map_or(0, |since| since.as_millis())
 }

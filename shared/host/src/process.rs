@@ -1,22 +1,24 @@
 //! The local process: every part, or one, on the embedded store, until it is asked to stop.
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use jiff::Timestamp;
-use model::Clock;
+use model::{Clock, Watched};
 use policy::Policy;
-use responder::{Steward, SubscriptionKeeper, Worker};
-use tokio::sync::watch;
+use responder::{Steward, SubscriptionKeeper, Trouble, Worker};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use wire::Wire;
 
 use crate::server::stopped;
 use crate::{
-    Assembly, Environment, Needs, Part, Parts, PolicyFile, Server, Settings, Store, load_policy, state_keys,
+    Assembly, Environment, InvalidPolicy, Missing, Needs, Part, Parts, PolicyFile, Running, Server, Settings,
+    Store, asked_to_stop, load_policy, state_keys,
 };
 
 /// How long a request to Graph may wait in line for a throttled answer before its job waits instead.
@@ -47,10 +49,7 @@ impl Serving {
     pub fn prepare(settings: Settings, parts: &[Part], clock: Clock) -> anyhow::Result<Self> {
         let needs_policy = parts.iter().any(|part| part.needs().policy);
         let policy = match settings.policy.as_deref().filter(|_| needs_policy) {
-            Some(path) => {
-                let policy = load_policy(path).map_err(anyhow::Error::msg);
-                Some(policy.with_context(|| format!("failed to load the policy `{}`", path.display()))?)
-            }
+            Some(path) => Some(load_policy(path)?),
             None => None,
         };
         let store = Store::open(&settings.data, settings.tenant)?;
@@ -76,6 +75,7 @@ impl Serving {
     /// The port is taken, or a part could not be built.
     pub async fn run(self, server: Option<Server>, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Self { assembly, parts, policy_path, policy } = self;
+        let _running = enter(&assembly.settings.data, &parts);
         let Parts { receiver, workers, steward, keeper, notices } = assembly.build(&parts)?;
         let (stopping, stopped) = watch::channel(false);
         let mut running = JoinSet::new();
@@ -100,23 +100,41 @@ impl Serving {
             let file = PolicyFile { path, current, notices, told: None };
             running.spawn(watch_policy(file, stopped));
         }
-        tokio::select! {
-            () = stop => tracing::info!("stopping: what is under way is finished first"),
-            ended = running.join_next() => match ended {
-                Some(Err(panic)) => tracing::error!("a part ended: {panic}"),
-                Some(Ok(())) | None => {}
-            },
-        }
+        let mut broken = tokio::select! {
+            () = stop => {
+                tracing::info!("stopping: what is under way is finished first");
+                None
+            }
+            ended = running.join_next() => Some(by_itself(ended)),
+        };
         stopping.send_replace(true);
         while let Some(ended) = running.join_next().await {
-            if let Err(panic) = ended {
-                tracing::error!("a part ended: {panic}");
+            if ended.is_err() {
+                broken = Some(by_itself(Some(ended)));
             }
         }
         assembly.store.database.close();
         tracing::info!("stopped");
-        Ok(())
+        // Whoever supervises this process has to know that it did not mean to end.
+        broken.map_or(Ok(()), |why| Err(anyhow::anyhow!(why)))
     }
+}
+
+fn by_itself(ended: Option<Result<(), tokio::task::JoinError>>) -> String {
+    let why = match ended {
+        Some(Err(error)) => error.to_string(),
+        Some(Ok(())) | None => "it ended".to_owned(),
+    };
+    format!(
+        "a part broke down, and the process with it: {why}; please report it, and start the process again"
+    )
+}
+
+/// Without the mark everything works but `guestlist status`.
+fn enter(data: &Path, parts: &[Part]) -> Option<Running> {
+    Running::enter(data, parts)
+        .inspect_err(|error| tracing::warn!("failed to mark this process as running: {error}"))
+        .ok()
 }
 
 /// Waits, unless the process is to stop.
@@ -168,8 +186,10 @@ async fn wake(steward: Steward, mut stop: watch::Receiver<bool>) {
 
 async fn keep(keeper: SubscriptionKeeper, mut stop: watch::Receiver<bool>) {
     loop {
-        let wait = match keeper.look().await {
-            Ok(()) => SUBSCRIPTIONS_EVERY,
+        let wait = match look(&keeper).await {
+            Ok(true) => SUBSCRIPTIONS_EVERY,
+            // The receiver may be starting beside us.
+            Ok(false) => SUBSCRIPTIONS_AGAIN,
             Err(trouble) => {
                 tracing::error!("failed to look at the subscriptions: {trouble}");
                 SUBSCRIPTIONS_AGAIN
@@ -179,6 +199,16 @@ async fn keep(keeper: SubscriptionKeeper, mut stop: watch::Receiver<bool>) {
             break;
         }
     }
+}
+
+/// Whether everything is watched now.
+async fn look(keeper: &SubscriptionKeeper) -> Result<bool, Trouble> {
+    keeper.look().await?;
+    let records = keeper.ledger.subscriptions().await?;
+    let watched = |one: &Watched| {
+        records.iter().any(|stored| stored.value.watched == *one && stored.value.id().is_some())
+    };
+    Ok(Watched::ALL.iter().all(watched))
 }
 
 async fn watch_policy(mut file: PolicyFile, mut stop: watch::Receiver<bool>) {
@@ -192,42 +222,39 @@ async fn watch_policy(mut file: PolicyFile, mut stop: watch::Receiver<bool>) {
 /// Every part in one process, until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// A setting is missing, the policy is not valid, the store cannot be opened, the port is taken.
+/// A setting is missing, the policy is not valid, the store cannot be opened, the port is taken, a part broke down.
 pub async fn serve(environment: &Environment) -> anyhow::Result<()> {
-    let settings = Settings::read(environment, Needs::everything())?;
-    Serving::prepare(settings, &Part::ALL, crate::clock())?.run(None, asked_to_stop()).await
+    run_parts(&Part::ALL, environment, Needs::everything()).await
 }
 
-/// One part as a process of its own, with what that part needs and nothing else.
-///
-/// # Errors
-/// A setting is missing, the policy is not valid, the store cannot be opened, the port is taken.
-pub async fn run_part(part: Part, environment: &Environment) -> anyhow::Result<()> {
+/// One part as a process of its own, with what that part needs and nothing else. Ends with 2 where the settings or the
+/// policy are wrong, with 1 where something else is.
+pub async fn run_part(part: Part, environment: &Environment) -> ExitCode {
     crate::start_logs(environment, "info");
-    let settings = Settings::read(environment, part.needs())?;
-    Serving::prepare(settings, &[part], crate::clock())?.run(None, asked_to_stop()).await
+    let Err(error) = run_parts(&[part], environment, part.needs()).await else {
+        return ExitCode::SUCCESS;
+    };
+    // Nobody is left to tell when standard error is gone.
+    let _ = writeln!(std::io::stderr().lock(), "error: {error:#}");
+    let wrongly_set = error.is::<Missing>() || error.is::<InvalidPolicy>();
+    ExitCode::from(if wrongly_set { 2 } else { 1 })
 }
 
-/// Ends at SIGTERM or SIGINT.
-async fn asked_to_stop() {
-    let interrupt = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
+/// A second request to stop is a person in a hurry: what is under way comes back when its lease ends.
+async fn run_parts(parts: &[Part], environment: &Environment, needs: Needs) -> anyhow::Result<()> {
+    let settings = Settings::read(environment, needs)?;
+    let serving = Serving::prepare(settings, parts, crate::clock())?;
+    let (asked, first) = oneshot::channel();
+    let hurry = async {
+        asked_to_stop().await;
+        let _ = asked.send(());
+        asked_to_stop().await;
     };
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
+    let stop = async {
+        let _ = first.await;
     };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
     tokio::select! {
-        () = interrupt => {}
-        () = terminate => {}
+        ended = serving.run(None, stop) => ended,
+        () = hurry => anyhow::bail!("stopped at once: what was under way is taken up again at the next start"),
     }
 }

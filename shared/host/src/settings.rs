@@ -8,18 +8,19 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use alert::{Channel, Slack, Webhook};
-use graph::{App, Certificate, Cloud, Credential, Endpoints};
-use model::{ChannelName, Mode, TenantId};
-use seal::WebhookSecret;
-use secrecy::{ExposeSecret as _, SecretString};
+use graph::{Cloud, Endpoints};
+use model::{Mode, TenantId};
 use url::Url;
 
+use crate::apps::{AppSettings, app};
+use crate::channels::{ChannelSettings, channels};
 use crate::{Form, Missing};
+
+type Answer = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 /// Where settings come from: the process's environment, or a table in a test.
 #[derive(Clone)]
-pub struct Environment(Arc<dyn Fn(&str) -> Option<String> + Send + Sync>);
+pub struct Environment(Arc<Answer>);
 
 impl Environment {
     #[must_use]
@@ -29,7 +30,13 @@ impl Environment {
 
     #[must_use]
     pub fn of(values: Vec<(String, String)>) -> Self {
-        Self(Arc::new(move |name| values.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())))
+        Self::from_fn(move |name| values.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()))
+    }
+
+    /// Whatever answers for a name.
+    #[must_use]
+    pub fn from_fn(answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(answer))
     }
 
     #[must_use]
@@ -51,38 +58,25 @@ pub struct Needs {
     pub read: bool,
     pub write: bool,
     pub subscribe: bool,
+    /// Sends messages itself.
     pub tell: bool,
+    /// Writes down what another process tells people.
+    pub told_elsewhere: bool,
     pub policy: bool,
 }
 
 impl Needs {
     #[must_use]
     pub fn everything() -> Self {
-        Self { receive: true, read: true, write: true, subscribe: true, tell: true, policy: true }
-    }
-}
-
-const CHANNELS: [&str; 2] = ["slack", "webhook"];
-
-/// An app registration: the reading one or the writing one.
-#[derive(Debug, Clone)]
-pub struct AppSettings {
-    pub app: App,
-}
-
-/// Where people are told.
-#[derive(Debug, Clone)]
-pub struct ChannelSettings {
-    pub channels: Vec<Channel>,
-    /// For a process that tells nobody itself: the names are enough to write down what is to be told.
-    pub elsewhere: Vec<ChannelName>,
-}
-
-impl ChannelSettings {
-    #[must_use]
-    pub fn names(&self) -> Vec<ChannelName> {
-        let here = self.channels.iter().map(|channel| channel.name().clone());
-        here.chain(self.elsewhere.iter().cloned()).collect()
+        Self {
+            receive: true,
+            read: true,
+            write: true,
+            subscribe: true,
+            tell: true,
+            told_elsewhere: false,
+            policy: true,
+        }
     }
 }
 
@@ -125,13 +119,10 @@ impl Settings {
         let endpoints = endpoints(form);
         let reader = if needs.read { app(form, "GUESTLIST_READ", tenant) } else { None };
         let writer = if needs.write { app(form, "GUESTLIST_WRITE", tenant) } else { None };
-        let policy = if needs.policy {
-            form.required("GUESTLIST_POLICY", "the path of the policy file").map(PathBuf::from)
-        } else {
-            form.path("GUESTLIST_POLICY")
-        };
+        let policy = policy(form, needs.policy);
         let ceiling = ceiling(form);
-        let channels = channels(form, needs.tell);
+        let channels = channels(form, needs);
+        crate::logs::check(form);
         Some(Self {
             tenant: tenant?,
             data,
@@ -155,6 +146,16 @@ impl Settings {
             lifecycle: url("/graph/lifecycle")?,
         })
     }
+}
+
+/// Whether what it says is valid is for those who load it.
+fn policy(form: &mut Form<'_>, needed: bool) -> Option<PathBuf> {
+    if !needed {
+        return form.path("GUESTLIST_POLICY");
+    }
+    let path = form.required("GUESTLIST_POLICY", "the path of the policy file").map(PathBuf::from)?;
+    form.read("GUESTLIST_POLICY", &path)?;
+    Some(path)
 }
 
 fn ceiling(form: &mut Form<'_>) -> Option<Mode> {
@@ -199,115 +200,4 @@ fn endpoints(form: &mut Form<'_>) -> Option<Endpoints> {
             None
         }
     }
-}
-
-fn app(form: &mut Form<'_>, prefix: &str, tenant: Option<TenantId>) -> Option<AppSettings> {
-    let id = format!("{prefix}_CLIENT_ID");
-    let client_id = form.required(&id, "the application (client) id of the app registration");
-    let secret = form.secret(&format!("{prefix}_CLIENT_SECRET"));
-    let certificate = certificate(form, prefix);
-    let credential = match (secret, certificate) {
-        (Some(secret), None) => Some(Credential::Secret(secret)),
-        (None, Some(certificate)) => Some(Credential::Certificate(certificate)),
-        (Some(_), Some(_)) => {
-            form.wrong(format!(
-                "{prefix}_CLIENT_SECRET and {prefix}_CERTIFICATE_FILE are both set: unset one of them"
-            ));
-            None
-        }
-        (None, None) => {
-            if form.optional(&format!("{prefix}_CERTIFICATE_FILE")).is_none()
-                && form.optional(&format!("{prefix}_CLIENT_SECRET_FILE")).is_none()
-            {
-                form.wrong(format!(
-                    "{prefix}_CERTIFICATE_FILE with {prefix}_KEY_FILE, or {prefix}_CLIENT_SECRET_FILE, is not set: the app's credential"
-                ));
-            }
-            None
-        }
-    };
-    Some(AppSettings { app: App { tenant: tenant?, client_id: client_id?, credential: credential? } })
-}
-
-fn certificate(form: &mut Form<'_>, prefix: &str) -> Option<Certificate> {
-    let (certificate, key) = (format!("{prefix}_CERTIFICATE_FILE"), format!("{prefix}_KEY_FILE"));
-    let path = form.path(&certificate)?;
-    let Some(key_path) = form.path(&key) else {
-        form.wrong(format!("{key} is not set: the private key of {certificate}"));
-        return None;
-    };
-    let pem = form.read(&certificate, &path)?;
-    let key_pem = form.read(&key, &key_path)?;
-    match Certificate::from_pem(&pem, &key_pem) {
-        Ok(certificate) => Some(certificate),
-        Err(error) => {
-            form.wrong(format!("{certificate}: {error}"));
-            None
-        }
-    }
-}
-
-fn channels(form: &mut Form<'_>, needed: bool) -> ChannelSettings {
-    let mut channels = Vec::new();
-    let mut named = false;
-    if let Some(url) = form.secret("GUESTLIST_SLACK_WEBHOOK_URL") {
-        named = true;
-        let slack = Slack::new(ChannelName("slack".to_owned()), &url);
-        match slack {
-            Ok(slack) => channels.push(Channel::Slack(slack)),
-            Err(error) => form.wrong(format!("GUESTLIST_SLACK_WEBHOOK_URL: {error}")),
-        }
-    }
-    if let Some(url) = form.secret("GUESTLIST_WEBHOOK_URL") {
-        named = true;
-        if let Some(secrets) = webhook_secrets(form) {
-            match Webhook::new(ChannelName("webhook".to_owned()), &url, secrets) {
-                Ok(webhook) => channels.push(Channel::Webhook(webhook)),
-                Err(error) => form.wrong(format!("GUESTLIST_WEBHOOK_URL: {error}")),
-            }
-        }
-    }
-    if needed && !named {
-        form.wrong(
-            "GUESTLIST_SLACK_WEBHOOK_URL_FILE or GUESTLIST_WEBHOOK_URL with GUESTLIST_WEBHOOK_SECRET_FILE is not \
-             set: where people are told"
-                .to_owned(),
-        );
-    }
-    let elsewhere = if named { Vec::new() } else { channel_names(form) };
-    ChannelSettings { channels, elsewhere }
-}
-
-/// `GUESTLIST_CHANNELS`, for a process that must not have the channels' secrets.
-fn channel_names(form: &mut Form<'_>) -> Vec<ChannelName> {
-    let value = form.optional("GUESTLIST_CHANNELS").unwrap_or_default();
-    let mut names = Vec::new();
-    for name in value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-        if CHANNELS.contains(&name) {
-            names.push(ChannelName(name.to_owned()));
-        } else {
-            form.wrong(format!("GUESTLIST_CHANNELS: `{name}` is not a channel: use {}", CHANNELS.join(", ")));
-        }
-    }
-    names
-}
-
-/// One secret a line: while one replaces another, both sign.
-fn webhook_secrets(form: &mut Form<'_>) -> Option<Vec<WebhookSecret>> {
-    let Some(secrets): Option<SecretString> = form.secret("GUESTLIST_WEBHOOK_SECRET") else {
-        form.wrong(
-            "GUESTLIST_WEBHOOK_SECRET_FILE is not set: the secret that signs messages, `whsec_` and 24 to 64 bytes \
-             in base64"
-                .to_owned(),
-        );
-        return None;
-    };
-    let mut parsed = Vec::new();
-    for secret in secrets.expose_secret().split_whitespace() {
-        match WebhookSecret::parse(secret) {
-            Ok(secret) => parsed.push(secret),
-            Err(error) => form.wrong(format!("GUESTLIST_WEBHOOK_SECRET: {error}")),
-        }
-    }
-    Some(parsed)
 }

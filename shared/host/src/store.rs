@@ -25,8 +25,7 @@ impl Store {
     pub fn open(data: &Path, tenant: TenantId) -> anyhow::Result<Self> {
         make_folder(data).with_context(|| format!("failed to make the folder `{}`", data.display()))?;
         let path = Self::path(data);
-        let database =
-            Database::open(&path).with_context(|| format!("failed to open `{}`", path.display()))?;
+        let database = Database::open(&path).map_err(|error| anyhow::anyhow!("failed to {error}"))?;
         Self::on(database, tenant)
     }
 

@@ -62,14 +62,19 @@ impl Delivery {
     }
 }
 
-/// Replaces what is still due by one delivery a channel.
-pub(crate) fn schedule(deliveries: &mut Vec<Delivery>, channels: &[ChannelName], at: Timestamp) {
-    let sequence = deliveries.iter().map(|delivery| delivery.sequence).max().unwrap_or(0).saturating_add(1);
+/// Nothing that is still due is sent.
+pub(crate) fn withdraw(deliveries: &mut [Delivery]) {
     for delivery in deliveries.iter_mut() {
         if delivery.due_at().is_some() {
             delivery.status = DeliveryStatus::Superseded;
         }
     }
+}
+
+/// Replaces what is still due by one delivery a channel.
+pub(crate) fn schedule(deliveries: &mut Vec<Delivery>, channels: &[ChannelName], at: Timestamp) {
+    let sequence = deliveries.iter().map(|delivery| delivery.sequence).max().unwrap_or(0).saturating_add(1);
+    withdraw(deliveries);
     deliveries.extend(channels.iter().map(|channel| Delivery {
         channel: channel.clone(),
         sequence,

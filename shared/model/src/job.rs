@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Change, ChannelName, Correlation, IncidentId, RequestId, SubscriptionId};
+use crate::{Change, ChannelName, Correlation, IncidentId, RequestId, SubscriptionId, Watched};
 
 /// How often an object was looked for in vain, and since when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,8 @@ pub struct Attempt {
 pub enum Job {
     /// Look at an object. `missing` counts the times that Graph did not know it.
     Assess { change: Change, missing: Option<Attempt> },
+    /// A notification that an earlier version could not read, from the dead letters, without its clientState.
+    Reread { item: String, watched: Watched },
     /// Carry out an incident's plan, as the ledger has it.
     Remediate { incident: IncidentId, correlation: Correlation },
     /// Do what an operator asked for, as the ledger has it.

@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    ChannelName, Correlation, Delivery, Finding, Incident, IncidentId, IncidentKey, Lease, RuleId, State,
+    ChannelName, Correlation, Delivery, DeliveryStatus, Finding, Incident, IncidentId, IncidentKey, Lease, RuleId, State,
     Subject, Wake,
 };
 
@@ -216,7 +216,38 @@ impl Incident {
             self.left_over = Vec::new();
         }
         self.wake = Wake::None;
-        self.become_and_tell(State::Resolved { at: now, why }, channels, now);
+        let state = State::Resolved { at: now, why };
+        if self.nobody_knows() {
+            // Nobody has heard of it, and now there is nothing to hear.
+            self.told = Some(state.word().to_owned());
+            self.state = state;
+            self.updated_at = now;
+            crate::delivery::withdraw(&mut self.deliveries);
+        } else {
+            self.become_and_tell(state, channels, now);
+        }
+    }
+
+    /// The guest is gone, and with him all that was found about him or done to him.
+    pub fn vanish(&mut self, why: String, channels: &[ChannelName], now: Timestamp) {
+        if !self.state.is_closed() {
+            self.left_over = Vec::new();
+            self.subject.enabled = None;
+            self.resolve(why, channels, now);
+            self.left_over = Vec::new();
+        }
+    }
+
+    /// It is open, and the message about that is not out yet.
+    fn nobody_knows(&self) -> bool {
+        let told = |delivery: &Delivery| match &delivery.status {
+            DeliveryStatus::Due { at: _, attempts } => *attempts > 0,
+            DeliveryStatus::Superseded => false,
+            DeliveryStatus::Sent { at: _ }
+            | DeliveryStatus::RolledUp { at: _ }
+            | DeliveryStatus::Failed { at: _, why: _ } => true,
+        };
+        self.state == State::Open && !self.deliveries.iter().any(told)
     }
 
     /// Whether there is something of ours to reverse.

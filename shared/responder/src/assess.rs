@@ -3,9 +3,10 @@
 //! Known but ignored (an internal member, a group: no rule looks at groups yet) is success.
 
 use jiff::Timestamp;
-use model::{Attempt, Change, Clock, ObjectId, ResourceKind};
+use model::{Attempt, Change, Clock, Correlation, ObjectId, ResourceKind, Source, Watched};
 use policy::{Facts, Standing, Verdict};
 
+use crate::queues::two_looks;
 use crate::trouble::{after, is_not_found};
 use crate::{Directory, End, Notices, Queues, Rules, Trouble, facts_of, standing_of};
 
@@ -19,6 +20,8 @@ pub struct Assessor {
     pub directory: Directory,
     pub notices: Notices,
     pub clock: Clock,
+    /// A fresh id for each notification that is read again.
+    pub correlate: fn() -> Correlation,
 }
 
 impl Assessor {
@@ -34,6 +37,33 @@ impl Assessor {
             Err(error) if is_not_found(&error) => self.look_elsewhere(change, missing).await,
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// A notification from the dead letters: whoever replays it believes that it can be read now.
+    ///
+    /// # Errors
+    /// The queue is in trouble.
+    pub async fn reread(&self, item: &str, watched: Watched) -> Result<End, Trouble> {
+        let now = self.clock.now();
+        let body = format!("{{\"value\":[{item}]}}");
+        let read = graph::parse(body.as_bytes()).ok().and_then(|mut items| items.pop());
+        let event = match read.map(|item| item.event) {
+            Some(Ok(event)) => event,
+            Some(Err(why)) => return Ok(End::Bury { why: why.to_string() }),
+            None => return Ok(End::Bury { why: "it is no notification".to_owned() }),
+        };
+        let graph::Event::Changed { resource, id, kind, members, sequence: _ } = event else {
+            return Ok(End::Done);
+        };
+        if resource != watched.kind() {
+            let why = format!("it is about a {resource}, and its subscription is to `{watched}`");
+            return Ok(End::Bury { why });
+        }
+        let (tenant, correlation) = (self.ledger.tenant(), (self.correlate)());
+        let source = Source::Request;
+        let change = Change { tenant, resource, id, kind, source, members, received_at: now, correlation };
+        self.queues.changes.send(two_looks(change, now)?.into(), now).await?;
+        Ok(End::Done)
     }
 
     async fn judge_and_record(&self, change: &Change, user: graph::User) -> Result<End, Trouble> {

@@ -17,6 +17,7 @@ mod steward;
 mod subscriptions;
 mod tell;
 mod trouble;
+mod turn;
 mod undo;
 mod worker;
 

@@ -1,10 +1,11 @@
 //! The four queues, and under which key a job lies in them: jobs of one key collapse.
 
-use jiff::Timestamp;
-use model::{AlertJob, ChannelName, Correlation, Incident, IncidentId, Job};
+use jiff::{SignedDuration, Timestamp};
+use model::{AlertJob, Change, ChannelName, Correlation, Incident, IncidentId, Job, ObjectId, Source};
 use queue::{Collapse, Move, Queue};
 
 use crate::Trouble;
+use crate::trouble::after;
 
 /// Each flow takes its jobs from one of these.
 #[derive(Debug, Clone)]
@@ -26,17 +27,33 @@ pub fn move_of(key: String, job: &Job, due: Timestamp, collapse: Collapse) -> Re
     Ok(Move { key, body, due, collapse })
 }
 
+/// Replicas lag, so every change is looked at twice.
+const SECOND_LOOK: SignedDuration = SignedDuration::from_mins(5);
+
+/// A look at once, and one in five minutes. A later change moves the second look, and never delays the first.
+pub(crate) fn two_looks(change: Change, now: Timestamp) -> Result<[Move; 2], Trouble> {
+    let key = format!("{}/{}", change.resource, change.id);
+    let again = Change { source: Source::SecondLook, ..change.clone() };
+    let later = after(now, SECOND_LOOK);
+    let look = |change| Job::Assess { change, missing: None };
+    Ok([
+        move_of(key.clone(), &look(change), now, Collapse::Earliest)?,
+        move_of(format!("{key}/again"), &look(again), later, Collapse::Latest)?,
+    ])
+}
+
 impl Queues {
     /// Wakes `remediate`. One guest's incidents share a key, so that they are carried out one after the other.
     pub(crate) async fn wake_remediate(
         &self,
+        guest: ObjectId,
         incident: &IncidentId,
         correlation: Correlation,
         due: Timestamp,
         now: Timestamp,
     ) -> Result<(), Trouble> {
         let job = Job::Remediate { incident: incident.clone(), correlation };
-        let wake = move_of(format!("incident/{}", incident.slot), &job, due, Collapse::Earliest)?;
+        let wake = move_of(format!("guest/{guest}"), &job, due, Collapse::Earliest)?;
         Ok(self.remediations.send(vec![wake], now).await?)
     }
 

@@ -73,8 +73,8 @@ impl Assessor {
     async fn wake(&self, mut stored: Stored<Incident>, now: Timestamp) -> Result<(), Trouble> {
         self.queues.tell_about(&stored.value, now).await?;
         if let Wake::Due { at } = stored.value.wake {
-            let Incident { id, correlation, .. } = &stored.value;
-            self.queues.wake_remediate(id, *correlation, at, now).await?;
+            let Incident { id, key, correlation, .. } = &stored.value;
+            self.queues.wake_remediate(key.guest, id, *correlation, at, now).await?;
             stored.value.wake_sent(now);
             match self.ledger.replace(stored).await {
                 // `remediate` was faster than this note, and has moved the incident on.
@@ -85,28 +85,35 @@ impl Assessor {
         Ok(())
     }
 
-    /// Resolves whatever is open about the guest.
-    pub(crate) async fn close_all(&self, change: &Change, why: &str, now: Timestamp) -> Result<(), Trouble> {
+    /// Resolves whatever is open about the account.
+    async fn close_all(&self, change: &Change, why: &str, now: Timestamp) -> Result<(), Trouble> {
         for stored in self.ledger.incidents_of(change.id).await? {
             self.close(stored, why, now).await?;
         }
         Ok(())
     }
 
-    /// An incident that a worker holds is his: he judges again before he acts, and finds out by himself.
+    /// The account is gone: whatever is open about it ends. Returns whether there was anything.
+    pub(crate) async fn close_gone(
+        &self,
+        change: &Change,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<bool, Trouble> {
+        let mut any = false;
+        for mut stored in self.ledger.incidents_of(change.id).await? {
+            if may_close(&stored.value.state, now) {
+                any = true;
+                stored.value.vanish(why.to_owned(), &self.rules.channels, now);
+                let stored = self.ledger.replace(stored).await?;
+                self.queues.tell_about(&stored.value, now).await?;
+            }
+        }
+        Ok(any)
+    }
+
     async fn close(&self, mut stored: Stored<Incident>, why: &str, now: Timestamp) -> Result<(), Trouble> {
-        let busy = match &stored.value.state {
-            State::Claimed { lease } => lease.until > now,
-            State::Undoing { .. } => true,
-            State::Open
-            | State::Sent { .. }
-            | State::Done { .. }
-            | State::Refused { .. }
-            | State::Failed { .. }
-            | State::Undone { .. }
-            | State::Resolved { .. } => false,
-        };
-        if busy || stored.value.state.is_closed() {
+        if !may_close(&stored.value.state, now) {
             return Ok(());
         }
         stored.value.resolve(why.to_owned(), &self.rules.channels, now);
@@ -128,13 +135,25 @@ impl Assessor {
     }
 }
 
-/// A guest may break several rules that ask for the same. Each is an incident of its own; people are told once, by the
-/// gravest, which names the others.
+/// An incident that a worker holds is his: he judges again before he acts, and finds out by himself.
+fn may_close(state: &State, now: Timestamp) -> bool {
+    match state {
+        State::Claimed { lease } => lease.until <= now,
+        State::Open
+        | State::Sent { .. }
+        | State::Done { .. }
+        | State::Refused { .. }
+        | State::Failed { .. } => true,
+        State::Undoing { .. } | State::Undone { .. } | State::Resolved { .. } => false,
+    }
+}
+
+/// A guest may break several rules that ask for the same, or that cannot be checked for the same lack. Each is an incident
+/// of its own; people are told once, by the gravest, which names the others.
 pub(crate) fn spoken_for(findings: Vec<Finding>, guest: ObjectId) -> Vec<(Finding, Option<RuleId>)> {
-    let asks = |finding: &Finding| -> Option<(Mode, String)> {
+    let asks = |finding: &Finding| -> Option<(Mode, bool, String)> {
         let plan = finding.plan(guest);
-        let firm = !plan.is_empty() && !finding.unknown;
-        firm.then(|| (finding.mode, plan.to_string()))
+        (!plan.is_empty()).then(|| (finding.mode, finding.unknown, plan.to_string()))
     };
     let mut spoken: Vec<(Finding, Option<RuleId>)> = Vec::new();
     let mut gravest_first = findings;
@@ -145,7 +164,8 @@ pub(crate) fn spoken_for(findings: Vec<Finding>, guest: ObjectId) -> Vec<(Findin
             told_with.is_none() && asked.is_some() && asks(other) == asked
         };
         let speaker = spoken.iter_mut().find(same).map(|(speaker, _)| {
-            let also = format!("it also breaks `{}`: {}", finding.rule, finding.reasons.join("; "));
+            let breaks = if finding.unknown { "it may also break" } else { "it also breaks" };
+            let also = format!("{breaks} `{}`: {}", finding.rule, finding.reasons.join("; "));
             speaker.reasons.push(also);
             speaker.rule.clone()
         });

@@ -1,17 +1,18 @@
-//! Carries out an incident's plan: claim, judge again, read, act, read back. The only flow that writes to a tenant.
+//! Carries out an incident's plan: judge again, read, act, read back. The only flow that writes to a tenant; whose turn it
+//! is stands in `turn.rs`, and the write itself in `step.rs`.
 //!
 //! The plan is taken from the ledger, never from a message. Success is claimed only from the read-back. Known but
 //! ignored (closed, held by another, nothing to do) is success.
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::Stored;
-use model::{CannotClaim, Clock, Finding, Incident, IncidentId, NoticeKind, State};
+use model::{Clock, Finding, Incident, NoticeKind};
 use policy::Facts;
 
 use crate::record::spoken_for;
-use crate::step::Progress;
-use crate::trouble::{after, is_not_found};
-use crate::{Directory, End, Notices, Queues, Rules, Trouble, facts_of, standing_of};
+use crate::step::{Progress, Pursuit};
+use crate::trouble::{after, in_words, is_not_found, wait};
+use crate::{Directory, Notices, Queues, Rules, Trouble, facts_of, standing_of};
 
 /// The flow `remediate`.
 #[derive(Debug, Clone)]
@@ -36,54 +37,14 @@ enum Judgement {
 }
 
 impl Remediator {
-    const LEASE: SignedDuration = SignedDuration::from_mins(2);
+    pub(crate) const LEASE: SignedDuration = SignedDuration::from_mins(2);
     /// While writes are stopped, what waits is looked at this often.
-    const STOPPED: SignedDuration = SignedDuration::from_secs(30);
+    pub(crate) const STOPPED: SignedDuration = SignedDuration::from_secs(30);
     /// Failures in a row before a person is asked.
     const TRIES: u32 = 12;
 
-    /// # Errors
-    /// The ledger or a queue is in trouble. Trouble with Graph is written into the incident instead.
-    pub async fn remediate(&self, id: &IncidentId) -> Result<End, Trouble> {
-        let now = self.clock.now();
-        let Some(mut stored) = self.ledger.incident(id).await? else {
-            return Ok(End::Bury { why: format!("there is no incident `{id}` in the ledger") });
-        };
-        if let State::Undoing { by, reason, .. } = stored.value.state.clone() {
-            return self.finish_undo(stored, by, reason).await;
-        }
-        if self.ledger.stop().await?.is_some() {
-            return Ok(End::Again { at: after(now, Self::STOPPED), job: None });
-        }
-        match stored.value.claim(now, Self::LEASE) {
-            Ok(()) => {}
-            Err(CannotClaim::Held { until }) => return Ok(End::Again { at: until, job: None }),
-            Err(CannotClaim::NothingToDo { state: _ }) => return Ok(End::Done),
-        }
-        let stored = self.ledger.replace(stored).await?;
-        let mut stored = self.carry_out(stored).await?;
-        // A wake that is due again is sent below, in the same breath.
-        let again = match &stored.value.state {
-            State::Open => match stored.value.wake {
-                model::Wake::Due { at } => Some(at),
-                model::Wake::None | model::Wake::Sent { at: _ } => None,
-            },
-            State::Sent { look_again_at, .. } => Some(*look_again_at),
-            State::Claimed { .. }
-            | State::Done { .. }
-            | State::Refused { .. }
-            | State::Failed { .. }
-            | State::Undoing { .. }
-            | State::Undone { .. }
-            | State::Resolved { .. } => None,
-        };
-        stored = self.ledger.replace(stored).await?;
-        self.queues.tell_about(&stored.value, now).await?;
-        Ok(again.map_or(End::Done, |at| End::Again { at, job: None }))
-    }
-
     /// Moves a claimed incident to what has become of it. Writes outcomes, and leaves the incident to be written.
-    async fn carry_out(&self, mut stored: Stored<Incident>) -> Result<Stored<Incident>, Trouble> {
+    pub(crate) async fn carry_out(&self, mut stored: Stored<Incident>) -> Result<Stored<Incident>, Trouble> {
         let now = self.clock.now();
         let channels = &self.rules.channels;
         let facts = match self.read(&stored.value).await {
@@ -112,7 +73,7 @@ impl Remediator {
                 incident.subject.enabled = facts.enabled;
                 // Written down before anything is sent, so that the ledger knows whose plan it is.
                 stored = self.ledger.replace(stored).await?;
-                self.act(&mut stored.value, &facts).await?;
+                self.act(&mut stored.value, facts.enabled, Pursuit::Begins).await?;
             }
         }
         Ok(stored)
@@ -160,17 +121,27 @@ impl Remediator {
         Ok(Judgement::Acts(Box::new(finding)))
     }
 
-    async fn act(&self, incident: &mut Incident, facts: &Facts) -> Result<(), Trouble> {
+    /// Takes the plan's steps. `enabled` is what was just read.
+    pub(crate) async fn act(
+        &self,
+        incident: &mut Incident,
+        enabled: Option<bool>,
+        pursuit: Pursuit,
+    ) -> Result<(), Trouble> {
         let channels = &self.rules.channels;
         let mut unseen: Option<Timestamp> = None;
         for step in incident.plan().steps {
-            let progress = self.take(&incident.id, step, facts.enabled).await?;
+            let progress = self.take(&incident.id, step, enabled, pursuit).await?;
             let now = self.clock.now();
             match progress {
                 Progress::Seen => {}
                 Progress::Unseen { since } => unseen = Some(unseen.map_or(since, |first| first.min(since))),
                 Progress::Failed { why } => {
                     incident.failed(why, channels, now);
+                    return Ok(());
+                }
+                Progress::Stopped => {
+                    incident.release(after(now, Self::STOPPED), now);
                     return Ok(());
                 }
                 Progress::Trouble(error) => {
@@ -187,7 +158,7 @@ impl Remediator {
     }
 
     /// The write was accepted and no read shows it: replicas lag, so it is looked at again for fifteen minutes.
-    fn unseen(&self, incident: &mut Incident, since: Timestamp, now: Timestamp) {
+    pub(crate) fn unseen(&self, incident: &mut Incident, since: Timestamp, now: Timestamp) {
         let waited = now.duration_since(since);
         if waited >= Incident::LOOKS_FOR {
             let why = "Entra accepted the change 15 minutes ago, and reads still do not show it; look at the account \
@@ -195,17 +166,16 @@ impl Remediator {
                 .to_owned();
             incident.failed(why, &self.rules.channels, now);
         } else {
-            let look_again_at = after(now, waited.max(SignedDuration::from_secs(1)));
-            incident.sent(since, look_again_at, &self.rules.channels, now);
+            incident.sent(since, next_look(since, now), &self.rules.channels, now);
         }
     }
 
-    async fn not_there(&self, incident: &mut Incident) -> Result<(), Trouble> {
+    pub(crate) async fn not_there(&self, incident: &mut Incident) -> Result<(), Trouble> {
         let now = self.clock.now();
         match self.reader.deleted_user(incident.key.guest).await {
             Ok(true) => {
                 let why = "the guest was deleted (soft: it can be restored for 30 days)".to_owned();
-                incident.resolve(why, &self.rules.channels, now);
+                incident.vanish(why, &self.rules.channels, now);
                 Ok(())
             }
             Ok(false) => self.try_later(incident, "Graph does not know the guest (yet)", None, now),
@@ -222,22 +192,17 @@ impl Remediator {
     ) -> Result<(), Trouble> {
         let now = self.clock.now();
         tracing::warn!(correlation = %incident.correlation, incident.id = %incident.id, "failed to {doing}: {error}");
+        let why = format!("failed to {doing}: {}", in_words(error));
         match error.advice() {
-            graph::Advice::TryAgain { after } => {
-                self.try_later(incident, &format!("failed to {doing}: {error}"), after, now)
-            }
-            graph::Advice::MaybeNotReplicatedYet => {
-                self.try_later(incident, &format!("failed to {doing}: {error}"), None, now)
-            }
-            graph::Advice::GiveUp { tell } => {
-                incident.failed(format!("failed to {doing}: {tell}"), &self.rules.channels, now);
+            graph::Advice::TryAgain { after } => self.try_later(incident, &why, after, now),
+            graph::Advice::MaybeNotReplicatedYet => self.try_later(incident, &why, None, now),
+            graph::Advice::GiveUp { tell: _ } => {
+                incident.failed(why, &self.rules.channels, now);
                 Ok(())
             }
             graph::Advice::FixCredential { tell } => {
-                self.notices
-                    .raise(NoticeKind::CredentialTrouble, "credential/write", tell.clone(), 1)
-                    .await?;
-                self.try_later(incident, &format!("failed to {doing}: {tell}"), None, now)
+                self.notices.raise(NoticeKind::CredentialTrouble, "credential/write", tell, 1).await?;
+                self.try_later(incident, &why, None, now)
             }
         }
     }
@@ -246,17 +211,23 @@ impl Remediator {
         &self,
         incident: &mut Incident,
         why: &str,
-        wait: Option<SignedDuration>,
+        told: Option<SignedDuration>,
         now: Timestamp,
     ) -> Result<(), Trouble> {
         if incident.attempts >= Self::TRIES {
             incident.failed(format!("{why}; tried {} times", incident.attempts), &self.rules.channels, now);
         } else {
             let doubling = SignedDuration::from_secs(5_i64 << incident.attempts.min(8));
-            incident.release(after(now, wait.unwrap_or(doubling)), now);
+            incident.release(after(now, wait(told, doubling, incident.attempts)), now);
         }
         Ok(())
     }
+}
+
+/// Looks double, and the last is at the end of the time that a write has to show.
+pub(crate) fn next_look(since: Timestamp, now: Timestamp) -> Timestamp {
+    let waited = now.duration_since(since).max(SignedDuration::from_secs(1));
+    after(now, waited).min(after(since, Incident::LOOKS_FOR))
 }
 
 /// What a disabled account keeps

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use model::{Incident, IncidentId, Outcome, Step, StepResult};
 
+use crate::trouble::in_words;
 use crate::{Remediator, Trouble};
 
 /// How far a step has come.
@@ -16,7 +17,18 @@ pub(crate) enum Progress {
     Failed {
         why: String,
     },
+    /// Not sent: all writes are stopped.
+    Stopped,
     Trouble(graph::GraphError),
+}
+
+/// Whether a write of this step may be on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pursuit {
+    /// The step is asked for. What was sent for an earlier asking has had its time, and is sent again.
+    Begins,
+    /// It was sent for this very asking, and is only looked for.
+    FollowsUp,
 }
 
 /// What the step makes of `accountEnabled`.
@@ -34,16 +46,17 @@ impl Remediator {
         incident: &IncidentId,
         step: Step,
         enabled: Option<bool>,
+        pursuit: Pursuit,
     ) -> Result<Progress, Trouble> {
         let before = self.outcome_of(incident, step).await?;
         let now = self.clock.now();
-        if enabled == Some(wanted(step)) {
+        if enabled == Some(wanted(step)) && !self.in_doubt(incident, step, before.as_ref(), now).await? {
             return self.already_so(incident, step, before, enabled).await;
         }
         // Sent a moment ago: the read is older than the write. Sending it again would tell nothing new.
         if let Some(outcome) = &before
             && outcome.result == StepResult::Sent
-            && now.duration_since(outcome.at) < Incident::LOOKS_FOR
+            && (pursuit == Pursuit::FollowsUp || now.duration_since(outcome.at) < Incident::LOOKS_FOR)
         {
             return Ok(Progress::Unseen { since: outcome.at });
         }
@@ -52,6 +65,27 @@ impl Remediator {
 
     async fn outcome_of(&self, incident: &IncidentId, step: Step) -> Result<Option<Outcome>, Trouble> {
         Ok(self.ledger.outcomes(incident).await?.into_iter().rfind(|outcome| outcome.step == step))
+    }
+
+    /// We wrote the contrary a moment ago: a read that shows what this step wants may be older than that write. Only once
+    /// this step was accepted, too, is the read its read-back.
+    async fn in_doubt(
+        &self,
+        incident: &IncidentId,
+        step: Step,
+        before: Option<&Outcome>,
+        now: Timestamp,
+    ) -> Result<bool, Trouble> {
+        let Some(contrary) = self.outcome_of(incident, step.undo()).await? else { return Ok(false) };
+        let may_be_unseen = match &contrary.result {
+            StepResult::Intended | StepResult::Sent => true,
+            StepResult::Done => now.duration_since(contrary.at) < Incident::LOOKS_FOR,
+            StepResult::AlreadySo | StepResult::Refused { why: _ } | StepResult::Failed { why: _ } => false,
+        };
+        let accepted_since = before.is_some_and(|outcome| {
+            matches!(outcome.result, StepResult::Sent | StepResult::Done) && outcome.at >= contrary.at
+        });
+        Ok(may_be_unseen && !accepted_since)
     }
 
     /// It is as the step wants it: because somebody else made it so, or because we did and this is the read-back.
@@ -83,12 +117,16 @@ impl Remediator {
         Ok(Progress::Seen)
     }
 
+    /// The one place that writes to a tenant, and the last that asks whether it may.
     async fn send(
         &self,
         incident: &IncidentId,
         step: Step,
         enabled: Option<bool>,
     ) -> Result<Progress, Trouble> {
+        if self.ledger.stop().await?.is_some() {
+            return Ok(Progress::Stopped);
+        }
         let mut outcome = Outcome {
             incident: incident.clone(),
             step,
@@ -109,10 +147,13 @@ impl Remediator {
                 self.read_back(outcome).await
             }
             Err(error) => match error.advice() {
-                graph::Advice::GiveUp { tell } => {
-                    outcome.result = StepResult::Failed { why: tell.clone() };
+                graph::Advice::GiveUp { tell: _ } => {
+                    let why = in_words(&error);
+                    outcome.result = StepResult::Failed { why: why.clone() };
+                    outcome.request = error.trace().request_id.clone();
                     self.ledger.record(&outcome).await?;
-                    Ok(Progress::Failed { why: format!("failed to {step}: {tell}") })
+                    tracing::warn!(incident.id = %incident, "failed to {step}: {error}");
+                    Ok(Progress::Failed { why: format!("failed to {step}: {why}") })
                 }
                 // It may have been carried out all the same: the intent stays, and the next look finds out.
                 graph::Advice::TryAgain { after: _ }

@@ -2,9 +2,10 @@
 //! The queues do this by themselves; the steward is what makes a lost message harmless.
 
 use jiff::Timestamp;
-use model::{AlertJob, Clock, State, Wake};
+use model::{AlertJob, Clock, Incident, Job, Request, State, Wake};
+use queue::Collapse;
 
-use crate::{Queues, Trouble};
+use crate::{Queues, Trouble, move_of};
 
 /// The part of the flow `steward` that looks into the ledger.
 #[derive(Debug, Clone)]
@@ -29,8 +30,8 @@ impl Steward {
             woken = woken.saturating_add(1);
             self.queues.tell_about(&stored.value, now).await?;
             if Self::waits_for_remediate(&stored.value.state, stored.value.wake, now) {
-                let (id, correlation) = (&stored.value.id, stored.value.correlation);
-                self.queues.wake_remediate(id, correlation, now, now).await?;
+                let Incident { id, key, correlation, .. } = &stored.value;
+                self.queues.wake_remediate(key.guest, id, *correlation, now, now).await?;
             }
         }
         for stored in self.ledger.due_notices(now, Self::A_ROUND).await? {
@@ -43,6 +44,16 @@ impl Steward {
             woken = woken.saturating_add(1);
             self.queues.tell(&AlertJob::RollUp, vec![(stored.value.name.clone(), now)], now).await?;
         }
+        for stored in self.ledger.waiting(Self::A_ROUND).await? {
+            let Request { id, asked_at, .. } = stored.value;
+            if now.duration_since(asked_at) < Incident::WAKE_LOST_AFTER {
+                continue;
+            }
+            woken = woken.saturating_add(1);
+            let job = Job::Serve { request: id.clone() };
+            let wake = move_of(format!("request/{id}"), &job, now, Collapse::Earliest)?;
+            self.queues.remediations.send(vec![wake], now).await?;
+        }
         Ok(woken)
     }
 
@@ -53,9 +64,7 @@ impl Steward {
             State::Open => match wake {
                 Wake::None => false,
                 Wake::Due { at } => at <= now,
-                Wake::Sent { at } => {
-                    at.checked_add(model::Incident::WAKE_LOST_AFTER).is_ok_and(|at| at <= now)
-                }
+                Wake::Sent { at } => at.checked_add(Incident::WAKE_LOST_AFTER).is_ok_and(|at| at <= now),
             },
             State::Done { .. }
             | State::Refused { .. }

@@ -46,11 +46,14 @@ impl std::fmt::Debug for SubscriptionKeeper {
 impl SubscriptionKeeper {
     /// Renewed at half of this. The longest that Graph allows for users and groups is 41,760 minutes.
     const LIFE: SignedDuration = SignedDuration::from_hours(48);
+    /// How long a subscription that is gone stays in the ledger.
+    const REMEMBERED: SignedDuration = SignedDuration::from_hours(24 * 7);
 
-    /// Compares what Graph has with what is wanted, and mends the difference.
+    /// Compares what Graph has with what is wanted, and mends the difference. Of a subscription that cannot be mended
+    /// people are told, and the next look tries again.
     ///
     /// # Errors
-    /// Graph or the ledger is in trouble. People are told, and the next look tries again.
+    /// Graph cannot be asked, which people are told, too; or the ledger is in trouble.
     pub async fn look(&self) -> Result<(), Trouble> {
         let there = match self.reader.subscriptions().await {
             Ok(there) => there,
@@ -98,17 +101,39 @@ impl SubscriptionKeeper {
                 alive |= self.keep_record(stored, &ours, now).await?;
             }
         }
-        if alive {
+        if alive || self.adopt_one(&ours, watched, now).await? {
             return Ok(());
         }
+        for moved in there.iter().filter(|one| self.was_ours(one, watched)) {
+            tracing::info!(subscription.id = %moved.id, "it sends to an address that we had before");
+            self.delete(moved.id).await?;
+        }
+        self.create(watched, now).await
+    }
+
+    /// Takes over what an earlier request of ours made.
+    async fn adopt_one(
+        &self,
+        ours: &[&Subscription],
+        watched: Watched,
+        now: Timestamp,
+    ) -> Result<bool, Trouble> {
         for stray in ours {
             if self.adopt(stray, watched, now).await? {
-                return Ok(());
+                return Ok(true);
             }
             // Its clientState cannot be checked: what it sends would all be dropped.
             self.delete(stray.id).await?;
         }
-        self.create(watched, now).await
+        Ok(false)
+    }
+
+    /// Made by us under another public address. It would stand in the way: Graph allows one of a kind for each app.
+    fn was_ours(&self, subscription: &Subscription, watched: Watched) -> bool {
+        let elsewhere = subscription.notification_url.as_ref() != Some(&self.receivers.notifications);
+        let sealed = subscription.client_state.as_ref().map(SecretString::expose_secret);
+        let opened = sealed.and_then(|state| self.keys.open(state, self.tenant).ok());
+        elsewhere && opened.is_some_and(|(sealed_for, _, _)| sealed_for == watched)
     }
 
     fn is_ours(&self, subscription: &Subscription, watched: Watched) -> bool {
@@ -125,6 +150,11 @@ impl SubscriptionKeeper {
     ) -> Result<bool, Trouble> {
         let known_key = self.keys.key_ids().any(|id| id == stored.value.key);
         match stored.value.binding.clone() {
+            // Nothing of it is on its way any more: Graph tries for four hours.
+            Binding::Retired { at } if now.duration_since(at) > Self::REMEMBERED => {
+                self.ledger.delete(stored).await?;
+                Ok(false)
+            }
             Binding::Retired { at: _ } => Ok(false),
             // Graph was asked and has not answered us: its list, or its first notification, tells the id.
             Binding::Pending => Ok(false),
@@ -229,10 +259,8 @@ impl SubscriptionKeeper {
 
     /// The nonce is written as pending first: a notification may overtake the answer to our request.
     async fn create(&self, watched: Watched, now: Timestamp) -> Result<(), Trouble> {
-        let nonce = seal::nonce((self.random)());
+        let nonce = self.pending(watched, now).await?;
         let state = self.keys.seal(self.tenant, watched, &nonce);
-        let key = self.keys.sealing_key().to_owned();
-        self.ledger.insert(self.record(watched, nonce.clone(), key, Binding::Pending, now)).await?;
         let new = NewSubscription {
             watched,
             notification_url: self.receivers.notifications.clone(),
@@ -242,13 +270,41 @@ impl SubscriptionKeeper {
         };
         match self.reader.create_subscription(new).await {
             Ok(Creation::Created(made)) => self.bind(&nonce, &made, now).await,
-            // Made meanwhile, by an earlier request of ours: the next look finds it in the list.
-            Ok(Creation::AlreadyThere) => {
-                tracing::info!(subscription.resource = %watched, "the subscription is there already");
-                Ok(())
-            }
+            Ok(Creation::AlreadyThere) => self.find(watched, now).await,
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The nonce of a request that came to nothing is used again, so that failures do not fill the ledger.
+    async fn pending(&self, watched: Watched, now: Timestamp) -> Result<Nonce, Trouble> {
+        let key = self.keys.sealing_key();
+        let reusable = |record: &SubscriptionRecord| {
+            record.watched == watched
+                && record.binding == Binding::Pending
+                && record.key == key
+                && record.notification_url == self.receivers.notifications
+        };
+        let stored = self.ledger.subscriptions().await?;
+        if let Some(waiting) = stored.into_iter().find(|stored| reusable(&stored.value)) {
+            return Ok(waiting.value.nonce);
+        }
+        let nonce = seal::nonce((self.random)());
+        let record = self.record(watched, nonce.clone(), key.to_owned(), Binding::Pending, now);
+        self.ledger.insert(record).await?;
+        Ok(nonce)
+    }
+
+    /// Graph says that it is there already, although the list did not show it.
+    async fn find(&self, watched: Watched, now: Timestamp) -> Result<(), Trouble> {
+        let there = self.reader.subscriptions().await?;
+        let ours: Vec<&Subscription> = there.iter().filter(|one| self.is_ours(one, watched)).collect();
+        if self.adopt_one(&ours, watched, now).await? {
+            return Ok(());
+        }
+        Err(Trouble::now(anyhow::anyhow!(
+            "another subscription of this app to `{watched}` sends to another address; delete it, or give Guestlist an \
+             app registration of its own"
+        )))
     }
 
     async fn bind(&self, nonce: &Nonce, made: &Subscription, now: Timestamp) -> Result<(), Trouble> {

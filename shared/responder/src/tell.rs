@@ -39,8 +39,11 @@ impl Teller {
     const ROLL_UP_EVERY_SECONDS: i64 = 300;
     /// Past this a delivery is given up and reported.
     const TRIES: u32 = 40;
+    /// Past this the others hear that the channel takes nothing, after some eight minutes of doubling waits.
+    const REPORTED: u32 = 8;
     /// Others write an incident at most a few times in a row.
     const MARKS: u32 = 32;
+    const LOST: &str = "messages for it are lost until it is mended";
 
     /// # Errors
     /// The ledger or a queue is in trouble. A channel's trouble ends in another attempt instead.
@@ -142,13 +145,16 @@ impl Teller {
             }
             Err(SendError::Later { after: wait, why }) if attempts < Self::TRIES => {
                 self.give_place_back(name, now).await?;
+                if attempts == Self::REPORTED {
+                    self.channel_broken(name, &why, "messages for it wait until it takes them", now).await?;
+                }
                 tracing::warn!(channel.name = %name, alert.id = message.id, alert.attempts = attempts, "not told yet: {why}");
                 let doubling = SignedDuration::from_secs(2_i64 << attempts.min(9));
                 Ok(Attempted::Later(after(now, wait.unwrap_or(doubling))))
             }
             Err(SendError::Later { after: _, why } | SendError::Broken { why }) => {
                 self.give_place_back(name, now).await?;
-                self.channel_broken(name, &why, now).await?;
+                self.channel_broken(name, &why, Self::LOST, now).await?;
                 Ok(Attempted::Told(DeliveryStatus::Failed { at: now, why }))
             }
         }
@@ -210,7 +216,7 @@ impl Teller {
                 let wait = wait.unwrap_or(SignedDuration::from_secs(60));
                 return Ok(End::Again { at: after(now, wait), job: None });
             }
-            Err(SendError::Broken { why }) => self.channel_broken(name, &why, now).await?,
+            Err(SendError::Broken { why }) => self.channel_broken(name, &why, Self::LOST, now).await?,
         }
         // What came in while the message was on its way waits for the next one.
         let state = self
@@ -240,7 +246,13 @@ impl Teller {
     }
 
     /// A dead channel is reported in the others.
-    async fn channel_broken(&self, name: &ChannelName, why: &str, now: Timestamp) -> Result<(), Trouble> {
+    async fn channel_broken(
+        &self,
+        name: &ChannelName,
+        why: &str,
+        fate: &str,
+        now: Timestamp,
+    ) -> Result<(), Trouble> {
         self.ledger
             .update::<ChannelState>(&name.0, |state| {
                 let mut state = state.unwrap_or_else(|| fresh(name));
@@ -249,9 +261,7 @@ impl Teller {
             })
             .await?;
         let others: Vec<_> = self.channels.keys().filter(|other| *other != name).cloned().collect();
-        let text = format!(
-            "the channel `{name}` takes no messages: {why}; messages for it are lost until it is mended"
-        );
+        let text = format!("the channel `{name}` takes no messages: {why}; {fate}");
         let key = format!("channel-broken/{name}");
         self.notices.raise_in(&others, NoticeKind::ChannelBroken, &key, text, 1).await
     }

@@ -69,6 +69,24 @@ pub(crate) fn is_not_found(error: &graph::GraphError) -> bool {
     matches!(error, graph::GraphError::NotFound { code: _, trace: _ })
 }
 
+/// The error without its request ids. They are different each time, and would make the same failure look like news;
+/// the log and the outcome have them.
+pub(crate) fn in_words(error: &graph::GraphError) -> String {
+    let (text, trace) = (error.to_string(), error.trace().to_string());
+    if trace.is_empty() { text } else { text.replace(&trace, "") }
+}
+
+/// How long to wait after so many failures in a row. What the other side asks for is enough at first; a service that
+/// keeps asking for a moment would else use up all tries within minutes.
+pub(crate) fn wait(told: Option<SignedDuration>, doubling: SignedDuration, tries: u32) -> SignedDuration {
+    const TRUSTED: u32 = 4;
+    match told {
+        Some(told) if tries < TRUSTED => told,
+        Some(told) => told.max(doubling),
+        None => doubling,
+    }
+}
+
 /// The moment after `now` by so much.
 pub(crate) fn after(now: Timestamp, wait: SignedDuration) -> Timestamp {
     now.checked_add(wait).unwrap_or(Timestamp::MAX)

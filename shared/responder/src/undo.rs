@@ -9,11 +9,12 @@ use jiff::{SignedDuration, Timestamp};
 use ledger::Stored;
 use model::{
     Answer, CannotUndo, Finding, Incident, IncidentId, Outcome, Request, RequestId, RequestKind,
-    RequestState, RuleId, Step, StepResult, Suspension,
+    RequestState, RuleId, State, Step, StepResult, Suspension,
 };
 use policy::{Facts, Standing};
 
-use crate::step::Progress;
+use crate::remediate::next_look;
+use crate::step::{Progress, Pursuit};
 use crate::trouble::{after, is_not_found};
 use crate::{End, Remediator, Trouble};
 
@@ -57,13 +58,21 @@ impl Remediator {
         let Some(stored) = self.ledger.incident(id).await? else {
             return Ok(Answer::Refused { why: format!("there is no incident `{id}`") });
         };
+        if let State::Undone { at, by, reason } = &stored.value.state
+            && *at >= undo.request.asked_at
+            && (by, reason) == (&undo.request.by, &undo.request.reason)
+        {
+            // This very request was interrupted between the undo and its answer.
+            return Ok(Answer::Done { text: format!("the account is enabled since {at}") });
+        }
         match stored.value.may_undo(now) {
             Ok(()) => {}
             Err(error @ (CannotUndo::Held { .. } | CannotUndo::NothingToUndo { .. })) => {
                 return Ok(Answer::Refused { why: error.to_string() });
             }
         }
-        let Some(ours) = self.our_step(id).await? else {
+        let told_with = self.told_with(&stored.value).await?;
+        let Some(ours) = self.our_step(&stored.value, &told_with).await? else {
             return Ok(Answer::Refused {
                 why: "nothing of ours is in force: the account was disabled before".to_owned(),
             });
@@ -77,14 +86,24 @@ impl Remediator {
             }
             Err(error) => return self.answer_trouble(error, "read the guest"),
         };
-        match self.may_reverse(&stored.value, &facts, undo, now) {
+        let rules = told_with.into_iter().map(|one| one.key.rule);
+        let rules = rules.chain([stored.value.key.rule.clone()]).collect();
+        match self.may_reverse(&stored.value, &facts, rules, undo, now) {
             Err(why) => Ok(Answer::Refused { why }),
             Ok(rules) => self.reverse(stored, ours, &facts, rules, undo).await,
         }
     }
 
+    /// The incidents that this one spoke for: people read of them in one message, with one command that undoes it.
+    async fn told_with(&self, incident: &Incident) -> Result<Vec<Incident>, Trouble> {
+        let all = self.ledger.incidents_of(incident.key.guest).await?.into_iter().map(|stored| stored.value);
+        let spoken_for =
+            |one: &Incident| !one.state.is_closed() && one.told_with.as_ref() == Some(&incident.key.rule);
+        Ok(all.filter(spoken_for).collect())
+    }
+
     /// The step of ours that is in force: sent by us, onto an account that was enabled before.
-    async fn our_step(&self, id: &IncidentId) -> Result<Option<Step>, Trouble> {
+    async fn our_step(&self, incident: &Incident, told_with: &[Incident]) -> Result<Option<Step>, Trouble> {
         let ours = |outcome: &Outcome| {
             let sent = match &outcome.result {
                 StepResult::Done | StepResult::Sent | StepResult::Intended => true,
@@ -94,8 +113,13 @@ impl Remediator {
             };
             sent && outcome.enabled_before == Some(true) && matches!(outcome.step, Step::Disable { .. })
         };
-        let outcomes = self.ledger.outcomes(id).await?;
-        Ok(outcomes.into_iter().rfind(ours).map(|outcome| outcome.step))
+        for one in [incident].into_iter().chain(told_with) {
+            let outcomes = self.ledger.outcomes(&one.id).await?;
+            if let Some(outcome) = outcomes.into_iter().rfind(ours) {
+                return Ok(Some(outcome.step));
+            }
+        }
+        Ok(None)
     }
 
     /// The rules to suspend, or why the undo is refused.
@@ -103,12 +127,13 @@ impl Remediator {
         &self,
         incident: &Incident,
         facts: &Facts,
+        rules: BTreeSet<RuleId>,
         undo: &Undo<'_>,
         now: Timestamp,
     ) -> Result<BTreeSet<RuleId>, String> {
-        let rule = incident.key.rule.clone();
         let mut lifted = facts.clone();
-        lifted.suspensions.push(self.suspension(incident, rule.clone(), undo, now));
+        let suspended = rules.iter().map(|rule| self.suspension(incident, rule.clone(), undo, now));
+        lifted.suspensions.extend(suspended);
         let verdict = policy::judge(&self.rules.policy(), &lifted, self.rules.ceiling, now);
         let protected = match &facts.standing {
             Standing::Known { .. } => policy::protection(&self.rules.policy(), facts),
@@ -136,7 +161,7 @@ impl Remediator {
                 names.join(" and ")
             ));
         }
-        Ok(objecting.into_iter().chain([rule]).collect())
+        Ok(objecting.into_iter().chain(rules).collect())
     }
 
     fn suspension(&self, incident: &Incident, rule: RuleId, undo: &Undo<'_>, now: Timestamp) -> Suspension {
@@ -169,34 +194,51 @@ impl Remediator {
         let look_again_at = after(now, SignedDuration::from_secs(30));
         stored.value.undo_sent(by.clone(), reason.clone(), look_again_at, &channels, now);
         let mut stored = self.ledger.replace(stored).await?;
-        let answer = match self.take(&stored.value.id, ours.undo(), facts.enabled).await? {
+        let answer = match self.take(&stored.value.id, ours.undo(), facts.enabled, Pursuit::Begins).await? {
             Progress::Seen => {
                 stored.value.undone(by, reason, &channels, self.clock.now());
                 Answer::Done {
                     text: format!("the account is enabled; the rule is suspended for it until {until}"),
                 }
             }
-            Progress::Unseen { since: _ } => Answer::Sent {
-                text: format!(
-                    "Entra accepted it, and a read does not show it yet; the rule is suspended for the account \
+            Progress::Unseen { since } => {
+                let soon = next_look(since, self.clock.now());
+                stored.value.undo_sent(by, reason, soon, &channels, self.clock.now());
+                Answer::Sent {
+                    text: format!(
+                        "Entra accepted it, and a read does not show it yet; the rule is suspended for the account \
                      until {until}"
-                ),
-            },
+                    ),
+                }
+            }
             Progress::Failed { why } => {
                 stored.value.failed(format!("the undo failed: {why}"), &channels, self.clock.now());
                 Answer::Failed { why }
             }
-            Progress::Trouble(error) => Answer::Sent {
+            Progress::Stopped => Answer::Sent {
                 text: format!(
-                    "it will be tried again: {error}; the rule is suspended for the account until {until}"
+                    "writes were stopped a moment ago, and it is carried out after `guestlist resume`; the rule is \
+                     suspended for the account until {until}"
                 ),
             },
+            Progress::Trouble(error) => {
+                let trouble = Trouble::from(error);
+                if let Some(wait) = trouble.retry_after {
+                    let now = self.clock.now();
+                    stored.value.undo_sent(by, reason, after(now, wait), &channels, now);
+                }
+                Answer::Sent {
+                    text: format!(
+                        "it will be tried again: {trouble}; the rule is suspended for the account until {until}"
+                    ),
+                }
+            }
         };
         let now = self.clock.now();
         let stored = self.ledger.replace(stored).await?;
-        let Incident { id, correlation, .. } = &stored.value;
-        if let Some(at) = stored.value.due_at().filter(|_| !stored.value.state.is_closed()) {
-            self.queues.wake_remediate(id, *correlation, at, now).await?;
+        let Incident { id, key, correlation, .. } = &stored.value;
+        if let State::Undoing { look_again_at, .. } = &stored.value.state {
+            self.queues.wake_remediate(key.guest, id, *correlation, *look_again_at, now).await?;
         }
         self.queues.tell_about(&stored.value, now).await?;
         Ok(answer)
@@ -208,45 +250,40 @@ impl Remediator {
         mut stored: Stored<Incident>,
         by: String,
         reason: String,
-    ) -> Result<End, Trouble> {
+    ) -> Result<Option<Timestamp>, Trouble> {
         let now = self.clock.now();
         let channels = self.rules.channels.clone();
-        let id = stored.value.id.clone();
-        let Some(ours) = self.our_step(&id).await? else {
-            stored.value.failed("the undo lost its step".to_owned(), &channels, now);
-            self.ledger.replace(stored).await?;
-            return Ok(End::Done);
+        let incident = &mut stored.value;
+        let told_with = self.told_with(incident).await?;
+        let Some(ours) = self.our_step(incident, &told_with).await? else {
+            incident.failed("the undo lost its step".to_owned(), &channels, now);
+            return self.write_down(stored).await;
         };
         let user = match self.reader.user(ours.user()).await {
             Ok(user) => user,
             Err(error) if is_not_found(&error) => {
-                stored.value.resolve("the guest is not in the directory any more".to_owned(), &channels, now);
-                let stored = self.ledger.replace(stored).await?;
-                self.queues.tell_about(&stored.value, now).await?;
-                return Ok(End::Done);
+                incident.vanish("the guest is not in the directory any more".to_owned(), &channels, now);
+                return self.write_down(stored).await;
             }
             Err(error) => return Err(error.into()),
         };
-        let mut again = None;
-        match self.take(&id, ours.undo(), user.account_enabled).await? {
-            Progress::Seen => stored.value.undone(by, reason, &channels, self.clock.now()),
+        let id = incident.id.clone();
+        match self.take(&id, ours.undo(), user.account_enabled, Pursuit::FollowsUp).await? {
+            Progress::Seen => incident.undone(by, reason, &channels, self.clock.now()),
             Progress::Unseen { since } if now.duration_since(since) < Incident::LOOKS_FOR => {
-                let at = after(now, now.duration_since(since).max(SignedDuration::from_secs(1)));
-                stored.value.undo_sent(by, reason, at, &channels, now);
-                again = Some(at);
+                incident.undo_sent(by, reason, next_look(since, now), &channels, now);
             }
             Progress::Unseen { since: _ } => {
                 let why = "Entra accepted the undo 15 minutes ago, and reads still do not show it".to_owned();
-                stored.value.failed(why, &channels, now);
+                incident.failed(why, &channels, now);
             }
-            Progress::Failed { why } => {
-                stored.value.failed(format!("the undo failed: {why}"), &channels, now);
+            Progress::Stopped => {
+                incident.undo_sent(by, reason, after(now, Self::STOPPED), &channels, now);
             }
+            Progress::Failed { why } => incident.failed(format!("the undo failed: {why}"), &channels, now),
             Progress::Trouble(error) => return Err(error.into()),
         }
-        let stored = self.ledger.replace(stored).await?;
-        self.queues.tell_about(&stored.value, now).await?;
-        Ok(again.map_or(End::Done, |at| End::Again { at, job: None }))
+        self.write_down(stored).await
     }
 
     fn answer_trouble(&self, error: graph::GraphError, doing: &str) -> Result<Answer, Trouble> {

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use model::{Clock, Job, NoticeKind};
 use queue::{Claimed, Queue};
 
-use crate::trouble::after;
+use crate::trouble::{after, wait};
 use crate::{Assessor, End, Notices, Remediator, SubscriptionKeeper, Teller, Trouble};
 
 /// The flow that a worker feeds.
@@ -69,8 +69,12 @@ impl Worker {
                 self.queue.ack(&claimed).await?;
             }
             Ok(End::Again { at, job }) => {
-                let body = job.map(|job| serde_json::to_string(&job)).transpose().map_err(Trouble::now)?;
-                self.queue.delay(&claimed, at, body).await?;
+                // A body makes it as new: waiting is no failure, and must not end among the dead letters.
+                let body = match job {
+                    Some(job) => serde_json::to_string(&job).map_err(Trouble::now)?,
+                    None => claimed.body.clone(),
+                };
+                self.queue.delay(&claimed, at, Some(body)).await?;
             }
             Ok(End::Bury { why }) => self.bury(&claimed, &why).await?,
             Err(trouble) => self.later(&claimed, &trouble).await?,
@@ -83,6 +87,9 @@ impl Worker {
             (Handler::Assess(assessor), Job::Assess { change, missing }) => {
                 assessor.assess(&change, missing).await
             }
+            (Handler::Assess(assessor), Job::Reread { item, watched }) => {
+                assessor.reread(&item, watched).await
+            }
             (Handler::Remediate(remediator), Job::Remediate { incident, correlation: _ }) => {
                 remediator.remediate(&incident).await
             }
@@ -94,6 +101,7 @@ impl Worker {
             (
                 Handler::Assess(_) | Handler::Remediate(_) | Handler::Alert(_) | Handler::Steward(_),
                 Job::Assess { .. }
+                | Job::Reread { .. }
                 | Job::Remediate { .. }
                 | Job::Serve { .. }
                 | Job::Tell { .. }
@@ -105,7 +113,7 @@ impl Worker {
     async fn later(&self, claimed: &Claimed, trouble: &Trouble) -> Result<(), Trouble> {
         let now = self.clock.now();
         let doubling = SignedDuration::from_secs(1_i64 << claimed.deliveries.min(10));
-        let wait = trouble.retry_after.unwrap_or(doubling);
+        let wait = wait(trouble.retry_after, doubling, claimed.deliveries);
         tracing::warn!(
             worker = self.name,
             job.key = claimed.key,

@@ -34,10 +34,9 @@ pub struct Faults {
     pub audit_lag: SignedDuration,
     /// Pages never hold more than this, whatever `$top` says.
     pub page_at_most: Option<usize>,
+    /// What `next` asked for and what has struck nothing yet.
     #[serde(skip)]
-    queue: VecDeque<Fault>,
-    #[serde(skip)]
-    calls: u64,
+    pub queued: VecDeque<Fault>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -121,9 +120,9 @@ pub enum Failure {
     /// The answer waits (real time).
     Delay(Duration),
     Hang,
-    /// The connection is cut before the call has an effect.
+    /// The connection is cut before the call has an effect; such a call is not recorded, as there was no exchange.
     Reset,
-    /// The connection is cut after the call had its effect.
+    /// The connection is cut after the call had its effect; the record shows the answer that was meant.
     LostAnswer,
 }
 
@@ -131,7 +130,8 @@ pub enum Failure {
 pub(crate) const TOKEN_PATH: &str = "/token";
 
 impl Failure {
-    /// Whether it spoils the connection rather than the answer: these strike whole round trips, never one item of a batch.
+    /// Whether it spoils the connection rather than the answer: these strike whole round trips, never one item of a
+    /// batch.
     pub(crate) fn is_of_the_wire(self) -> bool {
         match self {
             Self::Throttled(_) | Self::Status(..) | Self::NotFound | Self::Unauthorized => false,
@@ -150,27 +150,40 @@ impl Fault {
     }
 }
 
+/// Where chance comes from.
+#[derive(Debug)]
+pub(crate) struct Luck {
+    pub(crate) draws: fastrand::Rng,
+    /// Calls so far, for what strikes every nth.
+    calls: u64,
+}
+
+impl Luck {
+    pub(crate) fn with_seed(seed: u64) -> Self {
+        Self { draws: fastrand::Rng::with_seed(seed), calls: 0 }
+    }
+
+    pub(crate) fn rolls(&mut self, chance: f64) -> bool {
+        chance > 0.0 && self.draws.f64() < chance
+    }
+}
+
 impl Faults {
     /// Makes exactly the next matching call fail; several are struck in the order in which they were asked for.
     pub fn next(&mut self, fault: Fault) {
-        self.queue.push_back(fault);
+        self.queued.push_back(fault);
     }
 
     /// Takes over every standing fault; what `next` queued stays.
     pub(crate) fn replace_standing(&mut self, with: Self) {
-        let queue = std::mem::take(&mut self.queue);
-        *self = Self { queue, calls: self.calls, ..with };
-    }
-
-    /// Faults of `next` that have struck nothing yet.
-    pub fn waiting(&self) -> usize {
-        self.queue.len()
+        let queued = std::mem::take(&mut self.queued);
+        *self = Self { queued, ..with };
     }
 
     /// A failure of the token endpoint that was asked for with `next`; what befalls Graph at random spares it.
     pub(crate) fn strike_token(&mut self) -> Option<Failure> {
-        let at = self.queue.iter().position(|fault| fault.path == TOKEN_PATH)?;
-        self.queue.remove(at).map(|fault| fault.failure)
+        let at = self.queued.iter().position(|fault| fault.path == TOKEN_PATH)?;
+        self.queued.remove(at).map(|fault| fault.failure)
     }
 
     /// The failure of this call, if any. With `wire` those of the connection, else those of the answer.
@@ -179,17 +192,17 @@ impl Faults {
         method: &str,
         path: &str,
         wire: bool,
-        luck: &mut fastrand::Rng,
+        luck: &mut Luck,
     ) -> Option<Failure> {
-        let due = self.queue.iter().position(|fault| {
+        let due = self.queued.iter().position(|fault| {
             fault.failure.is_of_the_wire() == wire
                 && path.starts_with(&fault.path)
                 && fault.method.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
         });
-        if let Some(fault) = due.and_then(|at| self.queue.remove(at)) {
+        if let Some(fault) = due.and_then(|at| self.queued.remove(at)) {
             return Some(fault.failure);
         }
-        let mut rolls = |chance: f64| chance > 0.0 && luck.f64() < chance;
+        let mut rolls = |chance: f64| luck.rolls(chance);
         if wire {
             return match self {
                 _ if rolls(self.reset) => Some(Failure::Reset),
@@ -200,14 +213,15 @@ impl Faults {
                 }
             };
         }
-        self.calls += 1;
+        luck.calls += 1;
         if let Some(throttle) = self.throttle
-            && ((throttle.every > 0 && self.calls.is_multiple_of(throttle.every)) || rolls(throttle.chance))
+            && ((throttle.every > 0 && luck.calls.is_multiple_of(throttle.every))
+                || luck.rolls(throttle.chance))
         {
             return Some(Failure::Throttled(throttle.retry_after));
         }
-        let failures = self.failures.as_ref().filter(|failures| rolls(failures.chance))?;
-        let status = failures.statuses.get(luck.usize(..failures.statuses.len().max(1)));
+        let failures = self.failures.as_ref().filter(|failures| luck.rolls(failures.chance))?;
+        let status = failures.statuses.get(luck.draws.usize(..failures.statuses.len().max(1)));
         Some(Failure::Status(status.copied().unwrap_or(503), failures.retry_after))
     }
 }
@@ -237,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_queued_fault_strikes_the_next_matching_call_and_no_other() {
-        let mut luck = fastrand::Rng::with_seed(1);
+        let mut luck = Luck::with_seed(1);
         let mut faults = Faults::default();
         faults.next(Fault::new("PATCH", "/users", Failure::NotFound));
         assert_eq!(faults.strike("GET", "/users/1", false, &mut luck), None);
@@ -248,7 +262,7 @@ mod tests {
 
     #[test]
     fn every_third_call_is_throttled() {
-        let mut luck = fastrand::Rng::with_seed(1);
+        let mut luck = Luck::with_seed(1);
         let throttle = Throttle { every: 3, ..Throttle::default() };
         let mut faults = Faults { throttle: Some(throttle), ..Faults::default() };
         let struck: Vec<bool> =

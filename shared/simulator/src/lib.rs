@@ -1,6 +1,7 @@
 //! A strict, stateful Entra tenant over HTTP: token endpoint, Microsoft Graph v1.0, and change notifications that are
-//! really delivered. It refuses what Microsoft does not describe, and it can be made to fail in every way that the real
-//! service does. It serves loopback only and imports nothing of the product, so that one error cannot hide on both sides.
+//! really delivered. It refuses what Microsoft does not describe, and it can be made to fail in every way that the
+//! real service does. It serves loopback only and imports nothing of the product, so that one error cannot hide on
+//! both sides.
 pub mod contoso;
 mod control;
 mod dates;

@@ -21,8 +21,8 @@ pub struct Options {
     pub apps: Vec<App>,
     /// A file to which every exchange is appended, one line of JSON each, without secrets.
     pub record: Option<PathBuf>,
-    /// `("https://guestlist.example", "http://127.0.0.1:8080")`: what subscriptions name, and where it is really sent to. The
-    /// simulator plays the reverse proxy, because Graph accepts https only.
+    /// `("https://guestlist.example", "http://127.0.0.1:8080")`: what subscriptions name, and where it is really sent
+    /// to. The simulator plays the reverse proxy, because Graph accepts https only.
     pub receivers: Vec<(String, String)>,
     pub faults: Faults,
     pub seed: u64,

@@ -1,5 +1,5 @@
-//! The record of every exchange, one JSON line each, appended with a single write. Secrets never reach the file: tokens,
-//! client secrets, assertions and `clientState` are replaced before a line is built.
+//! The record of every exchange, one JSON line each, appended with a single write. Secrets never reach the file:
+//! tokens, client secrets, assertions and `clientState` are replaced before a line is built.
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
@@ -8,7 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use http::HeaderMap;
 use serde_json::{Map, Value, json};
 
-const SECRET_KEYS: &[&str] = &["clientState", "client_secret", "client_assertion", "access_token"];
+const SECRET_KEYS: &[&str] =
+    &["clientState", "client_secret", "client_assertion", "access_token", "password"];
 const REDACTED: &str = "REDACTED";
 
 #[derive(Debug)]

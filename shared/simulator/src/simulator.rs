@@ -69,8 +69,8 @@ impl Simulator {
         Ok(Self { world, tasks: Arc::new(Tasks { running }) })
     }
 
-    /// The same without a socket, for in-process use: notifications leave by `deliver_due` only. A record that cannot be
-    /// opened is told in the log.
+    /// The same without a socket, for in-process use: notifications leave by `deliver_due` only. A record that cannot
+    /// be opened is told in the log.
     pub fn new(options: Options) -> Self {
         let opened = options.record.as_deref().map(Recorder::open).transpose();
         let record = opened
@@ -145,8 +145,8 @@ impl Simulator {
         self.world.look(|state, _| std::mem::take(&mut state.writes))
     }
 
-    /// While on, notifications that a receiver refuses (and undocumented lifecycle events) are recorded as `ignore`, because
-    /// a test spoiled them on purpose.
+    /// While on, notifications and handshakes that a receiver spoils (and undocumented lifecycle events) are recorded
+    /// as `ignore`, because a test spoiled them on purpose.
     pub fn record_as_fault(&self, on: bool) {
         self.world.look(|state, _| state.receiver_is_faulty = on);
     }

@@ -52,12 +52,13 @@ impl Write {
     }
 }
 
-const LOGGED_AT_MOST: usize = 10_000;
+/// Calls and writes that are remembered.
+pub(crate) const KEPT_AT_MOST: usize = 10_000;
 
 impl Traffic {
     pub(crate) fn log(&mut self, call: Logged) {
         self.requests += 1;
-        if self.log.len() == LOGGED_AT_MOST {
+        if self.log.len() == KEPT_AT_MOST {
             self.log.pop_front();
         }
         self.log.push_back(call);

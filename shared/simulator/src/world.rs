@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use crate::contoso;
 use crate::deliveries::{Outbox, Receivers};
-use crate::faults::{Faults, Stale};
+use crate::faults::{Faults, Luck, Stale};
 use crate::graph::subscriptions::Subscriptions;
 use crate::options::{App, Delivery, Now, Options, Population};
 use crate::record::Recorder;
@@ -41,7 +41,9 @@ pub(crate) struct State {
     pub(crate) subscriptions: Subscriptions,
     pub(crate) outbox: Outbox,
     pub(crate) faults: Faults,
-    pub(crate) luck: fastrand::Rng,
+    pub(crate) luck: Luck,
+    /// Ids that mean nothing: how many requests there were must not change the ids of objects.
+    pub(crate) noise: fastrand::Rng,
     pub(crate) traffic: Traffic,
     pub(crate) writes: Vec<Write>,
     /// Delta tokens of an earlier generation answer 410.
@@ -85,7 +87,8 @@ impl World {
             subscriptions: Subscriptions::default(),
             outbox: Outbox::default(),
             faults,
-            luck: fastrand::Rng::with_seed(seed),
+            luck: Luck::with_seed(seed),
+            noise: fastrand::Rng::with_seed(seed ^ 0x006e_6f69_7365),
             traffic: Traffic::default(),
             writes: Vec::new(),
             delta_generation: 0,
@@ -139,10 +142,15 @@ impl State {
         }
     }
 
+    /// An id for a request, a token or a trace.
+    pub(crate) fn passing_id(&mut self) -> uuid::Uuid {
+        uuid::Builder::from_random_bytes(self.noise.u128(..).to_be_bytes()).into_uuid()
+    }
+
     /// Draws which replica answers the next read.
     pub(crate) fn sight(&mut self, now: Timestamp) -> Sight {
         let mut behind = |fault: Option<Stale>| {
-            let fault = fault.filter(|fault| self.luck.f64() < fault.chance)?;
+            let fault = fault.filter(|fault| self.luck.rolls(fault.chance))?;
             now.checked_sub(SignedDuration::max(fault.lag, SignedDuration::ZERO)).ok()
         };
         let seen_until = behind(self.faults.stale);

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use jiff::Timestamp;
 use model::{Incident, ObjectId, State, StepResult, Wake};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::stage::Stage;
+use crate::args::Output;
 use crate::out::{self, Colour};
 
 /// How an act ought to end.
@@ -25,15 +27,21 @@ pub(super) enum Ends {
 }
 
 /// What became of an act.
+#[derive(Serialize)]
 pub(super) struct Shown {
-    pub(super) as_expected: bool,
+    what: String,
+    verdict: String,
+    done: String,
+    /// From the act to the read-back of what was done about it, else until Guestlist had looked.
+    pub(super) milliseconds: u64,
     /// Something was written to the tenant.
     pub(super) acted: bool,
-    pub(super) milliseconds: u128,
+    /// Known of the demo's own policy only.
+    pub(super) as_expected: Option<bool>,
 }
 
-/// Longer than any act of the story takes.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than a worker that was disturbed keeps what it holds.
+const PATIENCE: Duration = Duration::from_mins(3);
 
 impl Stage {
     /// Does something to a user and waits for Guestlist.
@@ -114,37 +122,63 @@ impl Stage {
     ) -> anyhow::Result<Shown> {
         let incidents = self.incidents(user).await?;
         let enabled = self.simulator.tenant().user(user).context("the user is gone")?.enabled;
-        let mut milliseconds = began.elapsed().as_millis();
+        let mut milliseconds = in_milliseconds(began.elapsed());
         let mut acted = false;
         for incident in &incidents {
             for outcome in self.store.ledger.outcomes(&incident.id).await? {
                 if outcome.result == StepResult::Done && outcome.at >= at {
                     acted = true;
                     let taken = outcome.at.duration_since(at).as_millis();
-                    milliseconds = u128::try_from(taken).unwrap_or(milliseconds);
+                    milliseconds = u64::try_from(taken).unwrap_or(milliseconds);
                 }
             }
         }
-        let as_expected = as_expected(ends, enabled, &incidents);
-        let (verdict, done) = (verdict(&incidents), done(&incidents, enabled));
-        line(what, &verdict, &done, milliseconds, as_expected)?;
-        Ok(Shown { as_expected, acted, milliseconds })
+        self.tell(Shown {
+            what: what.to_owned(),
+            verdict: verdict(&incidents),
+            done: done(&incidents, enabled),
+            milliseconds,
+            acted,
+            as_expected: self.own_policy.then(|| as_expected(ends, enabled, &incidents)),
+        })
+    }
+
+    /// An act on something else than a user.
+    pub(super) fn show_plain(
+        &self,
+        (what, verdict, done): (&str, &str, &str),
+        began: Instant,
+        as_expected: bool,
+    ) -> anyhow::Result<Shown> {
+        self.tell(Shown {
+            what: what.to_owned(),
+            verdict: verdict.to_owned(),
+            done: done.to_owned(),
+            milliseconds: in_milliseconds(began.elapsed()),
+            acted: false,
+            as_expected: Some(as_expected),
+        })
+    }
+
+    fn tell(&self, shown: Shown) -> anyhow::Result<Shown> {
+        match self.output {
+            Output::Json => {}
+            Output::Text => {
+                let Shown { what, verdict, done, milliseconds, acted: _, as_expected } = &shown;
+                let text = format!("{what:<65} {verdict:<39} {done:<19} {milliseconds:>5}");
+                if *as_expected == Some(false) {
+                    out::painted(&[(&format!("{text}  NOT AS IT SHOULD BE"), Colour::Red)])?;
+                } else {
+                    out::line(&text)?;
+                }
+            }
+        }
+        Ok(shown)
     }
 }
 
-pub(super) fn line(
-    what: &str,
-    verdict: &str,
-    done: &str,
-    milliseconds: u128,
-    as_expected: bool,
-) -> anyhow::Result<()> {
-    let text = format!("{what:<65} {verdict:<39} {done:<19} {milliseconds:>5}");
-    if as_expected {
-        out::line(&text)
-    } else {
-        out::line(&out::paint(&format!("{text}  NOT AS IT SHOULD BE"), Colour::Red))
-    }
+fn in_milliseconds(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn as_expected(ends: Ends, enabled: bool, incidents: &[Incident]) -> bool {

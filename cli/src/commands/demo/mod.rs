@@ -1,13 +1,14 @@
 //! `guestlist demo`: the simulated tenant, everything that `serve` runs, and a story of benign and hostile acts.
 
 mod act;
-mod chat;
 mod stage;
 mod story;
 
 use std::time::Instant;
 
-use crate::args;
+use serde::Serialize;
+
+use crate::args::{self, Output};
 use crate::exit::Exit;
 use crate::out::{self, Colour};
 use act::Shown;
@@ -16,55 +17,77 @@ use stage::Stage;
 /// What Graph calls; the simulated tenant plays the reverse proxy behind it.
 pub(super) const PUBLIC_URL: &str = "https://guestlist.example";
 
-pub(crate) async fn run(demo: args::Demo) -> anyhow::Result<Exit> {
+#[derive(Serialize)]
+struct Played {
+    acts: Vec<Shown>,
+    /// With the demo's own policy.
+    as_expected: Option<bool>,
+    seconds: f64,
+    /// From an act to the read-back of its remediation.
+    median_milliseconds: Option<u64>,
+    graph_requests: u64,
+    graph_round_trips: u64,
+    messages: usize,
+    first_message: Option<String>,
+}
+
+pub(crate) async fn run(demo: args::Demo, output: Output) -> anyhow::Result<Exit> {
     let began = Instant::now();
-    let own_story = demo.policy.is_none();
-    let stage = Stage::set(&demo).await?;
+    let stage = Stage::set(&demo, output).await?;
     out::message(&format!("a simulated tenant is at {}, and Guestlist watches it", stage.simulator.url()));
-    let mut shown = Vec::new();
-    if own_story {
-        out::line(&heading())?;
-        shown = story::play(&stage).await?;
+    if output == Output::Text {
+        let heading =
+            format!("{:<65} {:<39} {:<19} {:>5}", "WHAT HAPPENED", "VERDICT", "WHAT WAS DONE", "MS");
+        out::painted(&[(&heading, Colour::Dim)])?;
     }
-    let as_expected = shown.iter().filter(|one| one.as_expected).count();
-    if own_story {
-        summary(&stage, &shown, as_expected, began)?;
-    }
+    let acts = story::play(&stage).await?;
+    let played = summary(&stage, acts, began);
+    out::show(output, &played, print)?;
     if !demo.once {
         stay(&stage).await?;
     }
     stage.strike().await?;
-    Ok(if as_expected == shown.len() { Exit::Well } else { Exit::NotWell })
+    Ok(if played.as_expected == Some(false) { Exit::NotWell } else { Exit::Well })
 }
 
-fn heading() -> String {
-    out::paint(
-        &format!("{:<65} {:<39} {:<19} {:>5}", "WHAT HAPPENED", "VERDICT", "WHAT WAS DONE", "MS"),
-        Colour::Dim,
-    )
-}
-
-fn summary(stage: &Stage, shown: &[Shown], as_expected: usize, began: Instant) -> anyhow::Result<()> {
+fn summary(stage: &Stage, acts: Vec<Shown>, began: Instant) -> Played {
     let traffic = stage.simulator.traffic();
-    let mut milliseconds: Vec<u128> =
-        shown.iter().filter(|one| one.acted).map(|one| one.milliseconds).collect();
+    let mut milliseconds: Vec<u64> =
+        acts.iter().filter(|one| one.acted).map(|one| one.milliseconds).collect();
     milliseconds.sort_unstable();
-    let median = milliseconds.get(milliseconds.len() / 2).copied().unwrap_or(0);
+    Played {
+        as_expected: stage.own_policy.then(|| acts.iter().all(|one| one.as_expected == Some(true))),
+        acts,
+        seconds: began.elapsed().as_secs_f64(),
+        median_milliseconds: milliseconds.get(milliseconds.len() / 2).copied(),
+        graph_requests: traffic.requests,
+        graph_round_trips: traffic.round_trips,
+        messages: stage.chat.count(),
+        first_message: stage.chat.first(),
+    }
+}
+
+fn print(played: &Played) -> anyhow::Result<()> {
+    let acts = played.acts.len();
+    let ended = match played.as_expected {
+        Some(_) => {
+            let as_expected = played.acts.iter().filter(|one| one.as_expected == Some(true)).count();
+            format!("{as_expected} of {acts} acts ended as they should")
+        }
+        None => format!("{acts} acts under your policy"),
+    };
     out::line("")?;
+    out::line(&format!("{ended}, in {:.1} s.", played.seconds))?;
+    if let Some(median) = played.median_milliseconds {
+        out::line(&format!("From an act to the read-back of its remediation: {median} ms (median)."))?;
+    }
+    let (requests, round_trips) = (played.graph_requests, played.graph_round_trips);
+    let colon = if played.first_message.is_some() { ". The first one:" } else { "." };
     out::line(&format!(
-        "{as_expected} of {} acts ended as they should, in {:.1} s. From an act to the read-back of its remediation: {median} ms \
-         (median of {}).",
-        shown.len(),
-        began.elapsed().as_secs_f64(),
-        milliseconds.len(),
+        "Microsoft Graph was asked {requests} times in {round_trips} round trips; messages in chat: {}{colon}",
+        played.messages,
     ))?;
-    out::line(&format!(
-        "Microsoft Graph was asked {} times in {} round trips; {} messages in chat. The first one:",
-        traffic.requests,
-        traffic.round_trips,
-        stage.chat.count(),
-    ))?;
-    for line in stage.chat.first().unwrap_or_default().lines() {
+    for line in played.first_message.iter().flat_map(|text| text.lines()) {
         out::line(&format!("  │ {line}"))?;
     }
     Ok(())
@@ -72,18 +95,14 @@ fn summary(stage: &Stage, shown: &[Shown], as_expected: usize, began: Instant) -
 
 async fn stay(stage: &Stage) -> anyhow::Result<()> {
     let url = stage.simulator.url();
-    out::message("");
     out::message(&format!(
-        "Guestlist goes on watching; end it with Ctrl-C. Try for yourself (GET {url}/control tells more):"
-    ));
-    out::message(&format!(
-        "  curl -s -X POST {url}/control/invite -H 'content-type: application/json' \\\n       -d '{{\"address\": \"eve@evil.example\"}}'"
-    ));
-    out::message(&format!(
-        "  GUESTLIST_TENANT_ID={} GUESTLIST_DATA={} guestlist incidents",
+        "\nGuestlist goes on watching; end it with Ctrl-C. Try for yourself (GET {url}/control/acts tells more):\n  \
+         curl -s {url}/control/invite -H 'content-type: application/json' \\\n    \
+         -d '{{\"address\": \"eve@evil.example\", \"by\": \"alice@contoso.com\"}}'\n  \
+         GUESTLIST_TENANT_ID={} GUESTLIST_DATA={} guestlist incidents",
         stage.tenant,
         stage.data().display()
     ));
-    tokio::signal::ctrl_c().await?;
+    host::asked_to_stop().await;
     Ok(())
 }

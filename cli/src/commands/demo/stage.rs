@@ -13,9 +13,9 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::super::chat::Chat;
 use super::PUBLIC_URL;
-use super::chat::Chat;
-use crate::args;
+use crate::args::{self, Output};
 
 /// The demo's own policy.
 const POLICY: &str = include_str!("policy.yaml");
@@ -27,15 +27,18 @@ pub(super) struct Stage {
     pub(super) tenant: String,
     /// Where the receiver really listens.
     pub(super) receiver: String,
+    /// What the story expects holds for the demo's own policy only.
+    pub(super) own_policy: bool,
+    pub(super) output: Output,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<anyhow::Result<()>>,
     folder: TempDir,
 }
 
 impl Stage {
-    pub(super) async fn set(demo: &args::Demo) -> anyhow::Result<Self> {
+    pub(super) async fn set(demo: &args::Demo, output: Output) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("failed to make a folder for the demo")?;
-        let chat = Chat::open().await?;
+        let chat = Chat::open(|_| ()).await?;
         let server = Server::bind(std::net::SocketAddr::from(([127, 0, 0, 1], 0))).await?;
         let receiver = format!("http://{}", server.address()?);
         let mut options = Options::contoso(Arc::new(Timestamp::now));
@@ -66,6 +69,8 @@ impl Stage {
             chat,
             tenant: contoso::TENANT.to_string(),
             receiver,
+            own_policy: demo.policy.is_none(),
+            output,
             stop,
             serving,
             folder,

@@ -21,6 +21,12 @@ pub(super) fn read(item: &Fields<'_>) -> Result<Event, Unreadable> {
         return Ok(Event::Changed { resource, id, kind, members: Vec::new(), sequence: None });
     };
     data.each_once()?;
+    if let (Some(tenant), Some(of_object)) =
+        (guid::<TenantId>(item, "tenantId")?, guid::<TenantId>(&data, "organizationId")?)
+        && tenant != of_object
+    {
+        return Err(wrong("tenantId and organizationId name different tenants"));
+    }
     let resource = resource(path.as_ref(), &data)?;
     let id = id(path.as_ref(), &data)?;
     let members = match resource {

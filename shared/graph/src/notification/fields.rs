@@ -18,6 +18,11 @@ enum Held<'a> {
 pub(super) struct Fields<'a>(BTreeMap<String, Held<'a>>);
 
 impl<'a> Fields<'a> {
+    pub(super) fn read(raw: &'a RawValue) -> Result<Self, Unreadable> {
+        let wrong = |error| Unreadable(quote(&format!("it is not an object: {error}")));
+        serde_json::from_str(raw.get()).map_err(wrong)
+    }
+
     /// A key that is absent or null is nothing.
     pub(super) fn get(&self, key: &str) -> Result<Option<&'a RawValue>, Unreadable> {
         match self.0.get(key) {

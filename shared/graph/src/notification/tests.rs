@@ -168,6 +168,9 @@ fn ids_are_guids_and_nothing_else() {
 fn the_tenant_may_be_told_by_the_resource_data_alone() {
     assert_eq!(one(&without("/tenantId")).tenant, Some(TENANT.parse().unwrap()));
     assert_eq!(one(&json!({"clientState": "x"})).tenant, None);
+    expect_unreadable(&with("/resourceData/organizationId", json!(OTHER)), "different tenants");
+    expect_unreadable(&with("/resourceData/organizationId", json!("contoso")), "is not a GUID");
+    assert!(one(&without("/resourceData/organizationId")).event.is_ok());
 }
 
 #[test]

@@ -1,21 +1,34 @@
-//! One notification at a time: is it ours, does it fit its subscription, and which job does it become?
+//! One notification at a time: is it ours, does it fit its subscription, and what is to be looked at because of it?
 
-use graph::{Event, Item, Lifecycle};
-use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+use graph::{Event, Item, Lifecycle, Sifted};
+use jiff::Timestamp;
 use model::{
-    Binding, Change, ChangeKind, Job, MemberHint, NoticeKind, ObjectId, ResourceKind, Source, SubscriptionId,
-    SubscriptionRecord, Watched,
+    Change, ChangeKind, Job, MemberHint, Nonce, NoticeKind, ObjectId, ResourceKind, Source, Watched,
 };
 use queue::{Collapse, Move};
-use serde_json::Value;
+use tokio::task::JoinSet;
 
 use super::Receiver;
-use crate::trouble::after;
+use super::records::Records;
+use crate::queues::two_looks;
 use crate::{Trouble, move_of};
+
+/// What a clientState of ours says.
+pub(super) struct Sealed {
+    pub(super) watched: Watched,
+    pub(super) nonce: Nonce,
+}
 
 /// What becomes of one item.
 enum Admitted {
-    Jobs(Vec<Move>),
+    Look {
+        resource: ResourceKind,
+        id: ObjectId,
+        kind: ChangeKind,
+        members: Vec<MemberHint>,
+    },
     Chore(Move),
     /// Not ours. Counted, and nothing else.
     Forged,
@@ -25,52 +38,84 @@ enum Admitted {
     },
 }
 
+/// What a POST says of one object, however often it does.
+#[derive(Default)]
+struct Touched {
+    gone: bool,
+    /// In the order of their ids: Graph gives them none.
+    members: BTreeSet<(ObjectId, bool)>,
+}
+
 /// What one POST comes to.
 #[derive(Default)]
 struct Intake {
-    changes: Vec<Move>,
+    touched: BTreeMap<(ResourceKind, ObjectId), Touched>,
     chores: Vec<Move>,
-    forged: u64,
     unreadable: Vec<(String, String)>,
 }
 
 impl Receiver {
-    /// Replicas lag, so every change is looked at twice.
-    const SECOND_LOOK: SignedDuration = SignedDuration::from_mins(5);
-    /// The note of the last notification is this exact.
-    const NOTED: SignedDuration = SignedDuration::from_mins(1);
-
-    pub(super) async fn admit(&self, items: Vec<Item>) -> Result<(), Trouble> {
+    pub(super) async fn admit(&self, sifted: Sifted<Sealed>) -> Result<(), Trouble> {
+        let Sifted { ours, others: mut forged } = sifted;
         let now = self.clock.now();
+        let mut records = Records::of(self, now);
         let mut intake = Intake::default();
-        for item in items {
-            match self.admit_one(&item, now).await? {
-                Admitted::Jobs(moves) => intake.changes.extend(moves),
+        for (sealed, item) in ours {
+            match self.admit_one(&sealed, &item, &mut records, now).await? {
+                Admitted::Look { resource, id, kind, members } => {
+                    intake.touched.entry((resource, id)).or_default().add(kind, members);
+                }
                 Admitted::Chore(chore) => intake.chores.push(chore),
-                Admitted::Forged => intake.forged = intake.forged.saturating_add(1),
-                Admitted::Unreadable { why } => intake.unreadable.push((redacted(&item), why)),
+                Admitted::Forged => forged = forged.saturating_add(1),
+                Admitted::Unreadable { why } => {
+                    let job = Job::Reread { item: item.redacted(), watched: sealed.watched };
+                    intake.unreadable.push((serde_json::to_string(&job).map_err(Trouble::now)?, why));
+                }
             }
         }
-        self.persist(intake, now).await
+        let buried = self.persist(intake, now).await?;
+        // From here on everything is durable: trouble with telling must not make Graph send it again.
+        records.note().await;
+        if let Err(trouble) = self.tell(forged, buried, now).await {
+            tracing::error!("failed to tell of refused notifications: {trouble}");
+        }
+        Ok(())
     }
 
-    async fn persist(&self, intake: Intake, now: Timestamp) -> Result<(), Trouble> {
-        let Intake { changes, chores, forged, unreadable } = intake;
-        if !changes.is_empty() {
-            self.queues.changes.send(changes, now).await?;
+    /// Returns how many went to the dead letters.
+    async fn persist(&self, intake: Intake, now: Timestamp) -> Result<u64, Trouble> {
+        let Intake { touched, chores, unreadable } = intake;
+        let mut looks = Vec::with_capacity(touched.len().saturating_mul(2));
+        for ((resource, id), touched) in touched {
+            let change = Change {
+                tenant: self.tenant,
+                resource,
+                id,
+                kind: if touched.gone { ChangeKind::Deleted } else { ChangeKind::Updated },
+                source: Source::Notification,
+                members: touched.hints(),
+                received_at: now,
+                correlation: (self.correlate)(),
+            };
+            looks.extend(two_looks(change, now)?);
+        }
+        if !looks.is_empty() {
+            self.queues.changes.send(looks, now).await?;
         }
         if !chores.is_empty() {
             self.queues.chores.send(chores, now).await?;
         }
         let buried = u64::try_from(unreadable.len()).unwrap_or(u64::MAX);
+        // All at once, so that they share a commit.
+        let mut burying = JoinSet::new();
         for (body, why) in unreadable {
-            self.queues.changes.bury_new("notification", &body, &why, now).await?;
+            let (changes, key) = (self.queues.changes.clone(), format!("reread/{}", (self.correlate)()));
+            burying.spawn(async move { changes.bury_new(&key, &body, &why, now).await });
         }
-        // From here on everything is durable: trouble with telling must not make Graph send it again.
-        if let Err(trouble) = self.tell(forged, buried, now).await {
-            tracing::error!("failed to tell of refused notifications: {trouble}");
+        while let Some(ended) = burying.join_next().await {
+            ended.map_err(Trouble::now)??;
         }
-        Ok(())
+        Ok(buried)
     }
 
     async fn tell(&self, forged: u64, buried: u64, now: Timestamp) -> Result<(), Trouble> {
@@ -92,134 +137,54 @@ impl Receiver {
         Ok(())
     }
 
-    async fn admit_one(&self, item: &Item, now: Timestamp) -> Result<Admitted, Trouble> {
-        let opened = item.client_state.as_deref().map(|state| self.keys.open(state, self.tenant));
-        let Some(Ok((watched, nonce, _))) = opened else { return Ok(Admitted::Forged) };
-        let Some(record) = self.ledger.subscription(&nonce).await? else {
-            return Ok(Admitted::Forged);
-        };
-        let mut record = record.value;
-        let Some(subscription) = item.subscription else {
-            return Ok(Admitted::Unreadable { why: "it names no subscription".to_owned() });
-        };
-        if item.tenant != Some(self.tenant) || record.watched != watched {
-            return Ok(Admitted::Forged);
-        }
-        match record.binding.clone() {
-            Binding::Retired { at: _ } => return Ok(Admitted::Forged),
-            Binding::Bound { id, expires_at: _, renewed_at: _ } if id != subscription => {
-                return Ok(Admitted::Forged);
-            }
-            Binding::Bound { id: _, expires_at: _, renewed_at: _ } => {}
-            Binding::Pending => record = self.bind(record, subscription, item.expires_at, now).await?,
-        }
-        if record.id() != Some(subscription) {
-            return Ok(Admitted::Forged);
-        }
-        self.note(&record, now).await;
-        self.job_of(item, watched, subscription, now)
-    }
-
-    /// The notification has overtaken the answer to our request for the subscription.
-    async fn bind(
+    async fn admit_one(
         &self,
-        record: SubscriptionRecord,
-        id: SubscriptionId,
-        expires_at: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Result<SubscriptionRecord, Trouble> {
-        let expires_at = expires_at.unwrap_or_else(|| after(now, SignedDuration::from_mins(45)));
-        let nonce = record.nonce.as_str().to_owned();
-        let bound = self
-            .ledger
-            .update::<SubscriptionRecord>(&nonce, |current| {
-                current.map(|current| match current.binding {
-                    Binding::Pending => {
-                        let binding = Binding::Bound { id, expires_at, renewed_at: now };
-                        SubscriptionRecord { binding, ..current }
-                    }
-                    Binding::Bound { .. } | Binding::Retired { .. } => current,
-                })
-            })
-            .await?;
-        Ok(bound.map_or(record, |bound| bound.value))
-    }
-
-    /// Notes that the subscription speaks. Losing this note costs nothing.
-    async fn note(&self, record: &SubscriptionRecord, now: Timestamp) {
-        if record.last_notification_at.is_some_and(|at| now.duration_since(at) < Self::NOTED) {
-            return;
-        }
-        let noted = self
-            .ledger
-            .update::<SubscriptionRecord>(record.nonce.as_str(), |current| {
-                current.map(|current| SubscriptionRecord { last_notification_at: Some(now), ..current })
-            })
-            .await;
-        if let Err(error) = noted {
-            tracing::warn!("failed to note a notification: {error}");
-        }
-    }
-
-    fn job_of(
-        &self,
+        sealed: &Sealed,
         item: &Item,
-        watched: Watched,
-        subscription: SubscriptionId,
+        records: &mut Records<'_>,
         now: Timestamp,
     ) -> Result<Admitted, Trouble> {
+        let unreadable = |why: &str| Ok(Admitted::Unreadable { why: why.to_owned() });
+        if item.tenant.is_some_and(|tenant| tenant != self.tenant)
+            || !records.speaks(sealed, item.subscription, item.expires_at).await?
+        {
+            return Ok(Admitted::Forged);
+        }
+        let (Some(subscription), Some(_)) = (item.subscription, item.tenant) else {
+            return unreadable("it does not name both its subscription and its tenant");
+        };
         match &item.event {
-            Err(unreadable) => Ok(Admitted::Unreadable { why: unreadable.to_string() }),
+            Err(why) => unreadable(&why.to_string()),
             Ok(Event::Lifecycle(event)) => {
-                let job = Job::Lifecycle {
-                    subscription,
-                    event: word(event).to_owned(),
-                    correlation: (self.correlate)(),
-                };
-                let key = format!("lifecycle/{subscription}/{}", word(event));
+                let event = word(event);
+                let key = format!("lifecycle/{subscription}/{event}");
+                let (event, correlation) = (event.to_owned(), (self.correlate)());
+                let job = Job::Lifecycle { subscription, event, correlation };
                 Ok(Admitted::Chore(move_of(key, &job, now, Collapse::Earliest)?))
             }
             Ok(Event::Changed { resource, id, kind, members, sequence: _ }) => {
+                let watched = sealed.watched;
                 if *resource != watched.kind() {
-                    let why = format!("it is about a {resource}, and its subscription is to `{watched}`");
-                    return Ok(Admitted::Unreadable { why });
+                    return unreadable(&format!(
+                        "it is about a {resource}, and its subscription is to `{watched}`"
+                    ));
                 }
-                Ok(Admitted::Jobs(self.two_looks(*resource, *id, *kind, members, now)?))
+                let members = members.clone();
+                Ok(Admitted::Look { resource: *resource, id: *id, kind: *kind, members })
             }
         }
     }
+}
 
-    fn two_looks(
-        &self,
-        resource: ResourceKind,
-        id: ObjectId,
-        kind: ChangeKind,
-        members: &[MemberHint],
-        now: Timestamp,
-    ) -> Result<Vec<Move>, Trouble> {
-        let correlation = (self.correlate)();
-        let look = |source, key: String, due, collapse| {
-            let change = Change {
-                tenant: self.tenant,
-                resource,
-                id,
-                kind,
-                source,
-                members: members.to_vec(),
-                received_at: now,
-                correlation,
-            };
-            move_of(key, &Job::Assess { change, missing: None }, due, collapse)
-        };
-        Ok(vec![
-            look(Source::Notification, format!("{resource}/{id}"), now, Collapse::Earliest)?,
-            look(
-                Source::SecondLook,
-                format!("{resource}/{id}/again"),
-                after(now, Self::SECOND_LOOK),
-                Collapse::Latest,
-            )?,
-        ])
+impl Touched {
+    /// Items come in no order, and what is gone for good does not come back.
+    fn add(&mut self, kind: ChangeKind, members: Vec<MemberHint>) {
+        self.gone |= kind == ChangeKind::Deleted;
+        self.members.extend(members.into_iter().map(|MemberHint { id, removed }| (id, removed)));
+    }
+
+    fn hints(&self) -> Vec<MemberHint> {
+        self.members.iter().map(|&(id, removed)| MemberHint { id, removed }).collect()
     }
 }
 
@@ -229,19 +194,5 @@ fn word(event: &Lifecycle) -> &str {
         Lifecycle::SubscriptionRemoved => "subscriptionRemoved",
         Lifecycle::ReauthorizationRequired => "reauthorizationRequired",
         Lifecycle::Other(other) => other,
-    }
-}
-
-/// The item as it came, without the secret in it.
-fn redacted(item: &Item) -> String {
-    const INSTEAD: &str = "(redacted)";
-    if let Ok(Value::Object(mut fields)) = serde_json::from_str::<Value>(&item.raw) {
-        fields.insert("clientState".to_owned(), INSTEAD.into());
-        return Value::Object(fields).to_string();
-    }
-    // Nested too deeply to be read: what Graph sends has no escapes in it.
-    match &item.client_state {
-        Some(state) => item.raw.replace(state.as_str(), INSTEAD),
-        None => item.raw.clone(),
     }
 }

@@ -4,7 +4,9 @@
 //! dropped, and still answered 202: an attacker learns nothing, and Graph does not repeat it for four hours.
 
 mod admit;
+mod body;
 mod handshake;
+mod records;
 mod tally;
 
 use std::sync::Arc;
@@ -16,12 +18,12 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use model::{Clock, NoticeKind, TenantId};
 use seal::StateKeys;
-use tokio::sync::Semaphore;
 
 use crate::{Notices, Queues};
+use admit::Sealed;
+use body::{Bodies, Unread, Whole};
 
 pub use tally::Tally;
 
@@ -45,11 +47,10 @@ impl std::fmt::Debug for Receiver {
     }
 }
 
-/// What stopped a POST before it could be read.
-enum Unread {
-    TooLarge,
-    TooSlow,
-    BrokenOff,
+/// The receiver, and what has come in and is not yet done with.
+struct Desk {
+    receiver: Receiver,
+    bodies: Bodies,
 }
 
 impl Receiver {
@@ -57,35 +58,34 @@ impl Receiver {
     pub const MOST_BYTES: usize = 4 * 1024 * 1024;
     /// From the head of a POST to the end of its body. Graph itself gives up after ten seconds.
     pub const SLOWEST: Duration = Duration::from_secs(10);
-    /// POSTs in memory at once; more are asked to come again.
-    const AT_ONCE: usize = 64;
 
     pub fn router(self) -> Router {
-        let places = Arc::new(Semaphore::new(Self::AT_ONCE));
-        let state = (Arc::new(self), places);
+        self.router_within(Self::SLOWEST)
+    }
+
+    /// As [`Receiver::router`], for whoever cannot wait so long to see a slow client cut off.
+    pub fn router_within(self, slowest: Duration) -> Router {
+        let desk = Arc::new(Desk { receiver: self, bodies: Bodies::new(slowest) });
         Router::new()
             .route("/graph/notifications", post(receive))
             .route("/graph/lifecycle", post(receive))
             .route("/healthz", get(healthy))
-            .with_state(state)
+            .with_state(desk)
     }
 
-    async fn take(&self, body: Body) -> StatusCode {
-        let body = match read(body).await {
-            Ok(body) => body,
-            Err(Unread::TooLarge) => return self.too_large().await,
-            Err(Unread::TooSlow) => return StatusCode::REQUEST_TIMEOUT,
-            Err(Unread::BrokenOff) => return StatusCode::BAD_REQUEST,
+    async fn take(&self, body: &[u8]) -> StatusCode {
+        let open = |state: &str| {
+            self.keys.open(state, self.tenant).ok().map(|(watched, nonce, _)| Sealed { watched, nonce })
         };
-        let items = match graph::parse(&body) {
-            Ok(items) => items,
+        let sifted = match graph::sift(body, open) {
+            Ok(sifted) => sifted,
             Err(error) => {
                 self.tally.unparsable();
                 tracing::debug!(body.bytes = body.len(), "a POST is not a notification: {error}");
                 return StatusCode::BAD_REQUEST;
             }
         };
-        match self.admit(items).await {
+        match self.admit(sifted).await {
             Ok(()) => StatusCode::ACCEPTED,
             Err(trouble) => {
                 tracing::error!(
@@ -113,33 +113,28 @@ impl Receiver {
     }
 }
 
-async fn read(body: Body) -> Result<bytes::Bytes, Unread> {
-    let whole = Limited::new(body, Receiver::MOST_BYTES).collect();
-    match tokio::time::timeout(Receiver::SLOWEST, whole).await {
-        Err(_) => Err(Unread::TooSlow),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Unread::TooLarge),
-        Ok(Err(_)) => Err(Unread::BrokenOff),
-        Ok(Ok(body)) => Ok(body.to_bytes()),
+impl Desk {
+    async fn take(&self, body: Body) -> StatusCode {
+        match self.bodies.read(body).await {
+            Ok(Whole { bytes, place: _place }) => self.receiver.take(&bytes).await,
+            Err(Unread::TooLarge) => self.receiver.too_large().await,
+            Err(Unread::TooSlow) => StatusCode::REQUEST_TIMEOUT,
+            Err(Unread::BrokenOff) => StatusCode::BAD_REQUEST,
+            Err(Unread::NoPlace) => StatusCode::SERVICE_UNAVAILABLE,
+        }
     }
 }
 
-async fn receive(
-    State((receiver, places)): State<(Arc<Receiver>, Arc<Semaphore>)>,
-    RawQuery(query): RawQuery,
-    body: Body,
-) -> Response {
-    if let Some(answer) = handshake::answer(query.as_deref().unwrap_or_default()) {
-        return answer;
+async fn receive(State(desk): State<Arc<Desk>>, RawQuery(query): RawQuery, body: Body) -> Response {
+    match handshake::answer(query.as_deref().unwrap_or_default()) {
+        Some(answer) => answer,
+        None => desk.take(body).await.into_response(),
     }
-    let Ok(_place) = places.try_acquire() else {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
-    };
-    receiver.take(body).await.into_response()
 }
 
-/// Healthy is who can make a change durable.
-async fn healthy(State((receiver, _)): State<(Arc<Receiver>, Arc<Semaphore>)>) -> Response {
-    match receiver.queues.changes.depth(receiver.clock.now()).await {
+/// Healthy is who reaches the store. Anybody may ask, so the question is one that costs nothing, however much waits.
+async fn healthy(State(desk): State<Arc<Desk>>) -> Response {
+    match desk.receiver.queues.changes.next_due().await {
         Ok(_) => (StatusCode::OK, "ok\n").into_response(),
         Err(error) => {
             tracing::error!("unhealthy: {error}");

@@ -1,5 +1,5 @@
-//! The control API, for people who try out policies: the acts of a tenant as small POSTs, and its true state. It shares the
-//! port with Graph and needs no token. The acts themselves are in `acts`.
+//! The control API, for people who try out policies: the acts of a tenant as small POSTs, and its true state. It
+//! shares the port with Graph and needs no token. The acts themselves are in `acts`.
 mod acts;
 mod shown;
 

@@ -26,6 +26,22 @@ pub(crate) struct Reply {
     pub(crate) body: Bytes,
 }
 
+impl Reply {
+    pub(crate) fn is_plain_text(&self) -> bool {
+        let kind = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/plain"))
+    }
+
+    /// Whether it is the answer to the handshake that `url` carries.
+    fn echoes(&self, url: &str) -> bool {
+        let url = url::Url::parse(url).ok();
+        let token =
+            url.as_ref().and_then(|url| url.query_pairs().find(|(name, _)| name == "validationToken"));
+        let echoed = token.is_some_and(|(_, token)| self.body == token.as_bytes());
+        self.status == 200 && self.is_plain_text() && echoed
+    }
+}
+
 /// Sends what is due by the clock; gives back how many notifications were tried.
 pub(crate) async fn deliver_due(world: &Arc<World>) -> usize {
     let mut tried = 0;
@@ -83,8 +99,8 @@ async fn carry(world: &World, parcel: Parcel) {
     });
 }
 
-/// POSTs to the receiver behind `url` and records the exchange. None = no answer in time, or nobody there. `strange`: the
-/// body says what Microsoft does not describe (yet).
+/// POSTs to the receiver behind `url` and records the exchange. None = no answer in time, or nobody there. `strange`:
+/// the body says what Microsoft does not describe (yet).
 pub(crate) async fn post(
     world: &World,
     url: &str,
@@ -139,7 +155,10 @@ async fn in_process(router: axum::Router, rest: &str, headers: HeaderMap, body: 
 fn note(world: &World, url: &str, headers: &HeaderMap, body: &[u8], reply: Option<&Reply>, strange: bool) {
     let Some(recorder) = &world.record else { return };
     let spoiled = world.look(|state, _| state.receiver_is_faulty);
-    let taken = reply.is_some_and(|reply| (200..300).contains(&reply.status));
+    let taken = reply.is_some_and(|reply| match body.is_empty() {
+        true => reply.echoes(url),
+        false => (200..300).contains(&reply.status),
+    });
     let none = HeaderMap::new();
     recorder.note(&Exchange {
         kind: if spoiled && (!taken || strange) { Kind::Ignore } else { Kind::Notification },

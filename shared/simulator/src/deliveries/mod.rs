@@ -1,5 +1,5 @@
-//! Notifications on their way: what is queued, for when, and how often it was tried. Sending is in `courier`, the JSON in
-//! `notice`. Graph retries anything but a 2xx for up to four hours (Microsoft Learn, webhook delivery).
+//! Notifications on their way: what is queued, for when, and how often it was tried. Sending is in `courier`, the
+//! JSON in `notice`. Graph retries anything but a 2xx for up to four hours (Microsoft Learn, webhook delivery).
 pub(crate) mod courier;
 pub(crate) mod notice;
 
@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::faults::NotificationFaults;
+use crate::faults::{Luck, NotificationFaults};
 use crate::graph::subscriptions::Subscriptions;
 use crate::tenant::Change;
 use notice::Notice;
@@ -52,10 +52,10 @@ impl Outbox {
         subscription: Uuid,
         change: &Change,
         faults: &NotificationFaults,
-        luck: &mut fastrand::Rng,
+        luck: &mut Luck,
         now: Timestamp,
     ) {
-        let mut rolls = |chance: f64| chance > 0.0 && luck.f64() < chance;
+        let mut rolls = |chance: f64| luck.rolls(chance);
         if rolls(faults.lost) {
             return;
         }
@@ -80,22 +80,23 @@ impl Outbox {
         self.queue.len()
     }
 
-    /// Takes out what is due, one parcel for each receiving URL, and forgets what belongs to subscriptions that are gone.
+    /// Takes out what is due, one parcel for each receiving URL, and forgets what belongs to subscriptions that are
+    /// gone.
     pub(crate) fn take_due(
         &mut self,
         now: Timestamp,
         subscriptions: &Subscriptions,
         tenant: Uuid,
         reordered: f64,
-        luck: &mut fastrand::Rng,
+        luck: &mut Luck,
     ) -> Vec<Parcel> {
         let (mut due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.queue)
             .into_iter()
             .filter(|letter| subscriptions.get(letter.subscription).is_some())
             .partition(|letter| letter.due <= now && !letter.is_held(subscriptions));
         self.queue = later;
-        if reordered > 0.0 && luck.f64() < reordered {
-            luck.shuffle(&mut due);
+        if luck.rolls(reordered) {
+            luck.draws.shuffle(&mut due);
         }
         let mut by_url: BTreeMap<(String, bool), Vec<Letter>> = BTreeMap::new();
         for letter in due {
@@ -108,7 +109,7 @@ impl Outbox {
             for letters in letters.chunks(TOGETHER_AT_MOST) {
                 let found = letters.iter().filter_map(|letter| {
                     let subscription = subscriptions.get(letter.subscription)?;
-                    Some(letter.notice.item(subscription, tenant, luck.u8(..)))
+                    Some(letter.notice.item(subscription, tenant, luck.draws.u8(..)))
                 });
                 let items = found.collect();
                 parcels.push(Parcel { url: url.clone(), letters: letters.to_vec(), items, first });
@@ -175,7 +176,8 @@ impl Receivers {
         routes.push((prefix, to));
     }
 
-    /// The receiver behind `url` and what follows its prefix. `https://a.example` does not stand for `https://a.example.evil`.
+    /// The receiver behind `url` and what follows its prefix. `https://a.example` does not stand for
+    /// `https://a.example.evil`.
     pub(crate) fn find(&self, url: &str) -> Option<(Receiver, String)> {
         let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
         routes.iter().find_map(|(prefix, to)| {

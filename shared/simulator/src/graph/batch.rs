@@ -51,7 +51,7 @@ pub(crate) async fn answer(
         statuses.insert(item.id.clone(), finished.answer.status);
         responses.push(response(&item.id, finished));
     }
-    world.look(|state, _| state.luck.shuffle(&mut responses));
+    world.look(|state, _| state.luck.draws.shuffle(&mut responses));
     Ok(Answer::json(200, json!({"responses": responses})))
 }
 

@@ -27,6 +27,14 @@ struct Link {
     added: bool,
 }
 
+/// What became of one object, with the last word on each of its links.
+#[derive(Default)]
+struct Changes {
+    last: u64,
+    properties: Vec<String>,
+    links: BTreeMap<(Uuid, &'static str), Link>,
+}
+
 /// Slices of one object lie between its own key and the next one.
 const SLICES: u64 = 1 << 20;
 
@@ -53,9 +61,9 @@ pub(crate) fn everything(view: &View<'_>, token: &Token, slice: usize) -> Vec<En
 /// What changed after `since`, in the order of the last change.
 pub(crate) fn changed(view: &View<'_>, token: &Token, since: u64, slice: usize) -> Vec<Entry> {
     let log = view.tenant.log.iter().filter(|change| change.of == token.kind() && token.covers(change.id));
-    let mut found: BTreeMap<Uuid, (u64, Vec<String>, BTreeMap<(Uuid, &'static str), Link>)> = BTreeMap::new();
+    let mut found: BTreeMap<Uuid, Changes> = BTreeMap::new();
     for change in log.filter(|change| change.sequence > since && change.sequence <= token.until) {
-        let (last, properties, links) = found.entry(change.id).or_default();
+        let Changes { last, properties, links } = found.entry(change.id).or_default();
         *last = change.sequence;
         properties.extend(change.properties.iter().cloned());
         for link in &change.links {
@@ -65,15 +73,12 @@ pub(crate) fn changed(view: &View<'_>, token: &Token, since: u64, slice: usize) 
             }
         }
     }
-    let mut found: Vec<_> =
-        found.into_iter().map(|(id, (last, properties, links))| (last, id, properties, links)).collect();
-    found.sort_by_key(|(last, _, _, _)| *last);
-    found
-        .into_iter()
-        .flat_map(|(last, id, properties, links)| {
-            sliced(last, id, links.into_values().collect(), properties, slice)
-        })
-        .collect()
+    let mut found: Vec<_> = found.into_iter().collect();
+    found.sort_by_key(|(_, changes)| changes.last);
+    let entries = found.into_iter().flat_map(|(id, Changes { last, properties, links })| {
+        sliced(last, id, links.into_values().collect(), properties, slice)
+    });
+    entries.collect()
 }
 
 fn wanted(token: &Token) -> impl Iterator<Item = Relation> {

@@ -89,8 +89,8 @@ fn sponsors(state: &State, body: &Map<String, Value>) -> Result<Vec<Uuid>, Refus
 }
 
 fn answer(state: &mut State, call: &Call, body: &Map<String, Value>, user: &User) -> Answer {
-    let id = state.tenant.new_id();
-    let ticket = state.tenant.new_id();
+    let id = state.passing_id();
+    let ticket = state.passing_id();
     let status = user.external_user_state.clone().unwrap_or_else(|| "Completed".to_owned());
     let status = if status == "Accepted" { "Completed".to_owned() } else { status };
     let tenant = state.tenant.id;

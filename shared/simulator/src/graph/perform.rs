@@ -1,5 +1,5 @@
-//! One Graph call from its text to its answer: route, options, permission, injected failure, and the room that knows it.
-//! A `$batch` comes here once for each of its requests; the HTTP round trip around it is in `gate`.
+//! One Graph call from its text to its answer: route, options, permission, injected failure, and the room that knows
+//! it. A `$batch` comes here once for each of its requests; the HTTP round trip around it is in `gate`.
 use std::sync::Arc;
 
 use http::{HeaderMap, header};
@@ -15,7 +15,7 @@ use super::{
 use crate::faults::Failure;
 use crate::odata::{Query, Type};
 use crate::tenant::ObjectKind;
-use crate::traffic::{Logged, Write};
+use crate::traffic::{self, Logged, Write};
 use crate::world::{State, World};
 
 /// A call as text: as it came over HTTP, or as a batch described it.
@@ -55,6 +55,9 @@ pub(crate) async fn perform(world: &Arc<World>, caller: &Caller, incoming: &Inco
         if is_write(incoming) {
             state.traffic.writes += 1;
             let (method, path) = (incoming.method.to_owned(), incoming.path.to_owned());
+            if state.writes.len() == traffic::KEPT_AT_MOST {
+                state.writes.remove(0);
+            }
             state.writes.push(Write { method, path, app: caller.app, body, status });
         }
     });
@@ -74,7 +77,7 @@ pub(crate) fn finish(
     result: Result<Answer, Refusal>,
     units: u32,
 ) -> Finished {
-    let (now, request_id) = world.look(|state, now| (now, state.tenant.new_id().to_string()));
+    let (now, request_id) = world.look(|state, now| (now, state.passing_id().to_string()));
     let echoed = incoming.headers.get("client-request-id").and_then(|id| id.to_str().ok());
     let client_request_id = echoed.map_or_else(|| request_id.clone(), str::to_owned);
     let answer = result.unwrap_or_else(|refusal| Answer {

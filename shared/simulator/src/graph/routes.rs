@@ -1,5 +1,5 @@
-//! Everything that the simulated Graph answers: one line for each call with its query options, the permissions that allow
-//! it, and its cost in resource units (Microsoft Graph throttling limits, identity and access).
+//! Everything that the simulated Graph answers: one line for each call with its query options, the permissions that
+//! allow it, and its cost in resource units (Microsoft Graph throttling limits, identity and access).
 use super::permissions as may;
 use super::refusal::Refusal;
 
@@ -104,7 +104,6 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "users/{}/transitiveMemberOf", Operation::UserRelation("transitiveMemberOf"), LIST, may::MEMBER_OF, 2),
     route("GET", "users/{}/transitiveMemberOf/graph.group", Operation::UserRelationGroups("transitiveMemberOf"), LIST, may::MEMBER_OF, 2),
     route("GET", "users/{}/ownedObjects", Operation::UserRelation("ownedObjects"), LIST, may::OWNED, 1),
-    route("GET", "users/{}/ownedObjects/graph.group", Operation::UserRelationGroups("ownedObjects"), LIST, may::OWNED, 1),
     route("GET", "groups", Operation::ListGroups, LIST, may::READ_GROUPS, 1),
     route("POST", "groups", Operation::CreateGroup, NONE, may::CREATE_GROUPS, 1),
     route("GET", "groups/$count", Operation::CountGroups, COUNT, may::READ_GROUPS, 1),
@@ -166,7 +165,8 @@ pub(crate) fn find(method: &str, path: &str) -> Result<(&'static Route, Vec<Stri
     }
 }
 
-/// The segments below the version, decoded, with `users('x')` and the long names of casts and functions brought to one form.
+/// The segments below the version, decoded, with `users('x')` and the long names of casts and functions brought to
+/// one form.
 fn segments(path: &str) -> Result<Vec<String>, Refusal> {
     let mut found = Vec::new();
     for raw in path.trim_start_matches('/').split('/') {
@@ -214,7 +214,8 @@ fn fit(template: &str, segments: &[String], literal_first: bool) -> Option<Vec<S
     Some(keys)
 }
 
-/// Resource units of one call: the base cost, less for `$select` and a small `$top`, more for `$expand`, never under one.
+/// Resource units of one call: the base cost, less for `$select` and a small `$top`, more for `$expand`, never under
+/// one.
 pub(crate) fn cost(route: &Route, query: &crate::odata::Query) -> u32 {
     let reads = route.method == "GET" || route.operation == Operation::GetByIds;
     if !reads {

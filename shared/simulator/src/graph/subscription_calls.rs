@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::call::{Answer, Call};
@@ -42,7 +42,7 @@ pub(crate) async fn create(world: &Arc<World>, call: &Call) -> Result<Answer, Re
     world.look(|state, now| {
         state.subscriptions.sweep(now);
         check_room(state, call, &wanted)?;
-        wanted.id = state.tenant.new_id();
+        wanted.id = state.passing_id();
         Ok(())
     })?;
     for url in [Some(&wanted.notification_url), wanted.lifecycle_url.as_ref()].into_iter().flatten() {
@@ -74,23 +74,10 @@ fn check_room(state: &State, call: &Call, wanted: &Subscription) -> Result<(), R
 
 fn requested(call: &Call) -> Result<Subscription, Refusal> {
     let body = call.object_body()?;
-    for (name, value) in body {
-        match Type::Subscription.property(name) {
-            None => return Err(Refusal::invalid_property(name)),
-            Some(property) if !property.writable => return Err(Refusal::read_only(name)),
-            Some(_) if !WRITABLE.contains(&name.as_str()) && !value.is_null() => {
-                return Err(invalid(format!("'{name}' is not supported for users and groups.")));
-            }
-            Some(_) => {}
-        }
-    }
-    let text = |name: &str| match body.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(invalid(format!("'{name}' must be a string."))),
-    };
+    only_writable(body)?;
     let needed = |name: &str| {
-        text(name)?.ok_or_else(|| invalid(format!("The required property '{name}' is missing.")))
+        let missing = || invalid(format!("The required property '{name}' is missing."));
+        text(body, name)?.ok_or_else(missing)
     };
     let resource = needed("resource")?;
     let watched = Watched::parse(&resource)
@@ -106,25 +93,44 @@ fn requested(call: &Call) -> Result<Subscription, Refusal> {
             return Err(invalid(format!("The change type '{kind}' is not supported for this resource.")));
         }
     }
-    let notification_url = https(needed("notificationUrl")?)?;
-    let lifecycle_url = text("lifecycleNotificationUrl")?.map(https).transpose()?;
-    let client_state = text("clientState")?;
+    let client_state = text(body, "clientState")?;
     if client_state.as_ref().is_some_and(|secret| secret.chars().count() > LONGEST_CLIENT_STATE) {
         return Err(invalid("clientState must not be longer than 128 characters.".to_owned()));
     }
-    let expires_at = expiry(&needed("expirationDateTime")?, call.now)?;
     Ok(Subscription {
         id: Uuid::nil(),
         app: call.caller.app,
         resource,
         change_type,
-        notification_url,
-        lifecycle_url,
+        notification_url: https(needed("notificationUrl")?)?,
+        lifecycle_url: text(body, "lifecycleNotificationUrl")?.map(https).transpose()?,
         client_state,
-        expires_at,
+        expires_at: expiry(&needed("expirationDateTime")?, call.now)?,
         held: false,
         watched,
     })
+}
+
+fn only_writable(body: &Map<String, Value>) -> Result<(), Refusal> {
+    for (name, value) in body {
+        match Type::Subscription.property(name) {
+            None => return Err(Refusal::invalid_property(name)),
+            Some(property) if !property.writable => return Err(Refusal::read_only(name)),
+            Some(_) if !WRITABLE.contains(&name.as_str()) && !value.is_null() => {
+                return Err(invalid(format!("'{name}' is not supported for users and groups.")));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn text(body: &Map<String, Value>, name: &str) -> Result<Option<String>, Refusal> {
+    match body.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(invalid(format!("'{name}' must be a string."))),
+    }
 }
 
 fn invalid(message: String) -> Refusal {
@@ -157,7 +163,7 @@ fn expiry(text: &str, now: Timestamp) -> Result<Timestamp, Refusal> {
 /// The receiver must give the decoded token back as plain text within ten seconds.
 async fn shake_hands(world: &Arc<World>, url: &str) -> Result<(), Refusal> {
     let token = world.look(|state, _| {
-        let id = state.tenant.new_id();
+        let id = state.passing_id();
         // Signs that change when they are decoded twice or not at all.
         format!(
             "Validation: Testing client application reachability for subscription Request-Id: {id} +/=%20"
@@ -181,8 +187,7 @@ async fn shake_hands(world: &Arc<World>, url: &str) -> Result<(), Refusal> {
         let why = "Notification endpoint must respond with 200 OK to validation request.";
         return failed(why.to_owned());
     }
-    let plain = reply.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if !plain.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/plain")) {
+    if !reply.is_plain_text() {
         return failed("The Content-Type of the reply must be text/plain.".to_owned());
     }
     match reply.body == token.as_bytes() {
@@ -248,7 +253,7 @@ fn mine<'a>(state: &'a mut State, call: &Call) -> Result<&'a mut Subscription, R
     found.ok_or_else(gone)
 }
 
-fn document(subscription: &Subscription) -> serde_json::Map<String, Value> {
+fn document(subscription: &Subscription) -> Map<String, Value> {
     let Subscription {
         id,
         app,
@@ -277,8 +282,6 @@ fn document(subscription: &Subscription) -> serde_json::Map<String, Value> {
     });
     match document {
         Value::Object(document) => document,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            serde_json::Map::new()
-        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
     }
 }

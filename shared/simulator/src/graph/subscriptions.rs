@@ -1,5 +1,5 @@
-//! The subscriptions of the tenant: what each watches, when it ends, and which change it covers. The Graph calls on them
-//! are in `subscription_calls`.
+//! The subscriptions of the tenant: what each watches, when it ends, and which change it covers. The Graph calls on
+//! them are in `subscription_calls`.
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;

@@ -1,5 +1,5 @@
-//! Writing users: switching accounts on and off, other properties, soft deletion, sponsors, sessions. Sensitive writes on
-//! administrators need an Entra role of the app beside its permission (Microsoft Learn, privileged roles).
+//! Writing users: switching accounts on and off, other properties, soft deletion, sponsors, sessions. Sensitive
+//! writes on administrators need an Entra role of the app beside its permission (Microsoft Learn, privileged roles).
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 

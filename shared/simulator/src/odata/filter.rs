@@ -1,5 +1,5 @@
-//! `$filter`: an expression checked against what the reference documents as filterable, and whether a document meets it.
-//! Directory strings are compared without regard to case.
+//! `$filter`: an expression checked against what the reference documents as filterable, and whether a document meets
+//! it. Directory strings are compared without regard to case.
 use serde_json::{Map, Value};
 
 use super::filter_parse;
@@ -91,7 +91,8 @@ impl Filter {
 }
 
 impl Expression {
-    fn check(&self, of: Type, bound: Option<&str>) -> Result<(), Refusal> {
+    /// `bound` is the variable of the enclosing `any` with the collection that it ranges over.
+    fn check(&self, of: Type, bound: Option<(&str, &str)>) -> Result<(), Refusal> {
         match self {
             Self::And(left, right) | Self::Or(left, right) => {
                 left.check(of, bound)?;
@@ -108,7 +109,7 @@ impl Expression {
             }
             Self::Any { collection, variable, body } => {
                 check_path(of, collection, "eq", bound)?;
-                body.check(of, Some(variable))
+                body.check(of, Some((variable, &collection.join("/"))))
             }
         }
     }
@@ -170,17 +171,17 @@ impl Expression {
     }
 }
 
-fn check_path(of: Type, path: &[String], operator: &str, bound: Option<&str>) -> Result<(), Refusal> {
-    let Some(first) = path.first() else { return Err(Refusal::bad_request("Invalid filter clause.")) };
-    if bound == Some(first.as_str()) {
-        return Ok(());
-    }
-    let Some(property) = of.property(first) else {
-        return Err(Refusal::bad_request(format!(
-            "Invalid filter clause: Could not find a property named '{first}' on type '{}'.",
-            of.name()
-        )));
+fn check_path(of: Type, path: &[String], operator: &str, bound: Option<(&str, &str)>) -> Result<(), Refusal> {
+    let Some((first, inner)) = path.split_first() else {
+        return Err(Refusal::bad_request("Invalid filter clause."));
     };
+    if let Some((variable, collection)) = bound
+        && variable == first
+    {
+        return check_inner(collection, inner);
+    }
+    let Some(property) = of.property(first) else { return Err(no_property(of.name(), first)) };
+    check_inner(first, inner)?;
     // The audit documents filters on what lies inside `initiatedBy` without saying so at the property.
     let audited = of == Type::Audit && first == "initiatedBy";
     if property.supports(operator) || audited {
@@ -189,6 +190,27 @@ fn check_path(of: Type, path: &[String], operator: &str, bound: Option<&str>) ->
     let message =
         format!("Unsupported or invalid query filter clause specified for property '{first}': {operator}.");
     Err(Refusal::unsupported_query(message))
+}
+
+/// What lies inside the structured properties that can be filtered; texts have nothing inside.
+fn check_inner(property: &str, inner: &[String]) -> Result<(), Refusal> {
+    let inner: Vec<&str> = inner.iter().map(String::as_str).collect();
+    let known = match (property, inner.as_slice()) {
+        ("identities", [name]) => ["signInType", "issuer", "issuerAssignedId"].contains(name),
+        ("targetResources", [name]) => ["id", "displayName", "type", "userPrincipalName"].contains(name),
+        ("initiatedBy", ["user", name]) => ["id", "displayName", "userPrincipalName"].contains(name),
+        ("initiatedBy", ["app", name]) => ["appId", "displayName", "servicePrincipalId"].contains(name),
+        (_, inner) => inner.is_empty(),
+    };
+    match known {
+        true => Ok(()),
+        false => Err(no_property(property, &inner.join("/"))),
+    }
+}
+
+fn no_property(of: &str, name: &str) -> Refusal {
+    let message = format!("Invalid filter clause: Could not find a property named '{name}' on type '{of}'.");
+    Refusal::bad_request(message)
 }
 
 fn check_literal(of: Type, path: &[String], value: &Literal) -> Result<(), Refusal> {

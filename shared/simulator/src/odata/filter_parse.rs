@@ -1,5 +1,5 @@
-//! The text of a `$filter` as an expression. Grammar: or, and, not, comparisons, `in`, `startswith`, `endswith`, `any`.
-//! What an expression may name is checked in `filter`.
+//! The text of a `$filter` as an expression. Grammar: or, and, not, comparisons, `in`, `startswith`, `endswith`,
+//! `any`. What an expression may name is checked in `filter`.
 use super::filter::{Expression, Literal, Operator};
 use crate::graph::refusal::Refusal;
 

@@ -13,8 +13,8 @@ pub(crate) struct Page<T> {
     pub(crate) next: Option<String>,
 }
 
-/// Cuts one page out of `items`, which are sorted by their key. With `by_position` the key is the position instead, for
-/// lists in an order of their own.
+/// Cuts one page out of `items`, which are sorted by their key. With `by_position` the key is the position instead,
+/// for lists in an order of their own.
 pub(crate) fn cut<T>(
     items: Vec<(u64, T)>,
     size: usize,

@@ -1,5 +1,5 @@
-//! Query options: read strictly against what a call allows. Unknown, repeated and malformed options are refused, as are
-//! advanced queries without `ConsistencyLevel: eventual` (Microsoft Learn, "Advanced query capabilities").
+//! Query options: read strictly against what a call allows. Unknown, repeated and malformed options are refused, as
+//! are advanced queries without `ConsistencyLevel: eventual` (Microsoft Learn, "Advanced query capabilities").
 use super::{Filter, Selection, Type};
 use crate::graph::refusal::Refusal;
 

@@ -1,5 +1,6 @@
-//! Client assertions (RFC 7523) as Entra wants them: PS256, `x5t#S256` of the registered certificate, the token URL as
-//! audience, issuer and subject the app. Time is the simulator's; whether `jti` was seen before is the caller's matter.
+//! Client assertions (RFC 7523) as Entra wants them: PS256, `x5t#S256` of the registered certificate, the token URL
+//! as audience, issuer and subject the app. Time is the simulator's; whether `jti` was seen before is the caller's
+//! matter.
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::Timestamp;

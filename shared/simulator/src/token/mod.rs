@@ -1,5 +1,6 @@
-//! The token endpoint: client credentials with a secret or a certificate, in Entra's answers and errors. Tokens look like
-//! JWTs, but clients must treat them as opaque: what they mean is kept here. Assertions are verified in `assertion`.
+//! The token endpoint: client credentials with a secret or a certificate, in Entra's answers and errors. Tokens look
+//! like JWTs, but clients must treat them as opaque: what they mean is kept here. Assertions are verified in
+//! `assertion`.
 mod assertion;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,7 +86,7 @@ pub(crate) async fn answer(world: Arc<World>, request: Request<Body>) -> Respons
         Limited::new(body, LARGEST_BODY).collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let failure = world.look(|state, _| {
         state.traffic.token_requests += 1;
-        let unlucky = state.faults.token_failure > 0.0 && state.luck.f64() < state.faults.token_failure;
+        let unlucky = state.luck.rolls(state.faults.token_failure);
         let failure = Failure::Status(503, crate::faults::RetryAfter::None);
         state.faults.strike_token().or(unlucky.then_some(failure))
     });
@@ -150,26 +151,8 @@ fn issue(
         denial(400, "unauthorized_client", 700_016, text)
     })?;
     check_scope(need("scope")?, url)?;
-    match (get("client_secret"), get("client_assertion")) {
-        (Some(secret), None) => check_secret(&app, secret)?,
-        (None, Some(assertion)) => {
-            if get("client_assertion_type") != Some(ASSERTION_TYPE) {
-                let text = "The client_assertion_type must be the JWT bearer type.";
-                return Err(denial(400, "invalid_request", 900_144, text));
-            }
-            let jti = assertion::verify(&app, assertion, url, now)
-                .map_err(|why| denial(401, "invalid_client", 700_027, format!("Client assertion {why}.")))?;
-            if !state.tokens.used_assertions.insert(jti) {
-                let text = "Client assertion was used before: 'jti' must be unique.";
-                return Err(denial(401, "invalid_client", 700_027, text));
-            }
-        }
-        (Some(_), Some(_)) | (None, None) => {
-            let text = "The request body must contain the following parameter: 'client_assertion' or \
-                        'client_secret'.";
-            return Err(denial(401, "invalid_client", 7_000_218, text));
-        }
-    }
+    let offered = (get("client_secret"), get("client_assertion"), get("client_assertion_type"));
+    check_credential(state, &app, offered, url, now)?;
     Ok(grant(state, &app, now))
 }
 
@@ -222,6 +205,35 @@ fn check_scope(scope: &str, url: &str) -> Result<(), Denial> {
     }
 }
 
+/// A secret or an assertion, never both.
+fn check_credential(
+    state: &mut State,
+    app: &App,
+    (secret, assertion, kind): (Option<&str>, Option<&str>, Option<&str>),
+    url: &str,
+    now: Timestamp,
+) -> Result<(), Denial> {
+    let assertion = match (secret, assertion) {
+        (Some(secret), None) => return check_secret(app, secret),
+        (None, Some(assertion)) => assertion,
+        (Some(_), Some(_)) | (None, None) => {
+            let text = "The request body must contain the following parameter: 'client_assertion' or \
+                        'client_secret'.";
+            return Err(denial(401, "invalid_client", 7_000_218, text));
+        }
+    };
+    if kind != Some(ASSERTION_TYPE) {
+        let text = "The client_assertion_type must be the JWT bearer type.";
+        return Err(denial(400, "invalid_request", 900_144, text));
+    }
+    let refused = |why: String| denial(401, "invalid_client", 700_027, format!("Client assertion {why}."));
+    let jti = assertion::verify(app, assertion, url, now).map_err(refused)?;
+    match state.tokens.used_assertions.insert(jti) {
+        true => Ok(()),
+        false => Err(refused("was used before: 'jti' must be unique".to_owned())),
+    }
+}
+
 fn check_secret(app: &App, secret: &str) -> Result<(), Denial> {
     match app.secret.as_deref() == Some(secret) {
         true => Ok(()),
@@ -234,7 +246,7 @@ fn check_secret(app: &App, secret: &str) -> Result<(), Denial> {
 
 fn grant(state: &mut State, app: &App, now: Timestamp) -> Value {
     let expires_at = now.checked_add(LIFETIME).unwrap_or(now);
-    let id = state.tenant.new_id();
+    let id = state.passing_id();
     let claims = json!({
         "aud": "https://graph.microsoft.com",
         "iss": format!("https://sts.windows.net/{}/", state.tenant.id),
@@ -250,10 +262,12 @@ fn grant(state: &mut State, app: &App, now: Timestamp) -> Value {
     });
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let header = json!({"typ": "JWT", "alg": "RS256", "kid": "simulator"});
-    let signature = URL_SAFE_NO_PAD.encode(state.luck.u128(..).to_be_bytes());
+    let signature = URL_SAFE_NO_PAD.encode(state.noise.u128(..).to_be_bytes());
     let token = format!("{}.{}.{signature}", part(&header), part(&claims));
     let App { client_id, secret: _, certificate_pem: _, roles, directory_roles } = app.clone();
     let caller = Caller { app: client_id, roles, directory_roles };
+    // An expired token is told from an unknown one for a while.
+    state.tokens.live.retain(|_, issued| issued.expires_at.checked_add(LIFETIME).is_ok_and(|end| end > now));
     state.tokens.live.insert(token.clone(), Issued { caller, expires_at });
     json!({
         "token_type": "Bearer",
@@ -265,7 +279,7 @@ fn grant(state: &mut State, app: &App, now: Timestamp) -> Value {
 
 fn explain(state: &mut State, denial: &Denial, now: Timestamp) -> Value {
     let Denial { status: _, error, code, text } = denial;
-    let (trace, correlation) = (state.tenant.new_id(), state.tenant.new_id());
+    let (trace, correlation) = (state.passing_id(), state.passing_id());
     let at = now.strftime("%Y-%m-%d %H:%M:%SZ");
     json!({
         "error": error,

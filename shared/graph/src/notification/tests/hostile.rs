@@ -86,6 +86,31 @@ fn a_hundred_thousand_items_are_read_one_by_one() {
     assert_eq!(items.iter().filter(|item| item.event.is_ok()).count(), 100_000);
 }
 
+#[test]
+fn nothing_is_kept_of_an_item_that_is_not_opened() {
+    let ours = user_updated().to_string();
+    let body = format!("{{\"value\":[{}{{\"clientState\":\"forged\"}},{ours},7]}}", "0,".repeat(1_000_000));
+    let sifted = sift(body.as_bytes(), |state| (state == "v1.k.n.m").then_some("opened")).unwrap();
+    let kept: Vec<_> = sifted.ours.iter().map(|(opened, item)| (*opened, item.event.is_ok())).collect();
+    assert_eq!((kept, sifted.others), (vec![("opened", true)], 1_000_002));
+    let spoiled = body.replace("7]}", "7]");
+    assert!(sift(spoiled.as_bytes(), |_| Some(())).is_err(), "an item counts only when the whole was read");
+}
+
+#[test]
+fn what_is_kept_of_an_unreadable_item_has_all_its_oddities_and_not_its_secret() {
+    let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
+    let raw = format!(
+        "{{\"client\\u0053tate\":\"v1.k\\u002en.m\",\"a\\nb\":1e999,\"x\":1,\"x\":2,\"deep\":{deep}}}"
+    );
+    let items = parse(format!("{{\"value\":[{raw}]}}").as_bytes()).unwrap();
+    assert_eq!(items[0].client_state.as_deref(), Some("v1.k.n.m"));
+    let expected =
+        format!("{{\"clientState\":\"(redacted)\",\"a\\nb\":1e999,\"x\":1,\"x\":2,\"deep\":{deep}}}");
+    assert_eq!(items[0].redacted(), expected);
+    assert_eq!(one(&json!("x")).redacted(), "\"x\"");
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(body in prop::collection::vec(any::<u8>(), 0..2_000)) {

@@ -1,0 +1,137 @@
+//! `guestlist check`: what the policy would do today, and nothing is written anywhere.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use insta::assert_snapshot;
+use simulator::{NewUser, contoso};
+
+use crate::tenant::{POLICY, Tenant, without_ids};
+
+/// Every row of every table.
+fn rows(database: &Path) -> BTreeMap<String, Vec<String>> {
+    use embedded::rusqlite::{Connection, types::Value};
+    let connection = Connection::open(database).unwrap();
+    let mut tables = connection.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").unwrap();
+    let names: Vec<String> = tables.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let read = |name: &String| {
+        let mut all = connection.prepare(&format!("SELECT * FROM {name}")).unwrap();
+        let columns = all.column_count();
+        let row = |row: &embedded::rusqlite::Row<'_>| {
+            Ok((0..columns)
+                .map(|n| format!("{:?}", row.get::<_, Value>(n).unwrap()))
+                .collect::<Vec<_>>()
+                .join("|"))
+        };
+        all.query_map([], row).unwrap().map(Result::unwrap).collect()
+    };
+    names.iter().map(|name| (name.clone(), read(name))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_guest_is_judged_as_serve_would_judge_him() {
+    let tenant = Tenant::start().await;
+    let mallory = tenant.invite_as("mallory@evil.example", Some("Mallory")).to_string();
+    let adele = tenant.invite_as("adele@fabrikam.com", Some("Adele")).to_string();
+    assert_snapshot!(tenant.run(&["check", &mallory]).expect(0).stdout.replace(&mallory, "<id>"), @"
+    Mallory (guest), mallory@evil.example
+    breaks `blocked-domain` (high): mail `mallory@evil.example` matches `evil.example` in list `blocked`
+      would disable the account <id>
+    breaks `otherwise.guest` (medium): no scenario admits the account; mail `mallory@evil.example` is of no partner
+      would disable the account <id>
+    ");
+    assert_snapshot!(tenant.run(&["check", &adele]).expect(0).stdout, @"
+    Adele (guest), adele@fabrikam.com
+    admitted by `agency-work`
+    nothing to object to
+    ");
+    let bob = tenant.run(&["check", &contoso::BOB.to_string()]);
+    assert_snapshot!(bob.expect(0).stdout, @"b0b00000-0000-4000-8000-000000000002 is an internal member: nothing to judge");
+    let unknown = tenant.run(&["check", "00000000-0000-4000-8000-000000000bad"]);
+    assert_snapshot!(unknown.expect(4).stderr, @"there is no user `00000000-0000-4000-8000-000000000bad` in the tenant");
+    let wrong = tenant.run(&["check", "mallory@evil.example"]);
+    assert!(wrong.expect(2).stderr.contains("is not an object id (a GUID of 36 characters)"), "{wrong:?}");
+    tenant.run(&["check"]).expect(2);
+    tenant.run(&["check", "--all", &adele]).expect(2);
+    let judged = tenant.json(&["check", &mallory]);
+    assert_eq!(judged["findings"][0]["rule"], "blocked-domain");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_who_is_protected_would_be_told_and_nothing_done() {
+    let tenant = Tenant::start().await;
+    let olga = tenant.invite("olga@evil.example");
+    tenant.simulator.tenant().assign_role(olga, "User Administrator").unwrap();
+    let shown = tenant.run(&["check", &olga.to_string()]);
+    let line = shown.expect(0).stdout.lines().find(|line| line.contains("nothing done")).unwrap().to_owned();
+    assert_snapshot!(without_ids(line.trim()), @"would be told, and nothing done: the account holds the directory role `<id>`: a Privileged Authentication Administrator must take it away or disable the account");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_tenant_is_read_page_by_page_and_counted_by_rule() {
+    let tenant = Tenant::start().await;
+    for n in 0..4 {
+        tenant.invite(&format!("a{n}@fabrikam.com"));
+        tenant.invite(&format!("n{n}@northwind.example"));
+    }
+    let mallory = tenant.invite("mallory@evil.example").to_string();
+    let olga = tenant.invite("olga@evil.example");
+    tenant.simulator.tenant().assign_role(olga, "User Administrator").unwrap();
+    tenant.simulator.tenant().add_user(NewUser::local_guest("visitor@contoso.com"));
+    tenant.simulator.set_faults(|faults| faults.page_at_most = Some(3));
+    let printed = tenant.run(&["check", "--all"]);
+    let counts = printed.expect(0).stdout.split_once("\n\n").unwrap().1;
+    assert_snapshot!(counts, @"
+    RULE             FOUND  WOULD ACT  IF ENFORCED  PROTECTED  UNKNOWN
+    blocked-domain   2      1          1            1          0
+    otherwise.guest  6      5          5            1          0
+    14 users, 11 of them guests; 5 without an objection
+    ");
+    let pages = printed.stderr.lines().filter(|line| line.ends_with("users read so far")).count();
+    assert_eq!(pages, 4, "14 users, three to a page: {printed:?}");
+    let json = tenant.json(&["check", "--all"]);
+    assert_eq!(json["counts"]["users"], 14);
+    assert_eq!(json["counts"]["by_rule"]["blocked-domain"]["would_act"], 1);
+    let found = json["found"].as_array().unwrap();
+    assert!(
+        found
+            .iter()
+            .any(|one| one["guest"] == mallory.as_str() && one["finding"]["rule"] == "blocked-domain")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_writes_neither_to_the_tenant_nor_to_the_store() {
+    let tenant = Tenant::start().await;
+    let mallory = tenant.invite("mallory@evil.example").to_string();
+    tenant.run(&["check", &mallory]).expect(0);
+    tenant.run(&["check", "--all"]).expect(0);
+    assert!(!tenant.data().exists(), "a check made the store");
+    let mut serve = tenant.serve().await;
+    let eve = tenant.invite("eve@evil.example");
+    tenant.until_done(eve).await;
+    assert_eq!(serve.terminate().code(), Some(0));
+    let database = tenant.data().join("guestlist.db");
+    let before = rows(&database);
+    assert!(before.values().any(|rows| !rows.is_empty()));
+    drop(tenant.simulator.take_writes());
+    tenant.run(&["check", &mallory]).expect(0);
+    tenant.run(&["check", "--all"]).expect(0);
+    assert_eq!(rows(&database), before);
+    assert_eq!(tenant.simulator.take_writes(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_policy_can_be_tried_and_a_wrong_one_is_told() {
+    let tenant = Tenant::start().await;
+    let adele = tenant.invite("adele@fabrikam.com").to_string();
+    let other = tenant.folder.path().join("other.yaml");
+    std::fs::write(&other, POLICY.replace("[evil.example]", "[fabrikam.com]")).unwrap();
+    let printed = tenant.run(&["check", &adele, "--policy", other.to_str().unwrap()]);
+    assert!(printed.expect(0).stdout.contains("breaks `blocked-domain`"), "{printed:?}");
+    std::fs::write(&other, "version: 1\nmod: enforce\n").unwrap();
+    let printed = tenant.run(&["check", &adele, "--policy", other.to_str().unwrap()]);
+    assert!(printed.expect(2).stderr.contains("other.yaml:2:1: "), "{printed:?}");
+    let observed = tenant.run_with(&[("GUESTLIST_AT_MOST", "")], &["check", "--all"]);
+    assert!(!observed.expect(0).stdout.contains("  would disable"), "{observed:?}");
+}

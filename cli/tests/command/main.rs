@@ -1,0 +1,27 @@
+//! The real binary as its users meet it: processes, signals, exit codes, what is printed and what never is.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot be set up has failed"
+)]
+
+mod check;
+mod crash;
+mod demo;
+mod doctor;
+mod functions;
+mod hostile;
+mod operating;
+mod output;
+mod process;
+mod reload;
+mod secrets;
+mod serve;
+mod settings;
+mod simulated;
+mod stop;
+mod tenant;
+mod undo;
+mod validate;

@@ -1,0 +1,46 @@
+//! `guestlist stop` and `guestlist resume`: all writes to the tenant.
+
+use std::time::Duration;
+
+use crate::tenant::Tenant;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_writes_are_stopped_nothing_is_written_and_afterwards_nothing_is_forgotten() {
+    let tenant = Tenant::start().await;
+    let _serve = tenant.serve().await;
+    let idle = tenant.run(&["resume"]);
+    assert!(idle.expect(0).stderr.contains("writes were not stopped"), "{idle:?}");
+    let stopped = tenant.json(&["stop", "--reason", "an audit"]);
+    assert_eq!(stopped["stopped"]["reason"], "an audit");
+    assert_eq!(stopped["stopped"]["by"], "carol");
+    tenant.until("told", || tenant.told_with("an audit") == 1).await;
+    let status = tenant.run(&["status"]);
+    assert!(status.expect(3).stdout.contains("by carol: an audit"), "{status:?}");
+    drop(tenant.simulator.take_writes());
+    let mallory = tenant.invite("mallory@evil.example");
+    tenant.until("found", || !tenant.incidents_of(mallory).is_empty()).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(tenant.is_enabled(mallory));
+    assert_eq!(tenant.simulator.take_writes(), []);
+    let incident = tenant.incidents_of(mallory)[0]["id"].as_str().unwrap().to_owned();
+    let refused = tenant.run(&["undo", &incident]);
+    assert!(refused.expect(4).stdout.contains("`guestlist resume` first"), "{refused:?}");
+    let resumed = tenant.json(&["resume", "--reason", "it is over"]);
+    assert_eq!((&resumed["stopped"], &resumed["changed"]), (&serde_json::Value::Null, &true.into()));
+    tenant.until("told", || tenant.told_with("it is over") == 1).await;
+    tenant.until_done(mallory).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_stops_and_knows_no_channel_is_warned_that_nobody_hears() {
+    let tenant = Tenant::start().await;
+    let mut serve = tenant.serve().await;
+    assert_eq!(serve.terminate().code(), Some(0));
+    let stopped = tenant.run_with(&[("GUESTLIST_SLACK_WEBHOOK_URL", "")], &["stop"]);
+    assert!(stopped.expect(0).stderr.contains("nobody is told of it: set GUESTLIST_CHANNELS"), "{stopped:?}");
+    let channels = [("GUESTLIST_SLACK_WEBHOOK_URL", ""), ("GUESTLIST_CHANNELS", "slack")];
+    let resumed = tenant.run_with(&channels, &["resume"]);
+    assert!(!resumed.expect(0).stderr.contains("nobody is told"), "{resumed:?}");
+    let _serve = tenant.serve().await;
+    tenant.until("told", || tenant.told_with("allowed again by carol") == 1).await;
+}

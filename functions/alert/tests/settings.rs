@@ -1,0 +1,14 @@
+//! What the function `alert` must be told, and nothing else.
+
+use std::process::Command;
+
+#[test]
+fn a_start_without_settings_tells_all_that_is_missing() {
+    let output = Command::new(env!("CARGO_BIN_EXE_guestlist-alert")).env_clear().output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"
+    error: 2 settings are missing or wrong:
+      GUESTLIST_TENANT_ID is not set: the tenant's id, from the overview page of Entra
+      GUESTLIST_SLACK_WEBHOOK_URL_FILE, or GUESTLIST_WEBHOOK_URL_FILE with GUESTLIST_WEBHOOK_SECRET_FILE, is not set: where people are told
+    ");
+}

@@ -1,0 +1,70 @@
+//! The app registrations: who Guestlist is to Entra when it reads, and who when it writes.
+
+use graph::{App, Certificate, Credential};
+use model::TenantId;
+use uuid::Uuid;
+
+use crate::Form;
+
+/// An app registration: the reading one or the writing one.
+#[derive(Debug, Clone)]
+pub struct AppSettings {
+    pub app: App,
+}
+
+pub(crate) fn app(form: &mut Form<'_>, prefix: &str, tenant: Option<TenantId>) -> Option<AppSettings> {
+    let id = format!("{prefix}_CLIENT_ID");
+    let client_id = form.required(&id, "the application (client) id of the app registration");
+    let client_id = form.parsed(&id, client_id, |text| {
+        let parsed = Uuid::try_parse(text).map(|id| id.to_string());
+        parsed.map_err(|_| format!("`{text}` is not an application (client) id (a GUID of 36 characters)"))
+    });
+    let secret = form.secret(&format!("{prefix}_CLIENT_SECRET"));
+    let certificate = certificate(form, prefix);
+    let credential = match (secret, certificate) {
+        (Some(secret), None) => Some(Credential::Secret(secret)),
+        (None, Some(certificate)) => Some(Credential::Certificate(certificate)),
+        (Some(_), Some(_)) => {
+            form.wrong(format!(
+                "{prefix}_CLIENT_SECRET and {prefix}_CERTIFICATE_FILE are both set: unset one of them"
+            ));
+            None
+        }
+        (None, None) => {
+            // Something that is set and cannot be used has been told already.
+            let names = ["CERTIFICATE_FILE", "KEY_FILE", "CLIENT_SECRET", "CLIENT_SECRET_FILE"];
+            if names.iter().all(|name| form.optional(&format!("{prefix}_{name}")).is_none()) {
+                form.wrong(format!(
+                    "{prefix}_CERTIFICATE_FILE with {prefix}_KEY_FILE, or {prefix}_CLIENT_SECRET_FILE, is not set: the app's credential"
+                ));
+            }
+            None
+        }
+    };
+    Some(AppSettings { app: App { tenant: tenant?, client_id: client_id?, credential: credential? } })
+}
+
+fn certificate(form: &mut Form<'_>, prefix: &str) -> Option<Certificate> {
+    let (certificate, key) = (format!("{prefix}_CERTIFICATE_FILE"), format!("{prefix}_KEY_FILE"));
+    let (path, key_path) = match (form.path(&certificate), form.path(&key)) {
+        (None, None) => return None,
+        (Some(path), Some(key_path)) => (path, key_path),
+        (Some(_), None) => {
+            form.wrong(format!("{key} is not set: the private key of {certificate}"));
+            return None;
+        }
+        (None, Some(_)) => {
+            form.wrong(format!("{certificate} is not set: the certificate of {key}"));
+            return None;
+        }
+    };
+    let (pem, key_pem) = (form.read(&certificate, &path), form.read(&key, &key_path));
+    let (pem, key_pem) = (pem?, key_pem?);
+    match Certificate::from_pem(&pem, &key_pem) {
+        Ok(certificate) => Some(certificate),
+        Err(error) => {
+            form.wrong(format!("{certificate} with {key}: {error}"));
+            None
+        }
+    }
+}

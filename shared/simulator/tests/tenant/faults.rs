@@ -1,0 +1,124 @@
+//! Failures on purpose: each shows as the real one would.
+use std::time::{Duration, Instant};
+
+use jiff::SignedDuration;
+use serde_json::json;
+use simulator::{Delay, Failure, Failures, Fault, Invite, RetryAfter, Stale, Throttle, contoso};
+
+use crate::world::World;
+
+#[tokio::test]
+async fn a_stale_read_answers_with_the_version_from_before_until_the_lag_is_over() {
+    let world = World::new().await;
+    let token = world.reader().await;
+    let lag = SignedDuration::from_secs(30);
+    world.simulator.set_faults(|faults| faults.stale = Some(Stale { lag, chance: 1.0 }));
+    world.pass(SignedDuration::from_mins(1));
+    let tenant = world.simulator.tenant();
+    tenant.disable(contoso::BOB).unwrap();
+    tenant.add_member(contoso::MARKETING, contoso::BOB).unwrap();
+    let enabled = format!("/users/{}?$select=accountEnabled", contoso::BOB);
+    let groups = format!("/users/{}/memberOf/graph.group?$select=displayName", contoso::BOB);
+    assert_eq!(world.get(&token, &enabled).await.body["accountEnabled"], true);
+    assert_eq!(world.get(&token, &groups).await.values().len(), 1);
+    assert!(!tenant.user(contoso::BOB).unwrap().enabled, "the truth is never stale");
+    world.pass(lag);
+    assert_eq!(world.get(&token, &enabled).await.body["accountEnabled"], false);
+    assert_eq!(world.get(&token, &groups).await.values().len(), 2);
+}
+
+#[tokio::test]
+async fn a_fresh_object_is_not_there_yet() {
+    let world = World::new().await;
+    let (token, writer) = (world.reader().await, world.writer().await);
+    let lag = SignedDuration::from_secs(30);
+    world.simulator.set_faults(|faults| faults.fresh = Some(Stale { lag, chance: 1.0 }));
+    let guest = world.simulator.tenant().invite(Invite::new("mallory@evil.example", contoso::ALICE));
+    let path = format!("/users/{guest}");
+    world.get(&token, &path).await.expect_error(404, "Request_ResourceNotFound");
+    let off = json!({"accountEnabled": false});
+    world.call(&writer, "PATCH", &path, Some(off.clone())).await.expect(404);
+    world.pass(lag);
+    world.get(&token, &path).await.expect(200);
+    world.call(&writer, "PATCH", &path, Some(off)).await.expect(204);
+}
+
+#[tokio::test]
+async fn throttling_and_failures_are_graph_errors_with_their_header() {
+    let world = World::new().await;
+    let token = world.reader().await;
+    let throttle = Throttle { every: 2, retry_after: RetryAfter::Seconds(3), ..Throttle::default() };
+    world.simulator.set_faults(|faults| faults.throttle = Some(throttle));
+    world.get(&token, "/organization").await.expect(200);
+    let refused = world.get(&token, "/organization").await;
+    refused.expect_error(429, "TooManyRequests");
+    assert_eq!(refused.headers["retry-after"], "3");
+    world.simulator.calm();
+    let failures = Failures { chance: 1.0, statuses: vec![502], retry_after: RetryAfter::None };
+    world.simulator.set_faults(|faults| faults.failures = Some(failures));
+    let failed = world.get(&token, "/organization").await;
+    failed.expect_error(502, "BadGateway");
+    assert!(failed.headers.get("retry-after").is_none());
+}
+
+#[tokio::test]
+async fn a_fault_strikes_exactly_the_next_matching_call() {
+    let world = World::new().await;
+    let writer = world.writer().await;
+    let path = format!("/users/{}", contoso::BOB);
+    let off = || Some(json!({"accountEnabled": false}));
+    world.simulator.set_faults(|faults| {
+        faults.next(Fault::new("PATCH", "/users", Failure::Status(503, RetryAfter::Decimals(0.5))))
+    });
+    world.get(&writer, &path).await.expect(200);
+    world.call(&writer, "PATCH", &path, off()).await.expect_error(503, "ServiceUnavailable");
+    assert!(world.simulator.tenant().user(contoso::BOB).unwrap().enabled);
+    world.call(&writer, "PATCH", &path, off()).await.expect(204);
+    assert_eq!(world.simulator.faults().queued.len(), 0);
+}
+
+#[tokio::test]
+async fn a_cut_connection_has_no_effect_and_a_lost_answer_has() {
+    let world = World::new().await;
+    let writer = world.writer().await;
+    let path = format!("/users/{}", contoso::BOB);
+    for (failure, enabled) in [(Failure::Reset, true), (Failure::LostAnswer, false)] {
+        world.simulator.set_faults(|faults| faults.next(Fault::new("PATCH", "/users", failure)));
+        let request = world.request(&writer, "PATCH", &path, Some(&json!({"accountEnabled": false})));
+        assert!(request.send().await.is_err());
+        assert_eq!(world.simulator.tenant().user(contoso::BOB).unwrap().enabled, enabled, "{failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn answers_can_be_slow_or_never_come() {
+    let world = World::new().await;
+    let token = world.reader().await;
+    let slow = Delay { by: SignedDuration::from_millis(120), chance: 1.0 };
+    world.simulator.set_faults(|faults| faults.delay = Some(slow));
+    let begin = Instant::now();
+    world.get(&token, "/organization").await.expect(200);
+    assert!(begin.elapsed() >= Duration::from_millis(120));
+    world.simulator.calm();
+    world.simulator.set_faults(|faults| faults.next(Fault::any("/", Failure::Hang)));
+    let request = world.request(&token, "GET", "/organization", None).timeout(Duration::from_millis(150));
+    assert!(request.send().await.unwrap_err().is_timeout());
+    world.get(&token, "/organization").await.expect(200);
+}
+
+#[tokio::test]
+async fn the_token_endpoint_can_fail_and_recover() {
+    let world = World::new().await;
+    world
+        .simulator
+        .set_faults(|faults| faults.next(Fault::any("/token", Failure::Status(503, RetryAfter::None))));
+    let form = format!(
+        "client_id={}&client_secret={}&grant_type=client_credentials&scope=https%3A%2F%2Fgraph.microsoft.com%2F.default",
+        contoso::READER,
+        contoso::READER_SECRET
+    );
+    let tenant = contoso::TENANT.to_string();
+    world.ask_for_token(&tenant, &form).await.expect(503);
+    world.ask_for_token(&tenant, &form).await.expect(200);
+    assert_eq!(world.simulator.traffic().token_requests, 2);
+}

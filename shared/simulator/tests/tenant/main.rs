@@ -1,0 +1,15 @@
+//! The simulator seen from outside: HTTP in, notifications out, and the true state of the tenant beside it.
+#![cfg(test)]
+
+mod batches;
+mod control;
+mod deltas;
+mod faults;
+mod in_process;
+mod notifications;
+mod reading;
+mod record;
+mod subscribing;
+mod tokens;
+mod world;
+mod writing;

@@ -1,0 +1,139 @@
+//! What a story does to Guestlist itself: run one flow alone, let the process die in the middle, stop writes, count what
+//! was asked of Graph.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use model::{Notice, Stop};
+use responder::{Handler, Remediator, Worker};
+use simulator::Fault;
+
+use crate::World;
+
+/// What Graph was asked since the last count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    pub round_trips: u64,
+    pub resource_units: u64,
+    pub writes: u64,
+}
+
+impl World {
+    #[track_caller]
+    #[must_use]
+    pub fn worker(&self, name: &str) -> &Worker {
+        self.parts.workers.iter().find(|worker| worker.name == name).expect("a worker of this name")
+    }
+
+    /// Delivers the notifications that are due, and nothing else.
+    pub async fn deliver(&self) {
+        self.simulator.deliver_due().await;
+    }
+
+    /// Time passes, with the steward at work.
+    pub async fn live_on(&mut self, span: SignedDuration) {
+        let end = self.clock.now().checked_add(span).unwrap();
+        while self.clock.now() < end {
+            let next = self.clock.now().checked_add(SignedDuration::from_hours(12)).unwrap();
+            self.settle_for(SignedDuration::from_hours(12)).await;
+            self.clock.advance_to(next.min(end));
+            self.parts.keeper.as_ref().unwrap().look().await.unwrap();
+            self.forget_writes("/subscriptions");
+            self.wake_what_is_due().await;
+        }
+    }
+
+    /// Lets one flow work until nothing is due for it.
+    pub async fn run(&self, name: &str) {
+        while self.worker(name).run_due(16).await.unwrap() > 0 {}
+    }
+
+    /// Lets one flow work until Graph does not answer any more, and kills it there.
+    pub async fn kill_during(&self, name: &str) {
+        let working = tokio::time::timeout(Duration::from_millis(500), self.run(name)).await;
+        assert!(working.is_err(), "{name} came to its end: the fault has struck nothing");
+    }
+
+    /// The coming calls meet these failures, one each.
+    pub fn next_faults(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.simulator.set_faults(|all| faults.into_iter().for_each(|fault| all.next(fault)));
+    }
+
+    /// What the steward does every few seconds.
+    pub async fn wake_what_is_due(&self) -> usize {
+        self.parts.steward.as_ref().unwrap().wake_what_is_due().await.unwrap()
+    }
+
+    #[must_use]
+    pub fn remediator(&self) -> &Remediator {
+        match &self.worker("remediate").handler {
+            Handler::Remediate(remediator) => remediator,
+            Handler::Assess(_) | Handler::Alert(_) | Handler::Steward(_) => panic!("not a remediator"),
+        }
+    }
+
+    pub async fn stop_writes(&self) {
+        let (since, by) = (self.clock.now(), "carol".to_owned());
+        let stop = Stop { since, by, reason: "looking into it".to_owned() };
+        self.store.ledger.set_stop(&stop).await.unwrap();
+    }
+
+    pub async fn resume_writes(&self) {
+        assert!(self.store.ledger.clear_stop().await.unwrap());
+    }
+
+    /// What Graph was asked since the last time.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        let traffic = self.simulator.traffic();
+        self.simulator.reset_traffic();
+        Cost {
+            round_trips: traffic.round_trips,
+            resource_units: traffic.resource_units,
+            writes: traffic.writes,
+        }
+    }
+
+    /// How often Graph was asked this, since the last count.
+    #[must_use]
+    pub fn calls(&self, method: &str, path: &str) -> usize {
+        let log = self.simulator.traffic().log;
+        log.iter().filter(|call| call.method == method && call.path == path).count()
+    }
+
+    /// The seconds from now at which Graph is asked this, while everything that is due in that time happens.
+    pub async fn moments_of(&mut self, method: &str, path: &str, within: SignedDuration) -> Vec<i64> {
+        let began = self.clock.now();
+        let end = began.checked_add(within).unwrap();
+        let mut moments = Vec::new();
+        loop {
+            let before = self.calls(method, path);
+            while self.step().await > 0 {}
+            let new = self.calls(method, path) - before;
+            moments.extend(std::iter::repeat_n(self.since(began), new));
+            match self.next_due().await {
+                Some(due) if due <= end => self.clock.advance_to(due),
+                Some(_) | None => return moments,
+            }
+        }
+    }
+
+    /// Whole seconds since then.
+    #[must_use]
+    pub fn since(&self, then: Timestamp) -> i64 {
+        self.clock.now().duration_since(then).as_secs()
+    }
+
+    pub async fn dead_letters(&self) -> Vec<queue::Dead> {
+        let queues = &self.store.queues;
+        let mut dead = Vec::new();
+        for queue in [&queues.changes, &queues.remediations, &queues.alerts, &queues.chores] {
+            dead.extend(queue.dead(None, 100).await.unwrap());
+        }
+        dead
+    }
+
+    pub async fn notice(&self, key: &str) -> Notice {
+        self.store.ledger.notice(key).await.unwrap().expect("a notice of this key").value
+    }
+}

@@ -1,0 +1,161 @@
+//! Graph refuses, throttles, fails, forgets our token, or loses the write or its answer: told once where a person must act,
+//! outlasted where not.
+
+use guestlist_tests::World;
+use insta::assert_snapshot;
+use jiff::SignedDuration;
+use model::StepResult;
+use simulator::{Failure, Fault, RetryAfter};
+
+use crate::policies::PARTNERS_ONLY;
+use crate::remediating::{found, outcomes};
+
+const GRAPH_DOWN: u16 = 503;
+
+#[tokio::test]
+async fn what_graph_refuses_is_told_once_with_what_a_person_must_do() {
+    let mut world = World::with_policy(PARTNERS_ONLY).await;
+    world.simulator.grant(simulator::contoso::WRITER, &["User.Read.All", "Group.Read.All"]);
+    let sam = world.tenant.invite("sam@northwind.example");
+    world.settle().await;
+    assert!(world.tenant.is_enabled(sam));
+    assert_snapshot!(world.slack.next_text(), @"
+    Failed, and a person must look at guest sam@northwind[.]example: otherwise.guest (medium)
+    *Who*
+    `sam` · guest · account enabled
+    Address: `sam@northwind.example`
+    Organisation: `northwind.example`
+    Sponsor: `Alice`
+    Object id: `<id>` · created 2026-11-20 09:00:00 UTC
+    *What happened*
+    Breaks the rule `otherwise.guest` (medium severity)
+    • no scenario admits the account
+    • mail `sam@northwind.example` is of no partner
+    *What was done*
+    Failed to disable the account <id>: get Graph's leave: Insufficient privileges to complete the operation. (`Authorization_RequestDenied`); grant the app the permission that this call needs, or do it by hand where the object is an administrator's.
+    Graph request-id: `<id>`
+    *What a person must do*
+    Look at the account <id> in the Entra admin center: the rule asks to disable it.
+    Details: `guestlist incidents show <incident>-1`
+    incident <incident>-1 · failed · mode enforce · tenant <id> · opened 2026-11-20 09:00:00 UTC · seen once
+    ");
+    world.forget_writes("/users");
+    world.tenant.change(sam, |user| user.display_name = "Sammy".to_owned());
+    world.settle().await;
+    world.slack.expect_silence();
+    world.forget_writes("/users");
+    // The permission is granted, and the next change of the guest tries again.
+    let all = simulator::contoso::writer();
+    let all: Vec<&str> = all.roles.iter().map(String::as_str).collect();
+    world.simulator.grant(simulator::contoso::WRITER, &all);
+    world.simulator.revoke_tokens();
+    world.tenant.change(sam, |user| user.display_name = "Sam".to_owned());
+    world.settle().await;
+    world.expect_disabled(sam);
+    assert_eq!(world.slack.read_all().len(), 1);
+}
+
+#[tokio::test]
+async fn a_fresh_guest_whom_the_writing_replica_does_not_know_yet_is_waited_for() {
+    let (mut world, sam) = found().await;
+    world.next_faults([
+        Fault::new("GET", &format!("/users/{}", sam.id()), Failure::NotFound),
+        Fault::new("PATCH", "/users", Failure::NotFound),
+    ]);
+    world.settle().await;
+    world.expect_write("PATCH", &format!("/users/{}", sam.id()));
+    world.expect_disabled(sam);
+    assert_eq!(world.slack.read_all().len(), 1);
+}
+
+/// The moments of the writes after the first was throttled like this.
+async fn throttled(retry_after: RetryAfter) -> Vec<i64> {
+    let (mut world, sam) = found().await;
+    let path = format!("/users/{}", sam.id());
+    world.next_faults([Fault::new("PATCH", "/users", Failure::Throttled(retry_after))]);
+    let moments = world.moments_of("PATCH", &path, SignedDuration::from_hours(1)).await;
+    world.forget_writes("/users");
+    assert!(!world.tenant.is_enabled(sam));
+    assert_eq!(world.slack.read_all().len(), 1);
+    moments
+}
+
+#[tokio::test]
+async fn throttling_is_waited_for_as_graph_says() {
+    assert_eq!(throttled(RetryAfter::Seconds(30)).await, [0, 30]);
+    assert_eq!(throttled(RetryAfter::Decimals(2.128)).await, [0, 2]);
+    assert_eq!(throttled(RetryAfter::Date(SignedDuration::from_secs(50))).await, [0, 50]);
+    assert_eq!(throttled(RetryAfter::None).await, [0, 5]);
+}
+
+#[tokio::test]
+async fn a_service_that_fails_for_minutes_is_outlasted_and_told_as_open_only_after_a_minute() {
+    let (mut world, sam) = found().await;
+    let failures = (0..6).map(|_| Fault::any("/$batch", Failure::Status(GRAPH_DOWN, RetryAfter::None)));
+    world.next_faults(failures);
+    world.settle().await;
+    world.expect_disabled(sam);
+    let told: Vec<String> = world.slack.read_all().iter().map(guestlist_tests::Told::text).collect();
+    let headlines: Vec<&str> = told.iter().map(|text| text.lines().next().unwrap()).collect();
+    assert_eq!(
+        headlines,
+        [
+            "About to disable guest sam@northwind[.]example: otherwise.guest (medium)",
+            "Disabled guest sam@northwind[.]example: otherwise.guest (medium)",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_service_that_never_recovers_is_told_as_failed_and_tried_again_with_the_next_change() {
+    let (mut world, sam) = found().await;
+    let failures = (0..40).map(|_| Fault::new("PATCH", "/users", Failure::Status(500, RetryAfter::None)));
+    world.next_faults(failures);
+    world.settle_for(SignedDuration::from_hours(6)).await;
+    world.forget_writes("/users");
+    assert_eq!(world.incident(sam).await.state.word(), "failed");
+    assert_eq!(world.slack.read_all().len(), 2, "about to, and failed");
+    assert!(world.dead_letters().await.is_empty());
+    world.simulator.calm();
+    world.tenant.change(sam, |user| user.display_name = "Sammy".to_owned());
+    world.settle().await;
+    world.expect_disabled(sam);
+    assert_eq!(world.slack.read_all().len(), 1);
+}
+
+#[tokio::test]
+async fn an_ended_token_is_renewed_without_a_word() {
+    let (mut world, sam) = found().await;
+    world.simulator.revoke_tokens();
+    world.clock.advance(SignedDuration::from_secs(59));
+    world.settle().await;
+    world.expect_disabled(sam);
+    assert_eq!(world.slack.read_all().len(), 1);
+    world.clock.advance(SignedDuration::from_hours(3));
+    let kim = world.tenant.invite("kim@northwind.example");
+    world.settle().await;
+    world.expect_disabled(kim);
+    assert_eq!(world.slack.read_all().len(), 1);
+}
+
+#[tokio::test]
+async fn a_write_that_was_lost_on_its_way_is_sent_again() {
+    let (mut world, sam) = found().await;
+    world.next_faults([Fault::new("PATCH", "/users", Failure::Reset)]);
+    world.settle().await;
+    world.expect_disabled(sam);
+    assert_eq!(world.slack.read_all().len(), 1);
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_was_lost_is_found_to_be_done() {
+    let (mut world, sam) = found().await;
+    world.next_faults([Fault::new("PATCH", "/users", Failure::LostAnswer)]);
+    world.settle().await;
+    world.expect_disabled(sam);
+    world.expect_no_writes();
+    let outcomes = outcomes(&world, sam).await;
+    assert_eq!((outcomes.len(), &outcomes[0].result), (1, &StepResult::Done));
+    assert_eq!(outcomes[0].enabled_before, Some(true), "so that it can be undone");
+    assert_eq!(world.slack.read_all().len(), 1);
+}

@@ -46,11 +46,22 @@ fn conditions() -> String {
     table(&["condition", "holds when", "example", "permissions of the app that reads"], rows.collect())
 }
 
+/// As the story that counts them says it.
+fn costs() -> String {
+    let story = read("tests/stories/costs.rs");
+    story
+        .lines()
+        .filter_map(|line| line.strip_prefix("/// |"))
+        .map(|line| format!("|{line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
 #[test]
 fn the_tables_in_the_readme_are_what_the_code_declares() {
     let before = read("README.md");
     let mut after = before.clone();
-    for (name, table) in [("actions", actions()), ("conditions", conditions())] {
+    for (name, table) in [("actions", actions()), ("conditions", conditions()), ("costs", costs())] {
         let (begin, end) = (format!("<!-- begin: {name} -->\n"), format!("\n<!-- end: {name} -->"));
         let from = after.find(&begin).unwrap_or_else(|| panic!("README.md has no `{begin}`")) + begin.len();
         let to = from + after[from..].find(&end).unwrap_or_else(|| panic!("README.md has no `{end}`"));

@@ -84,6 +84,7 @@ struct Kept {
     unread: VecDeque<Told>,
     answers: VecDeque<(StatusCode, HeaderMap, String)>,
     always: Option<StatusCode>,
+    hangs: bool,
 }
 
 /// A sink on loopback.
@@ -151,6 +152,11 @@ impl Inbox {
         self.state.lock().unwrap().answers.push_back(answer);
     }
 
+    /// From now on no message is answered.
+    pub fn hang(&self) {
+        self.state.lock().unwrap().hangs = true;
+    }
+
     /// From now on every message gets this answer.
     pub fn answer_always(&self, status: Option<u16>) {
         self.state.lock().unwrap().always = status.map(|status| StatusCode::from_u16(status).unwrap());
@@ -162,6 +168,9 @@ async fn take(
     headers: HeaderMap,
     body: Bytes,
 ) -> (StatusCode, HeaderMap, String) {
+    if state.lock().unwrap().hangs {
+        std::future::pending::<()>().await;
+    }
     let mut state = state.lock().unwrap();
     if let Some(answer) = state.answers.pop_front() {
         return answer;

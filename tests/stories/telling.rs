@@ -61,11 +61,39 @@ async fn more_than_ten_an_hour_become_one_roll_up_at_the_next_full_five_minutes(
     assert_eq!(text.matches("Disabled guest").count(), 4, "{text}");
     let state = world.store.ledger.channel(&ChannelName("slack".to_owned())).await.unwrap().unwrap().value;
     assert!(state.rolled_up.is_empty() && state.roll_up_at.is_none());
-    assert_eq!(state.sent.last().unwrap().to_string(), "2026-11-20T09:01:05Z");
+    assert_eq!(state.sent.last().unwrap().to_string(), "2026-11-20T09:01:06Z");
     // An hour later single messages are told again.
     world.clock.advance(SignedDuration::from_hours(1));
     catch(&mut world, "late").await;
     assert_eq!(world.slack.read_all().len(), 1);
+}
+
+#[tokio::test]
+async fn a_channel_that_hangs_keeps_nobody_else_waiting() {
+    let mut world = World::new(Setup { webhook: true, ..Setup::with_policy(PARTNERS_ONLY) }).await;
+    world.webhook.hang();
+    let guests: Vec<_> = (0..8).map(|n| world.tenant.invite(&format!("g{n}@northwind.example"))).collect();
+    for flow in ["assess", "remediate"] {
+        world.deliver().await;
+        world.run(flow).await;
+    }
+    world.clock.advance(SignedDuration::from_mins(2));
+    world.run("remediate").await;
+    // As in a running process: whoever is not back yet keeps his own place only.
+    let mut under_way = tokio::task::JoinSet::new();
+    while world.worker("alert").start_due(&mut under_way, 32).await.unwrap() > 0 {}
+    for _ in 0..200 {
+        if world.slack.count() == guests.len() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    under_way.abort_all();
+    assert_eq!(world.slack.read_all().len(), guests.len());
+    world.webhook.expect_silence();
+    for guest in guests {
+        world.expect_disabled(guest);
+    }
 }
 
 #[tokio::test]

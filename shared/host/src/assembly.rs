@@ -10,8 +10,8 @@ use graph::{Client, Reader, Writer};
 use model::Clock;
 use policy::Policy;
 use responder::{
-    Assessor, Directory, Handler, Notices, Receiver, Remediator, Rules, Steward, SubscriptionKeeper, Tally,
-    Teller, Worker,
+    Assessor, Directory, Handler, Notices, Open, Receiver, Remediator, Rules, Steward, SubscriptionKeeper,
+    Tally, Teller, Worker,
 };
 use seal::StateKeys;
 use tokio::sync::watch;
@@ -206,8 +206,13 @@ impl Assembly {
     }
 
     fn teller(&self) -> Teller {
-        let channels: HashMap<_, _> =
-            self.settings.channels.channels.iter().map(|one| (one.name().clone(), one.clone())).collect();
+        let channels: HashMap<_, _> = self
+            .settings
+            .channels
+            .channels
+            .iter()
+            .map(|one| (one.name().clone(), Open::new(one.clone())))
+            .collect();
         Teller {
             channels: Arc::new(channels),
             wire: self.wire.clone(),

@@ -15,6 +15,7 @@ mod server;
 mod settings;
 mod signals;
 mod store;
+mod terminal;
 
 pub use apps::AppSettings;
 pub use assembly::{Assembly, Part, Parts};
@@ -29,6 +30,7 @@ pub use server::{Limits, Server};
 pub use settings::{Environment, Needs, Settings};
 pub use signals::asked_to_stop;
 pub use store::Store;
+pub use terminal::{in_json, misleads};
 
 use jiff::Timestamp;
 use model::{Clock, Correlation};

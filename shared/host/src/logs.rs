@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
 
+use crate::terminal::Harmless;
 use crate::{Environment, Form};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,12 +41,12 @@ pub fn start_logs(environment: &Environment, default: &str) {
         None if std::io::stderr().is_terminal() => LogFormat::Text,
         None => LogFormat::Json,
     };
-    let colours = environment.get("NO_COLOR").is_none_or(|value| value.is_empty());
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let wanted = environment.get("NO_COLOR").is_none_or(|value| value.is_empty());
+    let coloured = format == LogFormat::Text && wanted && std::io::stderr().is_terminal();
+    let writer = move || Harmless { to: std::io::stderr(), coloured };
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     let started = match format {
-        LogFormat::Text => {
-            builder.with_ansi(colours && std::io::stderr().is_terminal()).with_target(false).try_init()
-        }
+        LogFormat::Text => builder.with_ansi(coloured).with_target(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
     drop(started);

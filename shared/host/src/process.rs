@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use model::{Clock, Watched};
 use policy::Policy;
-use responder::{Steward, SubscriptionKeeper, Trouble, Worker};
+use responder::{Open, Steward, SubscriptionKeeper, Trouble, Worker};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use wire::Wire;
@@ -23,8 +23,8 @@ use crate::{
 
 /// How long a request to Graph may wait in line for a throttled answer before its job waits instead.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Jobs of one queue side by side.
-const SIDE_BY_SIDE: usize = 8;
+/// Jobs of one queue side by side: enough for every channel's messages.
+const SIDE_BY_SIDE: usize = 2 * Open::AT_ONCE;
 /// Other processes may have put something into a queue; nobody tells us.
 const LOOKS_EVERY: Duration = Duration::from_millis(250);
 const POLICY_EVERY: Duration = Duration::from_secs(2);
@@ -100,24 +100,33 @@ impl Serving {
             let file = PolicyFile { path, current, notices, told: None };
             running.spawn(watch_policy(file, stopped));
         }
-        let mut broken = tokio::select! {
-            () = stop => {
-                tracing::info!("stopping: what is under way is finished first");
-                None
-            }
-            ended = running.join_next() => Some(by_itself(ended)),
-        };
-        stopping.send_replace(true);
-        while let Some(ended) = running.join_next().await {
-            if ended.is_err() {
-                broken = Some(by_itself(Some(ended)));
-            }
-        }
+        let ended = until_ended(running, stopping, stop).await;
         assembly.store.database.close();
         tracing::info!("stopped");
-        // Whoever supervises this process has to know that it did not mean to end.
-        broken.map_or(Ok(()), |why| Err(anyhow::anyhow!(why)))
+        ended
     }
+}
+
+/// Whoever supervises the process has to know when it did not mean to end.
+async fn until_ended(
+    mut running: JoinSet<()>,
+    stopping: watch::Sender<bool>,
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let mut broken = tokio::select! {
+        () = stop => {
+            tracing::info!("stopping: what is under way is finished first");
+            None
+        }
+        ended = running.join_next() => Some(by_itself(ended)),
+    };
+    stopping.send_replace(true);
+    while let Some(ended) = running.join_next().await {
+        if ended.is_err() {
+            broken = Some(by_itself(Some(ended)));
+        }
+    }
+    broken.map_or(Ok(()), |why| Err(anyhow::anyhow!(why)))
 }
 
 fn by_itself(ended: Option<Result<(), tokio::task::JoinError>>) -> String {
@@ -146,23 +155,31 @@ async fn pause(wait: Duration, stop: &mut watch::Receiver<bool>) -> bool {
 }
 
 async fn work(worker: Worker, mut stop: watch::Receiver<bool>) {
+    let mut running = JoinSet::new();
     while !*stop.borrow() {
-        match worker.run_due(SIDE_BY_SIDE).await {
-            Ok(0) => {
-                let until = until_due(worker.next_due().await.ok().flatten(), worker.clock.now());
-                tokio::select! {
-                    () = worker.queue.woken() => {}
-                    goes_on = pause(until, &mut stop) => if !goes_on { break },
-                }
-            }
-            Ok(_) => {}
+        while let Some(ended) = running.try_join_next() {
+            worker.note(ended);
+        }
+        let places = SIDE_BY_SIDE.saturating_sub(running.len());
+        let wait = match worker.start_due(&mut running, places).await {
+            // There may be more that is due.
+            Ok(started) if started > 0 => continue,
+            Ok(_) if places == 0 => LOOKS_EVERY,
+            Ok(_) => until_due(worker.next_due().await.ok().flatten(), worker.clock.now()),
             Err(trouble) => {
                 tracing::error!(worker = worker.name, "failed to take jobs: {trouble}");
-                if !pause(Duration::from_secs(1), &mut stop).await {
-                    break;
-                }
+                Duration::from_secs(1)
             }
+        };
+        // A job that takes long keeps its place, and none of the others'.
+        tokio::select! {
+            () = worker.queue.woken(), if places > 0 => {}
+            Some(ended) = running.join_next() => worker.note(ended),
+            goes_on = pause(wait, &mut stop) => if !goes_on { break },
         }
+    }
+    while let Some(ended) = running.join_next().await {
+        worker.note(ended);
     }
 }
 

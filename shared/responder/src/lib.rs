@@ -30,6 +30,6 @@ pub use remediate::Remediator;
 pub use rules::{Directory, Rules};
 pub use steward::Steward;
 pub use subscriptions::{Receivers, SubscriptionKeeper};
-pub use tell::Teller;
+pub use tell::{Open, Teller};
 pub use trouble::{End, Trouble};
 pub use worker::{Handler, Worker};

@@ -12,6 +12,7 @@ use model::{
     AlertJob, ChannelName, ChannelState, Clock, Delivery, DeliveryStatus, IncidentId, Notice, NoticeKind,
     RolledUp,
 };
+use tokio::sync::Semaphore;
 use wire::Wire;
 
 use crate::trouble::after;
@@ -20,11 +21,28 @@ use crate::{End, Notices, Trouble};
 /// The flow `alert`.
 #[derive(Debug, Clone)]
 pub struct Teller {
-    pub channels: Arc<HashMap<ChannelName, Channel>>,
+    pub channels: Arc<HashMap<ChannelName, Open>>,
     pub wire: Wire,
     pub ledger: ledger::Ledger,
     pub notices: Notices,
     pub clock: Clock,
+}
+
+/// A channel, and how many messages may be on their way to it at once: one that hangs keeps nobody else waiting.
+#[derive(Debug)]
+pub struct Open {
+    channel: Channel,
+    places: Semaphore,
+}
+
+impl Open {
+    /// Messages on their way to one channel.
+    pub const AT_ONCE: usize = 8;
+
+    #[must_use]
+    pub fn new(channel: Channel) -> Self {
+        Self { channel, places: Semaphore::new(Self::AT_ONCE) }
+    }
 }
 
 /// What one attempt at a delivery came to.
@@ -43,11 +61,17 @@ impl Teller {
     const REPORTED: u32 = 8;
     /// Others write an incident at most a few times in a row.
     const MARKS: u32 = 32;
+    /// How long a message waits when its channel has no place.
+    const FULL: SignedDuration = SignedDuration::from_secs(1);
     const LOST: &str = "messages for it are lost until it is mended";
 
     /// # Errors
     /// The ledger or a queue is in trouble. A channel's trouble ends in another attempt instead.
     pub async fn tell(&self, about: &AlertJob, channel: &ChannelName) -> Result<End, Trouble> {
+        let places = self.channels.get(channel).map(|open| open.places.try_acquire());
+        if let Some(Err(_)) = places {
+            return Ok(End::Again { at: after(self.clock.now(), Self::FULL), job: None });
+        }
         match about {
             AlertJob::Incident(id) => self.tell_incident(id, channel).await,
             AlertJob::Notice(key) => self.tell_notice(key, channel).await,
@@ -131,7 +155,7 @@ impl Teller {
         attempts: u32,
     ) -> Result<Attempted, Trouble> {
         let now = self.clock.now();
-        let Some(channel) = self.channels.get(name) else {
+        let Some(Open { channel, places: _ }) = self.channels.get(name) else {
             let why = "the channel is not among the settings any more".to_owned();
             return Ok(Attempted::Told(DeliveryStatus::Failed { at: now, why }));
         };
@@ -206,7 +230,7 @@ impl Teller {
         if due > now {
             return Ok(End::Again { at: due, job: None });
         }
-        let Some(channel) = self.channels.get(name) else { return Ok(End::Done) };
+        let Some(Open { channel, places: _ }) = self.channels.get(name) else { return Ok(End::Done) };
         let told = stored.value.rolled_up;
         let message = alert::roll_up(&told, due, now);
         match channel.send(&self.wire, &message, now).await {

@@ -4,6 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use model::{Clock, Job, NoticeKind};
 use queue::{Claimed, Queue};
+use tokio::task::{JoinError, JoinSet};
 
 use crate::trouble::{after, wait};
 use crate::{Assessor, End, Notices, Remediator, SubscriptionKeeper, Teller, Trouble};
@@ -38,22 +39,37 @@ impl Worker {
     /// # Errors
     /// The queue could not be read. What was claimed runs again when its lease ends.
     pub async fn run_due(&self, most: usize) -> Result<usize, Trouble> {
-        let claimed = self.queue.claim(self.clock.now(), Self::LEASE, most).await?;
-        let count = claimed.len();
-        let mut running = tokio::task::JoinSet::new();
-        for one in claimed {
-            let worker = self.clone();
-            running.spawn(async move { worker.run_one(one).await });
-        }
+        let mut running = JoinSet::new();
+        let count = self.start_due(&mut running, most).await?;
         while let Some(ended) = running.join_next().await {
-            // A panic costs its own job only: the lease ends, and the job runs again until it is buried.
-            match ended {
-                Ok(Ok(())) => {}
-                Ok(Err(trouble)) => tracing::error!(worker = self.name, "failed to end a job: {trouble}"),
-                Err(panic) => tracing::error!(worker = self.name, "a job panicked: {panic}"),
-            }
+            self.note(ended);
         }
         Ok(count)
+    }
+
+    /// Claims what is due, at most `most` jobs, and starts each as a task of its own. Returns how many there were.
+    ///
+    /// # Errors
+    /// The queue could not be read.
+    pub async fn start_due(&self, running: &mut JoinSet<()>, most: usize) -> Result<usize, Trouble> {
+        let claimed = self.queue.claim(self.clock.now(), Self::LEASE, most).await?;
+        let count = claimed.len();
+        for one in claimed {
+            let worker = self.clone();
+            running.spawn(async move {
+                if let Err(trouble) = worker.run_one(one).await {
+                    tracing::error!(worker = worker.name, "failed to end a job: {trouble}");
+                }
+            });
+        }
+        Ok(count)
+    }
+
+    /// A panic costs its own job only: the lease ends, and the job runs again until it is buried.
+    pub fn note(&self, ended: Result<(), JoinError>) {
+        if let Err(panic) = ended {
+            tracing::error!(worker = self.name, "a job panicked: {panic}");
+        }
     }
 
     async fn run_one(&self, claimed: Claimed) -> Result<(), Trouble> {

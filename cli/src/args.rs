@@ -16,7 +16,7 @@ pub(crate) enum Output {
 /// Watches the guests of a Microsoft Entra tenant: every invitation is checked against a policy file, and what breaks
 /// it is told, disabled, and can be undone.
 #[derive(Debug, Parser)]
-#[command(name = "guestlist", version, about, after_help = EXITS)]
+#[command(name = "guestlist", version, after_help = EXITS)]
 pub(crate) struct Arguments {
     /// How data is printed.
     #[arg(long, global = true, value_enum, default_value = "text")]

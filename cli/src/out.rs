@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 
+use host::misleads;
 use serde::Serialize;
 
 use crate::args::Output;
@@ -105,31 +106,15 @@ fn wants_colour() -> bool {
     !refused && !plain && std::io::stdout().is_terminal()
 }
 
-/// A terminal obeys control characters; direction marks and characters that show as nothing make text lie.
-fn is_harmful(c: char) -> bool {
-    let lies = matches!(
-        c,
-        '\u{ad}' | '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{e0000}'..='\u{e007f}'
-    );
-    c.is_control() || lies
-}
-
 fn harmless(text: &str) -> String {
-    text.chars().map(|c| if is_harmful(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
+    text.chars().map(|c| if misleads(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
 }
 
 /// Outside its strings JSON has no character to escape but the line's end, so each of the others is within one.
 fn in_json(value: &impl Serialize) -> anyhow::Result<String> {
     let mut text = String::new();
     for c in serde_json::to_string_pretty(value)?.chars() {
-        if c != '\n' && is_harmful(c) {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                write!(text, "\\u{unit:04x}")?;
-            }
-        } else {
-            text.push(c);
-        }
+        if c != '\n' && misleads(c) { text.push_str(&host::in_json(c)) } else { text.push(c) }
     }
     Ok(text)
 }
@@ -153,7 +138,7 @@ mod tests {
     #[test]
     fn json_says_the_same_without_a_character_that_a_terminal_would_obey() {
         let text = in_json(&[HOSTILE]).unwrap();
-        assert!(!text.chars().any(|c| c != '\n' && is_harmful(c)), "{text:?}");
+        assert!(!text.chars().any(|c| c != '\n' && misleads(c)), "{text:?}");
         assert_eq!(serde_json::from_str::<Vec<String>>(&text).unwrap(), [HOSTILE]);
     }
 }

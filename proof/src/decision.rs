@@ -11,13 +11,18 @@ use policy::{Facts, Identity, Policy, Standing};
 
 /// Twenty guardrails, two lists of 10,000 domains, 200 partners.
 pub(crate) fn large_policy() -> anyhow::Result<Policy> {
-    let mut text = "version: 1\nmode: enforce\nlists:\n  blocked: { file: a }\n  consumer: { file: b }\npartners:\n".to_owned();
+    let mut text =
+        "version: 1\nmode: enforce\nlists:\n  blocked: { file: a }\n  consumer: { file: b }\npartners:\n"
+            .to_owned();
     for n in 0..200 {
         writeln!(text, "  p{n}: {{ domains: [partner{n}.example, \"*.partner{n}.example\"] }}")?;
     }
     text.push_str("guardrails:\n");
     for n in 0..20 {
-        writeln!(text, "  - id: rule-{n}\n    if: {{ domain: [blocked, consumer, no{n}.example] }}\n    then: [disable]")?;
+        writeln!(
+            text,
+            "  - id: rule-{n}\n    if: {{ domain: [blocked, consumer, no{n}.example] }}\n    then: [disable]"
+        )?;
     }
     text.push_str("scenarios:\n");
     for n in 0..200 {
@@ -53,8 +58,9 @@ fn moment() -> anyhow::Result<Timestamp> {
 pub(crate) fn decide(count: u64) -> anyhow::Result<()> {
     let (policy, now) = (large_policy()?, moment()?);
     let facts = guest("adele@mail.partner77.example");
-    let findings: usize =
-        (0..count).map(|_| policy::judge(black_box(&policy), black_box(&facts), Mode::Enforce, now).findings.len()).sum();
+    let findings: usize = (0..count)
+        .map(|_| policy::judge(black_box(&policy), black_box(&facts), Mode::Enforce, now).findings.len())
+        .sum();
     println!("{count} decisions, {findings} findings");
     Ok(())
 }

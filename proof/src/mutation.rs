@@ -74,7 +74,9 @@ pub(crate) fn run(seconds: u64, seed: u64) -> anyhow::Result<()> {
 fn samples() -> anyhow::Result<Vec<Vec<u8>>> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../events");
     let mut samples = Vec::new();
-    for entry in std::fs::read_dir(&folder).with_context(|| format!("failed to read `{}`", folder.display()))? {
+    for entry in
+        std::fs::read_dir(&folder).with_context(|| format!("failed to read `{}`", folder.display()))?
+    {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "json") {
             samples.push(std::fs::read(path)?);

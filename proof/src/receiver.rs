@@ -23,7 +23,10 @@ const SUBSCRIPTION: SubscriptionId = SubscriptionId::from_u128(5);
 
 pub(crate) async fn measure() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let values = [("GUESTLIST_TENANT_ID", TENANT.to_string()), ("GUESTLIST_DATA", folder.path().display().to_string())];
+    let values = [
+        ("GUESTLIST_TENANT_ID", TENANT.to_string()),
+        ("GUESTLIST_DATA", folder.path().display().to_string()),
+    ];
     let environment =
         Environment::of(values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect());
     let settings = Settings::read(&environment, Needs::default())?;
@@ -49,7 +52,10 @@ pub(crate) async fn measure() -> anyhow::Result<()> {
     for round in 1..=3 {
         let a = rate(&theirs, state.as_str()).await?;
         let b = rate(&ours, state.as_str()).await?;
-        println!("round {round}: bare {a:.0} POST/s, durable {b:.0} POST/s of {ITEMS} notifications each, ratio {:.2}", b / a);
+        println!(
+            "round {round}: bare {a:.0} POST/s, durable {b:.0} POST/s of {ITEMS} notifications each, ratio {:.2}",
+            b / a
+        );
     }
     let depth = store.queues.changes.depth(clock.now()).await?;
     println!("{} jobs are on disk", depth.ready + depth.waiting);

@@ -130,13 +130,17 @@ async fn app(
             return None;
         }
     };
-    let Some(needed) = needed else {
-        report.well(what, format!("has {}; what it needs is in the policy", listed(&granted)));
-        return Some(Reader::new(client));
-    };
-    let missing: Vec<&str> = needed.iter().map(|one| one.0).filter(|role| !covered(role, &granted)).collect();
+    match needed {
+        Some(needed) => compare(needed, &granted, is_shared(settings), what, report),
+        None => report.well(what, format!("has {}; what it needs is in the policy", listed(&granted))),
+    }
+    Some(Reader::new(client))
+}
+
+fn compare(needed: &[Permission], granted: &BTreeSet<String>, shared: bool, what: &str, report: &mut Report) {
+    let missing: Vec<&str> = needed.iter().map(|one| one.0).filter(|role| !covered(role, granted)).collect();
     if missing.is_empty() {
-        report.well(what, format!("has {}", listed(&granted)));
+        report.well(what, format!("has {}", listed(granted)));
     } else {
         report.wrong(
             what,
@@ -148,10 +152,9 @@ async fn app(
     }
     let more: BTreeSet<String> =
         granted.iter().filter(|role| !needed.iter().any(|one| one.0 == role.as_str())).cloned().collect();
-    if !more.is_empty() && !is_shared(settings) {
+    if !more.is_empty() && !shared {
         report.well(what, format!("has more than it needs: {}", listed(&more)));
     }
-    Some(Reader::new(client))
 }
 
 /// Whether a permission was granted, or a broader one that includes it.

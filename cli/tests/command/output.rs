@@ -59,7 +59,8 @@ fn every_shell_has_a_completion_script() {
 fn the_help_names_every_command_and_every_exit_code() {
     let help = run(&["--help"]);
     assert_snapshot!(help.expect(0).stdout, @"
-    The operator's command, which also runs everything in one process.
+    Watches the guests of a Microsoft Entra tenant: every invitation is checked against a policy file,
+    and what breaks it is told, disabled, and can be undone
 
     Usage: guestlist [OPTIONS] <COMMAND>
 

@@ -4,8 +4,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    ChannelName, Correlation, Delivery, DeliveryStatus, Finding, Incident, IncidentId, IncidentKey, Lease, RuleId, State,
-    Subject, Wake,
+    ChannelName, Correlation, Delivery, DeliveryStatus, Finding, Incident, IncidentId, IncidentKey, Lease,
+    RuleId, State, Subject, Wake,
 };
 
 /// Why a worker must leave an incident alone.

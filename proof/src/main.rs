@@ -3,6 +3,7 @@
 mod decision;
 mod mutation;
 mod receiver;
+mod store;
 
 use anyhow::bail;
 
@@ -14,7 +15,8 @@ async fn main() -> anyhow::Result<()> {
         ["decide", count] => decision::decide(count.parse()?),
         ["decisions"] => decision::measure(),
         ["receive"] => receiver::measure().await,
+        ["store"] => store::measure().await,
         ["mutate", seconds, seed] => mutation::run(seconds.parse()?, seed.parse()?),
-        _ => bail!("use: decide COUNT · decisions · receive · mutate SECONDS SEED"),
+        _ => bail!("use: decide COUNT · decisions · receive · store · mutate SECONDS SEED"),
     }
 }

@@ -89,6 +89,22 @@ async fn a_forged_notification_touches_nobody_and_its_sender_learns_nothing() {
 }
 
 #[tokio::test]
+async fn an_item_of_ours_with_a_key_that_is_no_text_is_put_aside_without_its_secret() {
+    let mut world = World::with_policy(PARTNERS_ONLY).await;
+    let good = world.genuine(Watched::Users, world.invite_unnoticed("mallory@evil.example").id());
+    let odd = good.to_string().replacen('{', "{\"\\ud800\":1,", 1);
+    assert_eq!(world.post("/graph/notifications", format!("{{\"value\":[{odd}]}}")).await.status, 202);
+    assert_eq!(world.own_receiver().tally.totals(), (0, 0, 0));
+    let aside = world.put_aside().await;
+    assert_eq!(aside.len(), 1);
+    assert_eq!(aside[0].1, "a key is not a text");
+    let (job, state) = (&aside[0].0, good["clientState"].as_str().unwrap());
+    assert!(job.contains("ud800") && !job.contains(state), "{job}");
+    world.settle().await;
+    assert!(world.slack.next_text().contains("could not be read"));
+}
+
+#[tokio::test]
 async fn what_does_not_fit_the_subscription_whose_state_it_bears_is_put_aside() {
     let mut world = World::with_policy(PARTNERS_ONLY).await;
     let users = world.genuine(Watched::Users, world.invite_unnoticed("mallory@evil.example").id());

@@ -221,3 +221,21 @@ async fn a_service_that_asks_for_a_moment_over_and_over_does_not_wear_us_out() {
     world.settle_for(HOURS_12).await;
     expect_caught(&world, sam).await;
 }
+
+#[tokio::test]
+async fn what_a_killed_process_had_claimed_is_taken_over_by_the_next_at_once() {
+    for (flow, method, path) in [("assess", "GET", "/users"), ("remediate", "PATCH", "/users")] {
+        let (mut world, sam) = world_with("sam@northwind.example").await;
+        if flow == "remediate" {
+            world.run("assess").await;
+        }
+        world.next_faults([Fault::new(method, path, Failure::Hang)]);
+        world.kill_during(flow).await;
+        world.restart().await;
+        for worker in &world.parts.workers {
+            worker.take_over().await.unwrap();
+        }
+        world.settle_for(SignedDuration::from_secs(30)).await;
+        expect_caught(&world, sam).await;
+    }
+}

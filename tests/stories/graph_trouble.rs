@@ -159,3 +159,43 @@ async fn a_write_whose_answer_was_lost_is_found_to_be_done() {
     assert_eq!(outcomes[0].enabled_before, Some(true), "so that it can be undone");
     assert_eq!(world.slack.read_all().len(), 1);
 }
+
+#[tokio::test]
+async fn a_reader_that_is_refused_is_told_at_once_and_outlasted() {
+    let mut world = World::with_policy(PARTNERS_ONLY).await;
+    let sam = world.tenant.invite("sam@northwind.example");
+    world.deliver().await;
+    world.next_faults((0..2_000).map(|_| Fault::new("GET", "/users", Failure::Unauthorized)));
+    world.settle_now().await;
+    let text = world.slack.next_text();
+    assert!(
+        text.contains("changed guests cannot be looked at: failed to prove to Microsoft who we are"),
+        "{text}"
+    );
+    world.settle_for(SignedDuration::from_hours(12)).await;
+    assert_eq!(world.slack.read_all().len(), 2, "again after an hour, and after four more");
+    assert!(world.dead_letters().await.is_empty());
+    world.simulator.calm();
+    world.settle().await;
+    world.expect_disabled(sam);
+    assert_eq!(world.slack.read_all().len(), 1);
+}
+
+#[tokio::test]
+async fn a_permission_that_the_reader_lost_is_told_at_once_and_outlasted() {
+    let mut world = World::with_policy(PARTNERS_ONLY).await;
+    world.simulator.grant(simulator::contoso::READER, &["Group.Read.All"]);
+    world.simulator.revoke_tokens();
+    let sam = world.tenant.invite("sam@northwind.example");
+    world.deliver().await;
+    world.settle_now().await;
+    let text = world.slack.next_text();
+    assert!(text.contains("failed to get Graph's leave") && text.contains("grant the app"), "{text}");
+    let all = simulator::contoso::reader();
+    let all: Vec<&str> = all.roles.iter().map(String::as_str).collect();
+    world.simulator.grant(simulator::contoso::READER, &all);
+    world.simulator.revoke_tokens();
+    world.settle().await;
+    world.expect_disabled(sam);
+    assert_eq!(world.slack.read_all().len(), 1);
+}

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod catching;
+mod channels;
 mod costs;
 mod durable;
 mod faults;
@@ -14,6 +15,8 @@ mod policy_changes;
 mod receiving;
 mod remediating;
 mod samples;
+mod second_thoughts;
 mod subscribing;
 mod telling;
+mod time;
 mod undoing;

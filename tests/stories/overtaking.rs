@@ -1,6 +1,7 @@
 //! Which subscription may speak with which clientState: pending, bound, retired, and sealed with a key that was replaced.
 
 use guestlist_tests::{Setup, World, notification, tenant};
+use jiff::SignedDuration;
 use model::{Binding, Nonce, SubscriptionId, SubscriptionRecord, Watched};
 use seal::StateKeys;
 use simulator::{Failure, Fault};
@@ -131,7 +132,7 @@ async fn a_state_that_we_sealed_and_never_asked_with_is_not_ours() {
 }
 
 #[tokio::test]
-async fn a_retired_subscription_does_not_speak_again() {
+async fn a_retired_subscription_does_not_speak_again_after_four_hours() {
     let mut world = World::with_policy(PARTNERS_ONLY).await;
     let mallory = world.invite_unnoticed("mallory@evil.example");
     let replayed = world.genuine(Watched::Users, mallory.id());
@@ -142,10 +143,81 @@ async fn a_retired_subscription_does_not_speak_again() {
     assert!(world.simulator.lose_subscription(old));
     world.subscribe().await;
     assert_ne!(world.subscription(Watched::Users).id, old);
+    world.clock.advance(SignedDuration::from_secs(4 * 3600 + 1));
     assert_eq!(world.notify(&[replayed, unreadable, nameless]).await.status, 202);
     assert_eq!(world.own_receiver().tally.totals(), (3, 0, 0));
     expect_dropped(&mut world, "retired").await;
     world.expect_untouched(mallory);
+}
+
+/// Graph tries for four hours, and a notification is a hint: who is looked at is judged anew.
+#[tokio::test]
+async fn what_a_subscription_sent_before_it_was_retired_is_heard_for_four_hours() {
+    let mut world = World::with_policy(PARTNERS_ONLY).await;
+    let mallory = world.invite_unnoticed("mallory@evil.example");
+    let late = world.genuine(Watched::Users, mallory.id());
+    let mut of_another = late.clone();
+    of_another["subscriptionId"] = FIRST.to_string().into();
+    let old = world.subscription(Watched::Users).id;
+    assert!(world.simulator.lose_subscription(old));
+    world.subscribe().await;
+    world.clock.advance(SignedDuration::from_hours(4));
+    assert_eq!(world.notify(&[late]).await.status, 202);
+    assert_eq!(world.own_receiver().tally.totals(), (0, 0, 0));
+    assert_eq!(world.notify(&[of_another]).await.status, 202);
+    assert_eq!(world.own_receiver().tally.totals(), (1, 0, 0), "its clientState speaks for no other");
+    world.settle().await;
+    world.expect_disabled(mallory);
+    let told: Vec<_> = world.slack.read_all().iter().map(guestlist_tests::Told::text).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    for text in ["mallory@evil.example", "clientState is not ours"] {
+        assert!(told.iter().any(|told| told.contains(text)), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_sent_to_our_earlier_address_is_heard() {
+    let mut world = World::with_policy(PARTNERS_ONLY).await;
+    let mallory = world.invite_unnoticed("mallory@evil.example");
+    let late = world.genuine(Watched::Users, mallory.id());
+    let old = world.subscription(Watched::Users).id;
+    let receiver = world.receiver.as_str().trim_end_matches('/').to_owned();
+    world.simulator.forward("https://new.guestlist.example", &receiver);
+    let keeper = world.parts.keeper.as_mut().unwrap();
+    keeper.receivers.notifications = "https://new.guestlist.example/graph/notifications".to_owned();
+    keeper.receivers.lifecycle = "https://new.guestlist.example/graph/lifecycle".to_owned();
+    world.subscribe().await;
+    assert_ne!(world.subscription(Watched::Users).id, old);
+    assert_eq!(world.notify(&[late]).await.status, 202);
+    assert_eq!(world.own_receiver().tally.totals(), (0, 0, 0));
+    world.settle().await;
+    world.expect_disabled(mallory);
+    assert!(world.slack.next_text().contains("mallory@evil.example"));
+}
+
+#[tokio::test]
+async fn an_update_that_arrives_after_a_deletion_does_not_hide_it() {
+    for deletion_first in [true, false] {
+        let mut world = World::with_policy(PARTNERS_ONLY).await;
+        let adele = world.tenant.invite("adele@fabrikam.com");
+        world.settle().await;
+        let updated = world.genuine(Watched::Users, adele.id());
+        let mut deleted = updated.clone();
+        deleted["changeType"] = "deleted".into();
+        world.simulator.set_faults(|faults| faults.notifications.lost = 1.0);
+        world.tenant.0.delete_user(adele.0).unwrap();
+        world.tenant.0.purge_user(adele.0).unwrap();
+        world.clock.advance(SignedDuration::from_secs(10));
+        let order = if deletion_first { [deleted, updated] } else { [updated, deleted] };
+        for item in order {
+            assert_eq!(world.notify(&[item]).await.status, 202);
+        }
+        world.settle_now().await;
+        assert!(world.store.ledger.known(adele.id()).await.unwrap().is_none(), "he is forgotten at once");
+        world.settle_for(SignedDuration::from_hours(2)).await;
+        // That nobody vanished without a word is what the world expects when it is dropped.
+        assert!(world.dead_letters().await.is_empty());
+    }
 }
 
 /// The file of the keys gets these lines, and the process starts again.

@@ -1,10 +1,22 @@
 //! Subscriptions are made once, kept alive, found again, and other people's are left alone.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use axum::Json;
+use axum::extract::Request;
+use axum::http::Method;
+use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse as _;
+use graph::{Client, Endpoints, Reader};
 use guestlist_tests::{Setup, World};
+use host::Limits;
 use jiff::{SignedDuration, Timestamp};
 use model::{Binding, SubscriptionRecord};
-use responder::Trouble;
+use responder::{SubscriptionKeeper, Trouble};
+use serde_json::json;
 use simulator::{Failure, Fault, Lifecycle, RetryAfter, Subscription};
+use tokio::sync::watch;
 
 use crate::policies::PARTNERS_ONLY;
 
@@ -163,6 +175,43 @@ async fn a_subscription_that_is_gone_is_made_again() {
     expect_heard(&mut world).await;
 }
 
+/// A tenant whose list of subscriptions is empty so many times, and which knows each by its id.
+async fn with_a_late_list(world: &World, times: usize) -> (watch::Sender<bool>, SubscriptionKeeper) {
+    let left = Arc::new(AtomicUsize::new(times));
+    let late = move |request: Request, next: Next| {
+        let lists = request.method() == Method::GET && request.uri().path() == "/v1.0/subscriptions";
+        let empty = lists && left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
+        async move { if empty { Json(json!({ "value": [] })).into_response() } else { next.run(request).await } }
+    };
+    let tenant = world.simulator.router().layer(from_fn(late));
+    let (graph, stop) = world.serve_beside(tenant, Limits::default()).await;
+    let endpoints = Endpoints::parse(graph.as_str(), graph.as_str()).unwrap();
+    let app = world.assembly.settings.reader.as_ref().unwrap().app.clone();
+    let (wire, patience) = (world.assembly.wire.clone(), world.assembly.patience);
+    let mut keeper = world.parts.keeper.clone().unwrap();
+    keeper.reader = Reader::new(Client::new(wire, endpoints, app, keeper.clock.clone(), patience));
+    (stop, keeper)
+}
+
+#[tokio::test]
+async fn a_list_that_lags_behind_retires_nothing() {
+    let mut world = World::with_policy(PARTNERS_ONLY).await;
+    let before = records(&world).await;
+    let (_stop, keeper) = with_a_late_list(&world, 1).await;
+    keeper.look().await.unwrap();
+    world.expect_no_writes();
+    assert_eq!(records(&world).await, before);
+    // It is renewed in time, too, although no list shows it.
+    let (_stop, keeper) = with_a_late_list(&world, 1).await;
+    world.clock.advance(SignedDuration::from_hours(24));
+    keeper.look().await.unwrap();
+    for one in there(&world) {
+        world.expect_write("PATCH", &format!("/subscriptions/{}", one.id));
+    }
+    expect_in_step(&world).await;
+    expect_heard(&mut world).await;
+}
+
 #[tokio::test]
 async fn a_changed_public_address_moves_the_subscriptions() {
     let mut world = World::with_policy(PARTNERS_ONLY).await;
@@ -227,6 +276,7 @@ async fn a_lifecycle_event_that_nobody_knows_yet_is_looked_into_like_any_other()
     world.simulator.send_lifecycle(users.id, Lifecycle::Missed);
     world.settle().await;
     assert!(world.calls("GET", "/subscriptions") > 0);
+    assert_eq!(world.slack.read_all().len(), 1, "what was missed is told, and nothing else");
     world.expect_no_writes();
     assert!(world.dead_letters().await.is_empty());
 }
@@ -240,6 +290,7 @@ async fn a_removal_that_graph_tells_of_is_mended_at_once() {
     world.simulator.send_lifecycle(users.id, Lifecycle::SubscriptionRemoved);
     world.settle().await;
     world.forget_writes("/subscriptions");
+    assert_eq!(world.slack.read_all().len(), 1, "changes may have been lost, which is told");
     assert_eq!(there(&world).len(), 2);
     expect_in_step(&world).await;
 }

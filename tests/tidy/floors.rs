@@ -50,27 +50,125 @@ struct Manifest {
 }
 
 fn manifests() -> Vec<Manifest> {
-    let found = files("Cargo.toml").into_iter().map(|path| manifest(&std::fs::read_to_string(path).unwrap()));
-    found.collect()
+    let read = |path: std::path::PathBuf| {
+        let text = std::fs::read_to_string(&path).unwrap();
+        manifest(&text).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
+    };
+    files("Cargo.toml").into_iter().map(read).collect()
 }
 
-/// The manifests of this workspace are plain: one dependency a line.
-fn manifest(text: &str) -> Manifest {
-    let (mut name, mut dependencies, mut section) = (String::new(), BTreeSet::new(), "");
-    for line in text.lines() {
-        if let Some(header) = line.strip_prefix('[') {
-            section = header.trim_end_matches(']');
-        } else if let Some((key, value)) = line.split_once('=') {
-            let key = key.trim();
-            if section == "package" && key == "name" {
-                name = value.trim().trim_matches('"').to_owned();
-            }
-            if section == "dependencies" {
-                dependencies.insert(key.split('.').next().unwrap().to_owned());
-            }
+/// What a section of a manifest is about.
+#[derive(Clone, PartialEq)]
+enum Section {
+    Package,
+    Dependencies,
+    /// A section of its own for one dependency.
+    Dependency,
+    /// Nothing that the product is built from.
+    Other,
+}
+
+/// `[target.….dependencies]` builds the product on some machine. Only what tests alone need is left out.
+fn section(header: &str, dependencies: &mut BTreeSet<String>) -> Result<Section, String> {
+    let unknown = || format!("the section `{header}` is not understood");
+    let name = header.strip_prefix("[[").and_then(|name| name.strip_suffix("]]"));
+    if let Some(name) = name {
+        let known = ["bin", "test", "bench", "example"].contains(&name);
+        return if known { Ok(Section::Other) } else { Err(unknown()) };
+    }
+    let name = header.strip_prefix('[').and_then(|name| name.strip_suffix(']')).ok_or_else(unknown)?;
+    match name {
+        "package" => return Ok(Section::Package),
+        "lib" | "lints" | "lints.rust" | "lints.clippy" | "features" | "dev-dependencies" => {
+            return Ok(Section::Other);
+        }
+        _ => {}
+    }
+    // The middle of `target.'cfg(…)'.dependencies` may hold anything but this.
+    let table = match name.strip_prefix("target.") {
+        Some(rest) => rest.rsplit_once("dependencies").map(|(_, one)| one),
+        None => name.strip_prefix("build-dependencies").or_else(|| name.strip_prefix("dependencies")),
+    };
+    match table.ok_or_else(unknown)? {
+        "" => Ok(Section::Dependencies),
+        one => {
+            let one = one.strip_prefix('.').filter(|one| !one.contains('.')).ok_or_else(unknown)?;
+            dependencies.insert(one.trim_matches(['"', '\'']).to_owned());
+            Ok(Section::Dependency)
         }
     }
-    Manifest { name, dependencies }
+}
+
+/// The manifests of this workspace are plain: one dependency a line, and every crate of ours by its name.
+fn manifest(text: &str) -> Result<Manifest, String> {
+    let (mut name, mut dependencies, mut now) = (String::new(), BTreeSet::new(), None);
+    for line in text.lines() {
+        let line = line.split('#').next().unwrap().trim();
+        if line.starts_with('[') {
+            now = Some(section(line, &mut dependencies)?);
+            continue;
+        }
+        let Some((key, value)) = line.split_once('=') else {
+            continue;
+        };
+        let key = key.trim();
+        match now {
+            None => return Err(format!("`{key}` stands before all sections")),
+            Some(Section::Package) if key == "name" => name = value.trim().trim_matches('"').to_owned(),
+            Some(Section::Dependencies | Section::Dependency) => {
+                let words = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_');
+                // Under another name, or past the workspace, a crate of ours would not be known as one.
+                if words.clone().any(|word| word == "package" || word == "path") {
+                    return Err(format!("`{line}` does not take its dependency from the workspace"));
+                }
+                if now == Some(Section::Dependencies) {
+                    dependencies.insert(key.split('.').next().unwrap().trim_matches('"').to_owned());
+                }
+            }
+            Some(Section::Package | Section::Other) => {}
+        }
+    }
+    Ok(Manifest { name, dependencies })
+}
+
+#[test]
+fn no_form_of_a_section_hides_a_dependency() {
+    let read = |text: &str| manifest(&format!("[package]\nname = \"x\"\n{text}"));
+    for text in [
+        "[dependencies]\ngraph.workspace = true",
+        "[dependencies]\ngraph = { workspace = true }",
+        "[dependencies] # of the product\n\"graph\".workspace = true",
+        "[dependencies.graph]\nworkspace = true",
+        "[dependencies.\"graph\"]\nworkspace = true",
+        "[build-dependencies]\ngraph.workspace = true",
+        "[build-dependencies.graph]\nworkspace = true",
+        "[target.'cfg(unix)'.dependencies]\ngraph.workspace = true",
+        "[target.x86_64-unknown-linux-gnu.dependencies.graph]\nworkspace = true",
+        "[target.'cfg(unix)'.build-dependencies]\ngraph.workspace = true",
+    ] {
+        let dependencies = read(text).map(|manifest| manifest.dependencies);
+        assert_eq!(dependencies, Ok(BTreeSet::from(["graph".to_owned()])), "{text}");
+    }
+    for text in [
+        "[dependencies]\nother = { package = \"guestlist-graph\", version = \"*\" }",
+        "[dependencies]\nother.path = \"../graph\"",
+        "[dependencies.other]\npackage = \"guestlist-graph\"",
+        "[dependencies.graph.more]\nx = 1",
+        "[ dependencies ]\ngraph.workspace = true",
+        "[\"dependencies\"]\ngraph.workspace = true",
+        "[target.'cfg(unix)']\ndependencies = { graph = { workspace = true } }",
+        "[dependencies",
+        "[[dependencies]]",
+        "[patch.crates-io]",
+        "[anything]",
+    ] {
+        assert!(read(text).is_err(), "{text}");
+    }
+    assert!(manifest("dependencies.graph.workspace = true\n").is_err());
+    let tests_alone =
+        "[dev-dependencies]\ngraph.workspace = true\n[[test]]\nname = \"y\"\n[lints]\nworkspace = true";
+    let Manifest { name, dependencies } = read(tests_alone).unwrap();
+    assert_eq!((name.as_str(), dependencies.len()), ("x", 0));
 }
 
 /// Our own crates, by the names under which the code imports them.

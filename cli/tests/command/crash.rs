@@ -19,8 +19,8 @@ impl Dice {
     }
 }
 
-/// What a killed process held comes back when its leases end, one after the other at worst.
-const PATIENCE: Duration = Duration::from_mins(10);
+/// Whoever starts next takes over what a killed process held: nothing waits for the end of a lease.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap()

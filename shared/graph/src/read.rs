@@ -174,7 +174,9 @@ impl Organization {
         Ok(Self {
             id: id.ok_or("the organization has no id that is a GUID")?,
             display_name: loose::text(object, "displayName"),
+            // Every tenant has its initial domain at least: an empty list is none.
             verified_domains: loose::list(object, "verifiedDomains", name)
+                .filter(|domains| !domains.is_empty())
                 .ok_or("the organization's verified domains are missing")?,
         })
     }

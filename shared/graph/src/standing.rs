@@ -9,7 +9,9 @@ use serde_json::Value;
 use crate::loose;
 use crate::page::Entry;
 
-/// Active roles over the whole tenant: roles that are only eligible, or over an administrative unit, are not told here.
+/// Active roles over the whole tenant. Roles that are only eligible (PIM), and roles that are assigned over an
+/// administrative unit, are not seen: `transitiveMemberOf` names neither
+/// (<https://learn.microsoft.com/graph/api/user-list-transitivememberof>).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Standing {
     /// Names of directory roles, held directly or through a group.

@@ -227,6 +227,7 @@ impl Assembly {
             ledger: self.store.ledger.clone(),
             queues: self.store.queues.clone(),
             clock: self.clock.clone(),
+            correlate: crate::correlate,
         }
     }
 

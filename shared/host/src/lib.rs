@@ -25,7 +25,7 @@ pub use keys::state_keys;
 pub use logs::{LogFormat, start_logs};
 pub use policy_file::{InvalidPolicy, PolicyFile, load_policy};
 pub use process::{Serving, run_part, serve};
-pub use running::{Running, is_running};
+pub use running::{Entering, Running, is_running};
 pub use server::{Limits, Server};
 pub use settings::{Environment, Needs, Settings};
 pub use signals::asked_to_stop;

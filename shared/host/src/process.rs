@@ -17,8 +17,8 @@ use wire::Wire;
 
 use crate::server::stopped;
 use crate::{
-    Assembly, Environment, InvalidPolicy, Missing, Needs, Part, Parts, PolicyFile, Running, Server, Settings,
-    Store, asked_to_stop, load_policy, state_keys,
+    Assembly, Entering, Environment, InvalidPolicy, Missing, Needs, Part, Parts, PolicyFile, Running, Server,
+    Settings, Store, asked_to_stop, load_policy, state_keys,
 };
 
 /// How long a request to Graph may wait in line for a throttled answer before its job waits instead.
@@ -75,8 +75,12 @@ impl Serving {
     /// The port is taken, or a part could not be built.
     pub async fn run(self, server: Option<Server>, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Self { assembly, parts, policy_path, policy } = self;
-        let _running = enter(&assembly.settings.data, &parts);
+        let entering = enter(&assembly.settings.data, &parts);
         let Parts { receiver, workers, steward, keeper, notices } = assembly.build(&parts)?;
+        let _running = match entering {
+            Some(entering) => take_over(entering, &workers).await,
+            None => None,
+        };
         let (stopping, stopped) = watch::channel(false);
         let mut running = JoinSet::new();
         if let Some(receiver) = receiver {
@@ -139,11 +143,30 @@ fn by_itself(ended: Option<Result<(), tokio::task::JoinError>>) -> String {
     )
 }
 
-/// Without the mark everything works but `guestlist status`.
-fn enter(data: &Path, parts: &[Part]) -> Option<Running> {
-    Running::enter(data, parts)
-        .inspect_err(|error| tracing::warn!("failed to mark this process as running: {error}"))
-        .ok()
+/// Without the mark everything works, but `guestlist status`, and what a killed process held waits for its leases.
+fn enter(data: &Path, parts: &[Part]) -> Option<Entering> {
+    Entering::begin(data, parts).inspect_err(unmarked).ok()
+}
+
+/// A part that nobody else runs begins with what the process before had claimed when it was killed. Nobody runs the
+/// part until this is over.
+async fn take_over(entering: Entering, workers: &[Worker]) -> Option<Running> {
+    for worker in workers {
+        let part = Part::ALL.into_iter().find(|part| part.word() == worker.name);
+        if !part.is_some_and(|part| entering.is_alone(part)) {
+            continue;
+        }
+        match worker.take_over().await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(worker = worker.name, count, "taking over from a process that ended"),
+            Err(trouble) => tracing::warn!(worker = worker.name, "failed to take over: {trouble}"),
+        }
+    }
+    entering.finish().inspect_err(unmarked).ok()
+}
+
+fn unmarked(error: &std::io::Error) {
+    tracing::warn!("failed to mark this process as running: {error}");
 }
 
 /// Waits, unless the process is to stop.
@@ -257,7 +280,7 @@ pub async fn run_part(part: Part, environment: &Environment) -> ExitCode {
     ExitCode::from(if wrongly_set { 2 } else { 1 })
 }
 
-/// A second request to stop is a person in a hurry: what is under way comes back when its lease ends.
+/// A second request to stop is a person in a hurry: whoever starts next takes over what is under way.
 async fn run_parts(parts: &[Part], environment: &Environment, needs: Needs) -> anyhow::Result<()> {
     let settings = Settings::read(environment, needs)?;
     let serving = Serving::prepare(settings, parts, crate::clock())?;

@@ -51,6 +51,8 @@ pub enum Source {
     SecondLook,
     /// An operator or the program itself asked for it.
     Request,
+    /// A date has come: an exception, a suspension or a partner ends. Nobody touched the object.
+    TimePassed,
 }
 
 /// One id of `members@delta`. It may be a user, a group, a device or a service principal: the notification does not say.

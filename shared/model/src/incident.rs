@@ -1,13 +1,14 @@
 //! One finding's life. At most one incident is open per tenant, guest, rule and object; what may happen to it is in
 //! `transition.rs`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, Correlation, Delivery, IncidentId, Mode, ObjectId, Plan, RuleId, Severity, Slot, TenantId,
+    Action, Correlation, Delivery, IncidentId, Mode, ObjectId, Plan, RuleId, Severity, Slot, Step, TenantId,
 };
 
 /// What kind of outsider a user object is, told from `identities` and `userType` and from nothing else.
@@ -85,6 +86,30 @@ pub struct Subject {
     pub enabled: Option<bool>,
 }
 
+/// Who an account is: another kind or other addresses are somebody else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    pub kind: GuestKind,
+    pub addresses: Vec<String>,
+}
+
+impl Subject {
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        Identity { kind: self.kind, addresses: self.addresses.clone() }
+    }
+}
+
+/// What an undo that is under way needs when somebody else has to finish it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingUndo {
+    /// The write that reverses ours.
+    pub step: Step,
+    /// Who the account was when we acted.
+    pub identity: Option<Identity>,
+    pub force: bool,
+}
+
 /// One rule that a guest breaks, or may break.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
@@ -128,7 +153,7 @@ pub enum Wake {
     None,
     /// To be told at this moment.
     Due { at: Timestamp },
-    /// Told at this moment. If nobody claims it, it is told again.
+    /// Told, to come at this moment. If nobody claims it, it is told again.
     Sent { at: Timestamp },
 }
 
@@ -226,6 +251,20 @@ pub struct Incident {
     pub left_over: Vec<String>,
     /// The rule whose incident speaks for this one, too: the same guest breaks both, and both ask for the same.
     pub told_with: Option<RuleId>,
+    /// The rules that this one speaks for, the other way round.
+    #[serde(default)]
+    pub speaks_for: BTreeSet<RuleId>,
+    /// Who the account was when we last acted on it. Only `remediate` writes this: what is seen later does not count.
+    #[serde(default)]
+    pub acted_on: Option<Identity>,
+    /// When a read last showed what the plan wanted.
+    #[serde(default)]
+    pub done_at: Option<Timestamp>,
+    /// What was done up to this moment was put back by somebody, and is not ours to undo any more.
+    #[serde(default)]
+    pub put_back: Option<Timestamp>,
+    #[serde(default)]
+    pub undo: Option<PendingUndo>,
     /// The state that people were last told, so that they are told a change and nothing else.
     pub told: Option<String>,
     pub deliveries: Vec<Delivery>,
@@ -238,6 +277,28 @@ impl Incident {
     #[must_use]
     pub fn plan(&self) -> Plan {
         self.finding.plan(self.key.guest)
+    }
+
+    /// Until when whoever works on it may write. Past that another may have taken it over.
+    #[must_use]
+    pub fn held_until(&self) -> Option<Timestamp> {
+        match &self.state {
+            State::Claimed { lease } => Some(lease.until),
+            State::Undoing { look_again_at, .. } => Some(*look_again_at),
+            State::Open
+            | State::Sent { .. }
+            | State::Done { .. }
+            | State::Refused { .. }
+            | State::Failed { .. }
+            | State::Undone { .. }
+            | State::Resolved { .. } => None,
+        }
+    }
+
+    /// Whether what was done at `at` is still ours to undo.
+    #[must_use]
+    pub fn is_in_force(&self, at: Timestamp) -> bool {
+        self.put_back.is_none_or(|put_back| at > put_back)
     }
 
     /// When somebody has to look at this incident again, if nothing else happens.

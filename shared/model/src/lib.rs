@@ -23,7 +23,10 @@ pub use change::{Change, ChangeKind, MemberHint, ResourceKind, Source};
 pub use clock::Clock;
 pub use delivery::{ChannelName, ChannelState, Delivery, DeliveryStatus, RolledUp};
 pub use ids::{Correlation, IncidentId, ObjectId, ParseIdError, RuleId, Slot, SubscriptionId, TenantId};
-pub use incident::{Finding, GuestKind, Incident, IncidentKey, Lease, SponsorName, State, Subject, Wake};
+pub use incident::{
+    Finding, GuestKind, Identity, Incident, IncidentKey, Lease, PendingUndo, SponsorName, State, Subject,
+    Wake,
+};
 pub use job::{AlertJob, Attempt, Job};
 pub use mode::{Mode, ParseWordError, Severity};
 pub use notice::{Notice, NoticeKind};

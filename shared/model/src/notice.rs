@@ -1,6 +1,6 @@
 //! What operators are told that is not about a guest's finding: something is wrong with Guestlist or its surroundings.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{ChannelName, Delivery, Severity};
@@ -56,7 +56,8 @@ impl NoticeKind {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
-    /// The same trouble has the same key, and is told once until it has been quiet for an hour.
+    /// The same trouble has the same key. While it goes on it is told after spans that grow, and anew once it has been
+    /// quiet for an hour.
     pub key: String,
     pub kind: NoticeKind,
     pub text: String,
@@ -67,7 +68,11 @@ pub struct Notice {
 }
 
 impl Notice {
-    const QUIET: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+    const QUIET: SignedDuration = SignedDuration::from_hours(1);
+    /// Trouble that goes on is told again at these ages, and then every day.
+    const AGAIN_AT: [SignedDuration; 3] =
+        [SignedDuration::from_hours(1), SignedDuration::from_hours(5), SignedDuration::from_hours(29)];
+    const DAY_SECONDS: i64 = 24 * 60 * 60;
 
     #[must_use]
     pub fn new(
@@ -82,9 +87,14 @@ impl Notice {
         Self { key, kind, text, count: 1, first_at: now, last_at: now, deliveries }
     }
 
-    /// The same trouble again. It is told again only after an hour of quiet.
+    /// The same trouble again. It is told again after an hour of quiet, and while it goes on, an hour, four hours and a
+    /// day after the time before, and then every day.
     pub fn again(&mut self, text: String, times: u64, channels: &[ChannelName], now: Timestamp) {
+        // Stamps from the future are those of a clock that was set back since.
+        self.first_at = self.first_at.min(now);
+        self.last_at = self.last_at.min(now);
         let quiet = now.duration_since(self.last_at) >= Self::QUIET;
+        let goes_on = self.times_to_tell(now) > self.times_to_tell(self.last_at);
         if quiet {
             self.first_at = now;
             self.count = 0;
@@ -92,13 +102,72 @@ impl Notice {
         self.count = self.count.saturating_add(times);
         self.last_at = now;
         self.text = text;
-        if quiet {
+        if quiet || goes_on {
             crate::delivery::schedule(&mut self.deliveries, channels, now);
         }
+    }
+
+    /// How often it ought to have been told again by then.
+    fn times_to_tell(&self, by: Timestamp) -> i64 {
+        let age = by.duration_since(self.first_at);
+        let [_, _, last] = Self::AGAIN_AT;
+        let days = if age < last { 0 } else { (age - last).as_secs() / Self::DAY_SECONDS };
+        Self::AGAIN_AT.iter().fold(days, |times, at| times.saturating_add(i64::from(age >= *at)))
     }
 
     #[must_use]
     pub fn due_at(&self) -> Option<Timestamp> {
         self.deliveries.iter().filter_map(Delivery::due_at).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + 60 * minute).unwrap()
+    }
+
+    /// The minutes at which trouble is told that is met at these minutes.
+    fn told(met: impl IntoIterator<Item = i64>) -> Vec<i64> {
+        let channels = [ChannelName("slack".to_owned())];
+        let mut notice: Option<Notice> = None;
+        let mut told = Vec::new();
+        for minute in met {
+            let before = notice.as_ref().map_or(0, |notice| notice.deliveries.len());
+            let now = match notice.take() {
+                None => {
+                    let (key, text) = ("k".to_owned(), "t".to_owned());
+                    Notice::new(key, NoticeKind::JobBuried, text, &channels, at(minute))
+                }
+                Some(mut notice) => {
+                    notice.again("t".to_owned(), 1, &channels, at(minute));
+                    notice
+                }
+            };
+            if now.deliveries.len() > before {
+                told.push(minute);
+            }
+            notice = Some(now);
+        }
+        told
+    }
+
+    #[test]
+    fn trouble_that_goes_on_is_told_after_spans_that_grow_to_a_day() {
+        let hours: Vec<i64> = told((0..6_000).step_by(30)).iter().map(|minute| minute / 60).collect();
+        assert_eq!(hours, [0, 1, 5, 29, 53, 77]);
+    }
+
+    #[test]
+    fn trouble_that_was_quiet_for_an_hour_is_told_anew() {
+        assert_eq!(told([0, 10, 70, 80, 129, 130]), [0, 70, 130]);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_silences_nothing() {
+        assert_eq!(told([10_000, 0, 30, 59, 60, 90]), [10_000, 60]);
+        assert_eq!(told([10_000, 0, 60]), [10_000, 60]);
     }
 }

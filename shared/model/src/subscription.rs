@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{ParseWordError, ResourceKind, SubscriptionId, TenantId};
@@ -120,11 +120,53 @@ pub enum Binding {
     Pending,
     /// `expires_at` is what Graph returned, or what a notification said.
     Bound { id: SubscriptionId, expires_at: Timestamp, renewed_at: Timestamp },
-    /// Gone. Notifications that are still on their way are dropped.
-    Retired { at: Timestamp },
+    /// Gone, or given up. What it sent before may still be on its way.
+    Retired {
+        #[serde(flatten)]
+        at: Retirement,
+    },
+}
+
+/// The end of a subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retirement {
+    pub at: Timestamp,
+    /// `None` where an earlier version did not keep it.
+    #[serde(default)]
+    pub id: Option<SubscriptionId>,
 }
 
 impl SubscriptionRecord {
+    /// Graph tries to deliver a notification for so long
+    /// (<https://learn.microsoft.com/graph/change-notifications-delivery-webhooks>).
+    pub const STILL_HEARD: SignedDuration = SignedDuration::from_hours(4);
+
+    /// Whether a notification may be of this subscription: it lives, or what it sent before it ended can still come.
+    #[must_use]
+    pub fn hears(&self, subscription: SubscriptionId, now: Timestamp) -> bool {
+        let known = match self.binding {
+            Binding::Pending => None,
+            Binding::Bound { id, expires_at: _, renewed_at: _ } => Some(id),
+            Binding::Retired { at: Retirement { at: _, id } } => id,
+        };
+        known == Some(subscription) && !self.is_silent(now)
+    }
+
+    /// It is gone, or given up.
+    pub fn retire(&mut self, at: Timestamp) {
+        self.binding = Binding::Retired { at: Retirement { at, id: self.id() } };
+    }
+
+    /// Nothing that it sent can still come.
+    #[must_use]
+    pub fn is_silent(&self, now: Timestamp) -> bool {
+        match self.binding {
+            Binding::Pending | Binding::Bound { id: _, expires_at: _, renewed_at: _ } => false,
+            Binding::Retired { at: Retirement { at, id: _ } } => now.duration_since(at) > Self::STILL_HEARD,
+        }
+    }
+
+    /// While it lives.
     #[must_use]
     pub fn id(&self) -> Option<SubscriptionId> {
         match self.binding {

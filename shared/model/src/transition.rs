@@ -1,6 +1,8 @@
 //! What may happen to an incident. Every function is pure: the ledger writes the result under the condition that
 //! nobody else has written in between.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
@@ -71,6 +73,11 @@ impl Incident {
             attempts: 0,
             left_over: Vec::new(),
             told_with: None,
+            speaks_for: BTreeSet::new(),
+            acted_on: None,
+            done_at: None,
+            put_back: None,
+            undo: None,
             told: None,
             deliveries: Vec::new(),
         };
@@ -81,7 +88,9 @@ impl Incident {
     /// The finding was met: for the first time, or again. Decides whether `remediate` is to be woken.
     pub fn see(&mut self, met: Sighting, channels: &[ChannelName], now: Timestamp) {
         let Sighting { subject, finding, told_with, correlation: _ } = met;
+        let has_its_own_voice_again = self.told_with.is_some() && told_with.is_none();
         self.told_with = told_with;
+        self.saw_enabled(subject.enabled, now);
         self.seen = self.seen.saturating_add(1);
         self.last_seen_at = now;
         let satisfied = !finding.plan(self.key.guest).is_empty() && subject.enabled == Some(false);
@@ -97,6 +106,8 @@ impl Incident {
                     // Somebody put it back. Acting again is a change that people are told.
                     self.told = None;
                     self.wake_up(channels, now);
+                } else if has_its_own_voice_again {
+                    self.tell(self.state.word().to_owned(), channels, now);
                 }
             }
             State::Open | State::Refused { .. } | State::Failed { .. } => {
@@ -113,6 +124,38 @@ impl Incident {
         }
     }
 
+    /// `accountEnabled`, as somebody read it. Enabled after what we did had settled: a person put it back, and whoever
+    /// disables it later is not us. Returns whether that is news.
+    pub fn saw_enabled(&mut self, enabled: Option<bool>, now: Timestamp) -> bool {
+        let ours = matches!(self.state, State::Undoing { .. } | State::Undone { .. });
+        let Some(done_at) = self.done_at else { return false };
+        let settled = done_at.checked_add(Self::SETTLES_AFTER).is_ok_and(|settled| now >= settled);
+        let news = enabled == Some(true) && settled && !ours && self.is_in_force(done_at);
+        if news {
+            self.put_back = Some(done_at);
+        }
+        news
+    }
+
+    /// The rules that this one speaks for. People hear of a new one, and of none that is gone.
+    pub fn speak_for(&mut self, rules: BTreeSet<RuleId>, channels: &[ChannelName], now: Timestamp) {
+        let news = !rules.is_subset(&self.speaks_for);
+        self.speaks_for = rules;
+        if !news || self.told.is_none() {
+            return;
+        }
+        match &self.state {
+            // What comes of it is told in a moment.
+            State::Claimed { .. } | State::Sent { .. } | State::Undoing { .. } => self.told = None,
+            State::Open if !matches!(self.wake, Wake::None) => self.told = None,
+            State::Open | State::Done { .. } | State::Refused { .. } | State::Failed { .. } => {
+                self.told = None;
+                self.become_and_tell(self.state.clone(), channels, now);
+            }
+            State::Undone { .. } | State::Resolved { .. } => {}
+        }
+    }
+
     fn wake_up(&mut self, channels: &[ChannelName], now: Timestamp) {
         if !matches!(self.wake, Wake::Due { .. } | Wake::Sent { .. }) {
             self.attempts = 0;
@@ -126,9 +169,13 @@ impl Incident {
         self.updated_at = now;
     }
 
-    /// The wake is on its way.
+    /// The wake is on its way. One that is due later still comes later: a service may have asked us to wait.
     pub fn wake_sent(&mut self, now: Timestamp) {
-        self.wake = Wake::Sent { at: now };
+        let at = match self.wake {
+            Wake::Due { at } => at.max(now),
+            Wake::None | Wake::Sent { at: _ } => now,
+        };
+        self.wake = Wake::Sent { at };
     }
 
     /// Takes the incident for one worker.
@@ -185,6 +232,7 @@ impl Incident {
     /// A read shows what the plan wanted.
     pub fn done(&mut self, left_over: Vec<String>, channels: &[ChannelName], now: Timestamp) {
         self.left_over = left_over;
+        self.done_at = Some(now);
         self.subject.enabled = Some(false);
         self.wake = Wake::None;
         self.become_and_tell(State::Done { at: now }, channels, now);
@@ -247,7 +295,9 @@ impl Incident {
             | DeliveryStatus::RolledUp { at: _ }
             | DeliveryStatus::Failed { at: _, why: _ } => true,
         };
-        self.state == State::Open && !self.deliveries.iter().any(told)
+        self.state == State::Open
+            && self.done_at.or(self.put_back).is_none()
+            && !self.deliveries.iter().any(told)
     }
 
     /// Whether there is something of ours to reverse.
@@ -299,6 +349,7 @@ impl Incident {
 
     pub fn undone(&mut self, by: String, reason: String, channels: &[ChannelName], now: Timestamp) {
         self.left_over = Vec::new();
+        self.undo = None;
         self.subject.enabled = Some(true);
         self.wake = Wake::None;
         self.become_and_tell(State::Undone { at: now, by, reason }, channels, now);
@@ -316,13 +367,11 @@ impl Incident {
 
     /// Schedules a message in each channel, unless people already know.
     fn tell(&mut self, about: String, channels: &[ChannelName], at: Timestamp) {
-        if self.told.as_ref() == Some(&about) {
+        // Another speaks for it: when that one falls silent, people have not been told.
+        if self.told_with.is_some() || self.told.as_ref() == Some(&about) {
             return;
         }
         self.told = Some(about);
-        if self.told_with.is_some() {
-            return;
-        }
         crate::delivery::schedule(&mut self.deliveries, channels, at);
     }
 

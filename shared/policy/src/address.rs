@@ -90,10 +90,10 @@ impl Addresses {
         if let Some(invited) = written(facts.invited_address.as_ref()) {
             addresses.add_identity(Source::Invited, invited, facts);
         }
-        for mail in &facts.other_mails {
+        for mail in facts.other_mails.as_deref().unwrap_or_default() {
             addresses.add_secondary(Source::OtherMail, mail, facts);
         }
-        for proxy in &facts.proxy_addresses {
+        for proxy in facts.proxy_addresses.as_deref().unwrap_or_default() {
             if let Some((kind, address)) = proxy.split_once(':')
                 && kind.eq_ignore_ascii_case("smtp")
             {
@@ -220,8 +220,8 @@ mod tests {
     fn our_own_domains_are_ignored_wherever_they_stand() {
         let addresses = Addresses::of(&Facts {
             mail: Some("alice@Contoso.com".to_owned()),
-            other_mails: vec!["alice@contoso.com.".to_owned(), "alice@sub.contoso.com".to_owned()],
-            proxy_addresses: vec!["SMTP:alice@contoso.onmicrosoft.com".to_owned()],
+            other_mails: Some(vec!["alice@contoso.com.".to_owned(), "alice@sub.contoso.com".to_owned()]),
+            proxy_addresses: Some(vec!["SMTP:alice@contoso.onmicrosoft.com".to_owned()]),
             ..facts()
         });
         assert_eq!(
@@ -257,19 +257,17 @@ mod tests {
     fn secondary_addresses_are_other_mails_smtp_proxies_and_what_stands_before_ext() {
         let addresses = Addresses::of(&Facts {
             mail: Some("a@fabrikam.com".to_owned()),
-            other_mails: vec![
-                "o@fabrikam.com".to_owned(),
-                "A@fabrikam.com".to_owned(),
-                "nonsense".to_owned(),
-            ],
-            proxy_addresses: [
-                "SMTP:p@fabrikam.com",
-                "smtp:q@fabrikam.com",
-                "x500:/o=r@fabrikam.com",
-                "SIP:s@fabrikam.com",
-            ]
-            .map(str::to_owned)
-            .to_vec(),
+            other_mails: Some(["o@fabrikam.com", "A@fabrikam.com", "nonsense"].map(str::to_owned).to_vec()),
+            proxy_addresses: Some(
+                [
+                    "SMTP:p@fabrikam.com",
+                    "smtp:q@fabrikam.com",
+                    "x500:/o=r@fabrikam.com",
+                    "SIP:s@fabrikam.com",
+                ]
+                .map(str::to_owned)
+                .to_vec(),
+            ),
             user_principal_name: Some("al_ice_northwind.example#ext#@contoso.onmicrosoft.com".to_owned()),
             ..facts()
         });

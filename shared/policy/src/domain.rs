@@ -79,6 +79,10 @@ impl Pattern {
         if below && too_wide(&name, purpose) {
             return Err(BadPattern::TooWide { name: name.into_owned() });
         }
+        // A deny reaches only those whose address is of that very name, so it may stay there: some suffixes have mail.
+        if !below && purpose == Purpose::Admit && is_public_suffix(&name) {
+            return Err(BadPattern::Suffix);
+        }
         Ok(Self { name: name.into(), below })
     }
 }
@@ -87,6 +91,13 @@ impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", if self.below { "*." } else { "" }, self.name)
     }
+}
+
+/// Whether a registry gives out the names below this one. A suffix that an organisation runs (`homeoffice.gov.uk`) is
+/// itself a name of that organisation, and its people have mail there.
+fn is_public_suffix(name: &str) -> bool {
+    psl::suffix(name.as_bytes())
+        .is_some_and(|suffix| suffix.as_bytes() == name.as_bytes() && suffix.typ() == Some(psl::Type::Icann))
 }
 
 /// Whether anybody can register a name below this one. A suffix that a company runs (`github.io`) may be denied as a
@@ -110,6 +121,7 @@ pub(crate) enum BadPattern {
     NotADomain,
     NoDot,
     TooWide { name: String },
+    Suffix,
 }
 
 impl BadPattern {
@@ -142,6 +154,10 @@ impl BadPattern {
                 ),
                 Some("name the organisation's own domain".to_owned()),
             ),
+            Self::Suffix => (
+                format!("`{text}` is a public suffix, not the domain of one organisation"),
+                Some("name the organisation's own domain".to_owned()),
+            ),
         }
     }
 }
@@ -170,6 +186,10 @@ impl<T> Default for DomainMap<T> {
 }
 
 impl<T: Default> DomainMap<T> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.itself.is_empty() && self.below.is_empty()
+    }
+
     pub(crate) fn entry(&mut self, pattern: Pattern) -> &mut T {
         let map = if pattern.below { &mut self.below } else { &mut self.itself };
         map.entry(pattern.name).or_default()
@@ -290,6 +310,17 @@ mod tests {
         }
         for text in ["*.fabrikam.com", "*.fabrikam.co.uk", "*.a.b.example", "*.contoso.onmicrosoft.com"] {
             assert!(!wide(text, Purpose::Deny) && !wide(text, Purpose::Admit), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_public_suffix_itself_is_no_partner_and_may_be_denied() {
+        for text in ["co.uk", "CO.UK.", "公司.cn", "com.au"] {
+            assert_eq!(Pattern::parse(text, Purpose::Admit), Err(BadPattern::Suffix), "{text}");
+            assert!(Pattern::parse(text, Purpose::Deny).is_ok(), "{text}");
+        }
+        for text in ["fabrikam.co.uk", "fabrikam.com", "homeoffice.gov.uk", "github.io", "a.example"] {
+            assert!(Pattern::parse(text, Purpose::Admit).is_ok(), "{text}");
         }
     }
 

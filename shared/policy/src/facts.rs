@@ -13,9 +13,9 @@ pub struct Facts {
     pub identities: Option<Vec<Identity>>,
     /// `None` also where the user has none.
     pub mail: Option<String>,
-    pub other_mails: Vec<String>,
+    pub other_mails: Option<Vec<String>>,
     /// With their `smtp:` or other prefix, as Graph returns them.
-    pub proxy_addresses: Vec<String>,
+    pub proxy_addresses: Option<Vec<String>>,
     pub user_principal_name: Option<String>,
     /// The address that was invited, from the directory audit. `None` where the audit was not asked.
     pub invited_address: Option<String>,
@@ -47,8 +47,8 @@ impl Facts {
             user_type: None,
             identities: None,
             mail: None,
-            other_mails: Vec::new(),
-            proxy_addresses: Vec::new(),
+            other_mails: None,
+            proxy_addresses: None,
             user_principal_name: None,
             invited_address: None,
             creation_type: None,

@@ -104,6 +104,12 @@ impl Local {
         self.write(move |db, _| moves::extend(db, &receipt, until)).await
     }
 
+    pub(crate) async fn release_claims(&self, now: Timestamp) -> Result<usize, QueueError> {
+        let released = self.write(move |db, queue| moves::release_claims(db, queue, now)).await?;
+        self.wake();
+        Ok(released)
+    }
+
     pub(crate) async fn bury(
         &self,
         claimed: &Claimed,

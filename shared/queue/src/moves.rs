@@ -174,6 +174,13 @@ pub(crate) fn extend(db: &Connection, receipt: &Receipt, until: Timestamp) -> ru
     Ok(hold(changed))
 }
 
+pub(crate) fn release_claims(db: &Connection, queue: &str, now: Timestamp) -> rusqlite::Result<usize> {
+    db.prepare_cached(
+        "UPDATE queue_moves SET ready_at = ?2 WHERE queue = ?1 AND claimed = 1 AND ready_at > ?2",
+    )?
+    .execute(params![queue, now.as_microsecond()])
+}
+
 fn hold(changed: usize) -> Hold {
     if changed == 1 { Hold::Kept } else { Hold::Lost }
 }

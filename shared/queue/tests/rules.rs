@@ -302,3 +302,20 @@ async fn everybody_who_waits_is_woken_and_a_wake_up_is_not_lost_on_the_way() {
         "nothing else was sent"
     );
 }
+
+#[tokio::test]
+async fn released_claims_are_handed_out_at_once_with_one_delivery_more() {
+    let queue = queue();
+    send(&queue, "a", "claimed", 0).await;
+    let before = claim_one(&queue, 0).await;
+    send(&queue, "b", "waits", 20).await;
+    send(&queue, "a", "newer", 1).await;
+    assert_eq!(queue.release_claims(at(2)).await.unwrap(), 1);
+    let again = claim_one(&queue, 2).await;
+    assert_eq!((again.body.as_str(), again.deliveries), ("claimed", 2));
+    assert_eq!(queue.ack(&before).await.unwrap(), Acked::LeaseLost);
+    assert_eq!(queue.ack(&again).await.unwrap(), Acked::RunsAgain);
+    expect_bodies(&claim(&queue, 2).await, &["newer"]);
+    expect_bodies(&claim(&queue, 20).await, &["waits"]);
+    assert_eq!(queue.release_claims(at(90)).await.unwrap(), 0, "their leases have ended by themselves");
+}

@@ -2,8 +2,8 @@
 //!
 //! Known but ignored (an internal member, a group: no rule looks at groups yet) is success.
 
-use jiff::Timestamp;
-use model::{Attempt, Change, Clock, Correlation, ObjectId, ResourceKind, Source, Watched};
+use jiff::{SignedDuration, Timestamp};
+use model::{Attempt, Change, Clock, Correlation, NoticeKind, ObjectId, ResourceKind, Source, Watched};
 use policy::{Facts, Standing, Verdict};
 
 use crate::queues::two_looks;
@@ -25,6 +25,9 @@ pub struct Assessor {
 }
 
 impl Assessor {
+    /// How often Graph is asked again while it refuses the credential.
+    const REFUSED: SignedDuration = SignedDuration::from_mins(5);
+
     /// # Errors
     /// Graph, the ledger or a queue is in trouble: the change is to be looked at again.
     pub async fn assess(&self, change: &Change, missing: Option<Attempt>) -> Result<End, Trouble> {
@@ -32,10 +35,48 @@ impl Assessor {
             ResourceKind::Group => return Ok(End::Done),
             ResourceKind::User => {}
         }
+        match self.look(change, missing).await {
+            Ok(end) => Ok(end),
+            Err(trouble) => self.in_trouble(change, missing, trouble).await,
+        }
+    }
+
+    async fn look(&self, change: &Change, missing: Option<Attempt>) -> Result<End, Trouble> {
         match self.reader.user(change.id).await {
             Ok(user) => self.judge_and_record(change, user).await,
             Err(error) if is_not_found(&error) => self.look_elsewhere(change, missing).await,
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What no waiting mends is told at once. Where a person has to mend the credential or its permissions, the change
+    /// waits for him however long it takes; anything else may lie in this one object, and is buried in the end.
+    async fn in_trouble(
+        &self,
+        change: &Change,
+        missing: Option<Attempt>,
+        trouble: Trouble,
+    ) -> Result<End, Trouble> {
+        let Some(error) = trouble.why.downcast_ref::<graph::GraphError>() else { return Err(trouble) };
+        let (graph::Advice::GiveUp { tell } | graph::Advice::FixCredential { tell }) = error.advice() else {
+            return Err(trouble);
+        };
+        let text = format!(
+            "changed guests cannot be looked at: failed to {tell}; what has changed waits, and is tried again"
+        );
+        self.notices.raise(NoticeKind::CredentialTrouble, "credential/read", text, 1).await?;
+        match error {
+            graph::GraphError::Credential { .. } | graph::GraphError::Forbidden { .. } => {
+                let job = model::Job::Assess { change: change.clone(), missing };
+                Ok(End::Again { at: after(self.clock.now(), Self::REFUSED), job: Some(job) })
+            }
+            graph::GraphError::NotFound { .. }
+            | graph::GraphError::Throttled { .. }
+            | graph::GraphError::Unavailable { .. }
+            | graph::GraphError::Rejected { .. }
+            | graph::GraphError::Conflict { .. }
+            | graph::GraphError::Unreachable { .. }
+            | graph::GraphError::Unreadable { .. } => Err(trouble),
         }
     }
 
@@ -100,12 +141,10 @@ impl Assessor {
         facts.standing = match self.reader.standing(id).await {
             Ok(standing) => standing_of(standing),
             Err(error) => match error.advice() {
-                graph::Advice::GiveUp { tell } | graph::Advice::FixCredential { tell } => {
-                    Standing::Unreadable { why: tell }
-                }
-                graph::Advice::TryAgain { after: _ } | graph::Advice::MaybeNotReplicatedYet => {
-                    return Err(error.into());
-                }
+                graph::Advice::GiveUp { tell } => Standing::Unreadable { why: tell },
+                graph::Advice::FixCredential { tell: _ }
+                | graph::Advice::TryAgain { after: _ }
+                | graph::Advice::MaybeNotReplicatedYet => return Err(error.into()),
             },
         };
         Ok(())
@@ -114,6 +153,6 @@ impl Assessor {
     /// A look at the object at that moment, with everything known about the change.
     pub(crate) fn look_again(change: &Change, missing: Attempt, now: Timestamp, wait: i64) -> End {
         let job = model::Job::Assess { change: change.clone(), missing: Some(missing) };
-        End::Again { at: after(now, jiff::SignedDuration::from_secs(wait)), job: Some(job) }
+        End::Again { at: after(now, SignedDuration::from_secs(wait)), job: Some(job) }
     }
 }

@@ -19,8 +19,8 @@ pub fn facts_of(user: User, verified_domains: &[String], suspensions: Vec<Suspen
         user_type: user.user_type,
         identities: user.identities.map(|all| all.into_iter().map(identity).collect()),
         mail: user.mail,
-        other_mails: user.other_mails.unwrap_or_default(),
-        proxy_addresses: user.proxy_addresses.unwrap_or_default(),
+        other_mails: user.other_mails,
+        proxy_addresses: user.proxy_addresses,
         user_principal_name: user.user_principal_name,
         invited_address: None,
         creation_type: user.creation_type,
@@ -46,4 +46,41 @@ pub fn standing_of(standing: graph::Standing) -> Standing {
         return Standing::Unreadable { why };
     }
     Standing::Known { directory_roles, role_assignable_groups }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::ObjectId;
+
+    use super::*;
+
+    fn user(other_mails: Option<Vec<String>>, proxy_addresses: Option<Vec<String>>) -> User {
+        User {
+            id: ObjectId::from_u128(1),
+            display_name: None,
+            user_principal_name: None,
+            mail: Some("sam@fabrikam.com".to_owned()),
+            other_mails,
+            proxy_addresses,
+            identities: None,
+            user_type: None,
+            creation_type: None,
+            external_user_state: None,
+            external_user_state_changed_at: None,
+            account_enabled: None,
+            created_at: None,
+            on_premises_sync_enabled: None,
+            is_management_restricted: None,
+            company_name: None,
+            sponsors: None,
+        }
+    }
+
+    #[test]
+    fn addresses_that_were_not_read_are_not_an_empty_list() {
+        let facts = facts_of(user(None, Some(Vec::new())), &[], Vec::new());
+        assert_eq!((facts.other_mails, facts.proxy_addresses), (None, Some(Vec::new())));
+        let facts = facts_of(user(Some(vec!["x@y.example".to_owned()]), None), &[], Vec::new());
+        assert_eq!((facts.other_mails, facts.proxy_addresses), (Some(vec!["x@y.example".to_owned()]), None));
+    }
 }

@@ -5,8 +5,10 @@
 
 mod assess;
 mod facts;
+mod leases;
 mod missing;
 mod notices;
+mod owed;
 mod queues;
 mod receive;
 mod record;

@@ -1,6 +1,6 @@
 //! Raises notices: what operators are told that is not about a guest's finding.
 
-use model::{AlertJob, ChannelName, Clock, Notice, NoticeKind};
+use model::{AlertJob, ChannelName, Clock, Notice, NoticeKind, SubscriptionId};
 
 use crate::{Queues, Trouble};
 
@@ -14,13 +14,44 @@ pub struct Notices {
 }
 
 impl Notices {
-    /// The same `key` is the same trouble, and is told once until it has been quiet for an hour.
+    /// The same `key` is the same trouble: it is told after spans that grow, and anew after an hour of quiet.
     ///
     /// # Errors
     /// The ledger or the queue could not be written.
     pub async fn raise(&self, kind: NoticeKind, key: &str, text: String, times: u64) -> Result<(), Trouble> {
         let channels = self.channels.clone();
         self.raise_in(&channels, kind, key, text, times).await
+    }
+
+    /// Graph says that changes may never have reached us. Other lifecycle events are no news to people.
+    ///
+    /// # Errors
+    /// The ledger or the queue could not be written.
+    pub(crate) async fn changes_lost(
+        &self,
+        subscription: SubscriptionId,
+        event: &str,
+    ) -> Result<(), Trouble> {
+        if !matches!(event, "missed" | "subscriptionRemoved") {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let records = self.ledger.subscriptions().await?;
+        let record =
+            records.into_iter().map(|stored| stored.value).find(|one| one.id() == Some(subscription));
+        let (whose, since) = record.map_or_else(
+            || (format!("the subscription {subscription}"), "an unknown moment".to_owned()),
+            |record| {
+                // Graph does not say since when, and the last notification that came may be this very event.
+                (format!("the subscription to `{}`", record.watched), record.asked_at.to_string())
+            },
+        );
+        let text = format!(
+            "Graph says `{event}` of {whose}: changes between {since} and {now} may have been missed; `guestlist check \
+             --all` shows what the policy says of every guest today"
+        );
+        let key = format!("{event}/{subscription}");
+        self.raise(NoticeKind::SubscriptionTrouble, &key, text, 1).await
     }
 
     /// In these channels only.

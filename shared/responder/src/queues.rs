@@ -1,7 +1,9 @@
 //! The four queues, and under which key a job lies in them: jobs of one key collapse.
 
 use jiff::{SignedDuration, Timestamp};
-use model::{AlertJob, Change, ChannelName, Correlation, Incident, IncidentId, Job, ObjectId, Source};
+use model::{
+    AlertJob, Change, ChangeKind, ChannelName, Correlation, Incident, IncidentId, Job, ObjectId, Source,
+};
 use queue::{Collapse, Move, Queue};
 
 use crate::Trouble;
@@ -27,12 +29,40 @@ pub fn move_of(key: String, job: &Job, due: Timestamp, collapse: Collapse) -> Re
     Ok(Move { key, body, due, collapse })
 }
 
+/// A look at a user at the moment at which time alone may change what is said of him. The earliest that was asked for
+/// stands: whoever looks then asks for the next.
+pub(crate) fn look_when_due(
+    change: &Change,
+    at: Timestamp,
+    correlation: Correlation,
+) -> Result<Move, Trouble> {
+    let Change { tenant, resource, id, kind: _, source: _, members: _, received_at: _, correlation: _ } =
+        change;
+    let change = Change {
+        tenant: *tenant,
+        resource: *resource,
+        id: *id,
+        kind: ChangeKind::Updated,
+        source: Source::TimePassed,
+        members: Vec::new(),
+        received_at: at,
+        correlation,
+    };
+    let key = format!("{resource}/{id}/when-due");
+    move_of(key, &Job::Assess { change, missing: None }, at, Collapse::Earliest)
+}
+
 /// Replicas lag, so every change is looked at twice.
 const SECOND_LOOK: SignedDuration = SignedDuration::from_mins(5);
 
 /// A look at once, and one in five minutes. A later change moves the second look, and never delays the first.
 pub(crate) fn two_looks(change: Change, now: Timestamp) -> Result<[Move; 2], Trouble> {
-    let key = format!("{}/{}", change.resource, change.id);
+    let object = format!("{}/{}", change.resource, change.id);
+    // An update that arrives later would take a deletion's place, and nobody would know why the object is gone.
+    let key = match change.kind {
+        ChangeKind::Updated => object,
+        ChangeKind::Deleted => format!("{object}/deleted"),
+    };
     let again = Change { source: Source::SecondLook, ..change.clone() };
     let later = after(now, SECOND_LOOK);
     let look = |change| Job::Assess { change, missing: None };

@@ -3,11 +3,14 @@
 //! The order is what makes it safe to die anywhere: first the incident with a wake that is due, then the wake-up, then
 //! the note that it was sent. Whoever meets the same finding again meets his own incident and goes on.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use ledger::Stored;
 use model::{Change, Finding, Incident, IncidentKey, Mode, ObjectId, RuleId, Sighting, State, Subject, Wake};
 use policy::Verdict;
 
+use crate::queues::look_when_due;
 use crate::{Assessor, Trouble};
 
 impl Assessor {
@@ -17,20 +20,25 @@ impl Assessor {
         verdict: Verdict,
         now: Timestamp,
     ) -> Result<(), Trouble> {
-        let Verdict { subject, admitted_by: _, findings, suspended, wants_standing: _, changes_at: _ } =
-            verdict;
+        let Verdict { subject, admitted_by: _, findings, suspended, wants_standing: _, changes_at } = verdict;
         let Some(subject) = subject else {
             return self.close_all(change, "it is an internal member", now).await;
         };
         self.remember(&subject, now).await?;
         let mut open = self.ledger.incidents_of(change.id).await?;
-        for (finding, told_with) in spoken_for(findings, subject.id) {
+        for stored in &mut open {
+            // A closed one is not written below, and must know all the same.
+            if stored.value.saw_enabled(subject.enabled, now) && stored.value.state.is_closed() {
+                *stored = self.ledger.replace(stored.clone()).await?;
+            }
+        }
+        for Spoken { finding, told_with, speaks_for } in spoken_for(findings, subject.id) {
             let key = self.key(&subject, &finding, change);
             let place = open.iter().position(|stored| stored.value.key == key);
             let current = place.map(|index| open.swap_remove(index));
             let (subject, correlation) = (subject.clone(), change.correlation);
             let met = Sighting { subject, finding, told_with, correlation };
-            self.meet(key, current, met, now).await?;
+            self.meet(key, current, (met, speaks_for), now).await?;
         }
         for gone in open {
             let held = suspended.iter().find(|held| held.finding.rule == gone.value.key.rule);
@@ -40,7 +48,19 @@ impl Assessor {
             };
             self.close(gone, &why, now).await?;
         }
-        Ok(())
+        self.look_when_due(change, changes_at, now).await
+    }
+
+    /// A moment that has passed would be asked for again and again.
+    async fn look_when_due(
+        &self,
+        change: &Change,
+        changes_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(), Trouble> {
+        let Some(at) = changes_at.filter(|at| *at > now) else { return Ok(()) };
+        let look = look_when_due(change, at, (self.correlate)())?;
+        Ok(self.queues.changes.send(vec![look], now).await?)
     }
 
     fn key(&self, subject: &Subject, finding: &Finding, change: &Change) -> IncidentKey {
@@ -52,18 +72,19 @@ impl Assessor {
         &self,
         key: IncidentKey,
         current: Option<Stored<Incident>>,
-        met: Sighting,
+        (met, speaks_for): (Sighting, BTreeSet<RuleId>),
         now: Timestamp,
     ) -> Result<(), Trouble> {
         let channels = &self.rules.channels;
         let stored = match current {
             Some(mut stored) if !stored.value.state.is_closed() => {
                 stored.value.see(met, channels, now);
+                stored.value.speak_for(speaks_for, channels, now);
                 self.ledger.replace(stored).await?
             }
             before => {
                 let last = before.as_ref().map(|stored| &stored.value);
-                let incident = Incident::open(key, last, met, channels, now);
+                let incident = Incident { speaks_for, ..Incident::open(key, last, met, channels, now) };
                 self.ledger.open(incident, before).await?
             }
         };
@@ -148,28 +169,39 @@ fn may_close(state: &State, now: Timestamp) -> bool {
     }
 }
 
+/// A finding, and who tells people of it.
+#[derive(Debug)]
+pub(crate) struct Spoken {
+    pub(crate) finding: Finding,
+    /// The rule that speaks for this one, too.
+    pub(crate) told_with: Option<RuleId>,
+    /// The rules that this one speaks for.
+    pub(crate) speaks_for: BTreeSet<RuleId>,
+}
+
 /// A guest may break several rules that ask for the same, or that cannot be checked for the same lack. Each is an incident
 /// of its own; people are told once, by the gravest, which names the others.
-pub(crate) fn spoken_for(findings: Vec<Finding>, guest: ObjectId) -> Vec<(Finding, Option<RuleId>)> {
+pub(crate) fn spoken_for(findings: Vec<Finding>, guest: ObjectId) -> Vec<Spoken> {
     let asks = |finding: &Finding| -> Option<(Mode, bool, String)> {
         let plan = finding.plan(guest);
         (!plan.is_empty()).then(|| (finding.mode, finding.unknown, plan.to_string()))
     };
-    let mut spoken: Vec<(Finding, Option<RuleId>)> = Vec::new();
+    let mut spoken: Vec<Spoken> = Vec::new();
     let mut gravest_first = findings;
     gravest_first.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     for finding in gravest_first {
         let asked = asks(&finding);
-        let same = |(other, told_with): &&mut (Finding, Option<RuleId>)| {
-            told_with.is_none() && asked.is_some() && asks(other) == asked
+        let same = |other: &&mut Spoken| {
+            other.told_with.is_none() && asked.is_some() && asks(&other.finding) == asked
         };
-        let speaker = spoken.iter_mut().find(same).map(|(speaker, _)| {
+        let told_with = spoken.iter_mut().find(same).map(|speaker| {
             let breaks = if finding.unknown { "it may also break" } else { "it also breaks" };
             let also = format!("{breaks} `{}`: {}", finding.rule, finding.reasons.join("; "));
-            speaker.reasons.push(also);
-            speaker.rule.clone()
+            speaker.finding.reasons.push(also);
+            speaker.speaks_for.insert(finding.rule.clone());
+            speaker.finding.rule.clone()
         });
-        spoken.push((finding, speaker));
+        spoken.push(Spoken { finding, told_with, speaks_for: BTreeSet::new() });
     }
     spoken
 }

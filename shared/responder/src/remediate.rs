@@ -6,13 +6,18 @@
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::Stored;
-use model::{Clock, Finding, Incident, NoticeKind};
+use model::{Clock, Incident, NoticeKind};
 use policy::Facts;
 
-use crate::record::spoken_for;
+use crate::record::Spoken;
 use crate::step::{Progress, Pursuit};
 use crate::trouble::{after, in_words, is_not_found, wait};
 use crate::{Directory, Notices, Queues, Rules, Trouble, facts_of, standing_of};
+
+mod judged;
+
+use judged::Judgement;
+pub(crate) use judged::{Judged, Reversal};
 
 /// The flow `remediate`.
 #[derive(Debug, Clone)]
@@ -28,16 +33,13 @@ pub struct Remediator {
     pub clock: Clock,
 }
 
-/// What a fresh look at the guest says about an incident.
-enum Judgement {
-    Acts(Box<Finding>),
-    HeldBack(Box<Finding>),
-    Refused(Box<Finding>, String),
-    Gone,
-}
-
 impl Remediator {
-    pub(crate) const LEASE: SignedDuration = SignedDuration::from_mins(2);
+    /// How long one worker has an incident to himself: longer than his job takes. One call to Graph ends after two
+    /// attempts without an answer: 2 × 20 s and 2 s of waiting, and 2 × 15 s and 2 s for a token. A job reads, asks for
+    /// our domains, writes and reads back: 4 × 42 s, and 2 × 32 s for tokens of two apps, make 232 s.
+    pub(crate) const LEASE: SignedDuration = SignedDuration::from_mins(5);
+    /// What was on its way when the time to write ended has landed after so long: a call ends after 20 s.
+    pub(crate) const LONGEST_CALL: SignedDuration = SignedDuration::from_secs(30);
     /// While writes are stopped, what waits is looked at this often.
     pub(crate) const STOPPED: SignedDuration = SignedDuration::from_secs(30);
     /// Failures in a row before a person is asked.
@@ -61,19 +63,31 @@ impl Remediator {
         let incident = &mut stored.value;
         match self.judge_again(incident, facts.clone(), now).await? {
             Judgement::Gone => {
+                incident.saw_enabled(facts.enabled, now);
                 incident.resolve("the guest does not break this rule any more".to_owned(), channels, now);
             }
-            Judgement::Refused(finding, why) => {
-                incident.finding = *finding;
+            Judgement::Refused(spoken, why) => {
+                incident.saw_enabled(facts.enabled, now);
+                self.take_note(incident, *spoken, now);
                 incident.refused(why, channels, now);
             }
-            Judgement::HeldBack(finding) => incident.held_back(*finding, channels, now),
-            Judgement::Acts(finding) => {
-                incident.finding = *finding;
+            Judgement::HeldBack(spoken) => {
+                incident.saw_enabled(facts.enabled, now);
+                let finding = spoken.finding.clone();
+                self.take_note(incident, *spoken, now);
+                incident.held_back(finding, channels, now);
+            }
+            Judgement::Acts(spoken, judged) => {
+                incident.saw_enabled(facts.enabled, now);
+                self.take_note(incident, *spoken, now);
                 incident.subject.enabled = facts.enabled;
+                // Where it is disabled already nothing will be sent, and who it was when something was sent counts.
+                if facts.enabled != Some(false) || incident.acted_on.is_none() {
+                    incident.acted_on = judged.identity().cloned();
+                }
                 // Written down before anything is sent, so that the ledger knows whose plan it is.
                 stored = self.ledger.replace(stored).await?;
-                self.act(&mut stored.value, facts.enabled, Pursuit::Begins).await?;
+                self.act(&mut stored.value, facts.enabled, Pursuit::Begins(&judged)).await?;
             }
         }
         Ok(stored)
@@ -100,25 +114,11 @@ impl Remediator {
         Ok(facts)
     }
 
-    async fn judge_again(
-        &self,
-        incident: &Incident,
-        facts: Facts,
-        now: Timestamp,
-    ) -> Result<Judgement, Trouble> {
-        let facts = self.complete(incident, facts, now).await?;
-        let verdict = policy::judge(&self.rules.policy(), &facts, self.rules.ceiling, now);
-        let (rule, object) = (&incident.key.rule, incident.key.object);
-        let findings = spoken_for(verdict.findings, incident.key.guest);
-        let mut same = findings.into_iter().filter(|(one, _)| one.rule == *rule && one.object == object);
-        let Some((finding, _)) = same.next() else { return Ok(Judgement::Gone) };
-        if let Some(why) = finding.refused.clone() {
-            return Ok(Judgement::Refused(Box::new(finding), why));
-        }
-        if !finding.acts(incident.key.guest) {
-            return Ok(Judgement::HeldBack(Box::new(finding)));
-        }
-        Ok(Judgement::Acts(Box::new(finding)))
+    fn take_note(&self, incident: &mut Incident, spoken: Spoken, now: Timestamp) {
+        let Spoken { finding, told_with, speaks_for } = spoken;
+        incident.finding = finding;
+        incident.told_with = told_with;
+        incident.speak_for(speaks_for, &self.rules.channels, now);
     }
 
     /// Takes the plan's steps. `enabled` is what was just read.
@@ -126,18 +126,27 @@ impl Remediator {
         &self,
         incident: &mut Incident,
         enabled: Option<bool>,
-        pursuit: Pursuit,
+        pursuit: Pursuit<'_>,
     ) -> Result<(), Trouble> {
         let channels = &self.rules.channels;
         let mut unseen: Option<Timestamp> = None;
         for step in incident.plan().steps {
-            let progress = self.take(&incident.id, step, enabled, pursuit).await?;
+            let progress = self.take(incident, step, enabled, pursuit).await?;
             let now = self.clock.now();
             match progress {
                 Progress::Seen => {}
                 Progress::Unseen { since } => unseen = Some(unseen.map_or(since, |first| first.min(since))),
                 Progress::Failed { why } => {
                     incident.failed(why, channels, now);
+                    return Ok(());
+                }
+                Progress::PutBack { done_at } => {
+                    incident.put_back = incident.put_back.max(Some(done_at));
+                    incident.release(now, now);
+                    return Ok(());
+                }
+                Progress::Unsent => {
+                    incident.release(now, now);
                     return Ok(());
                 }
                 Progress::Stopped => {

@@ -1,10 +1,15 @@
-//! Wakes what is due: lost wake-ups, leases that ended, reads that are to be repeated, messages that were not sent.
-//! The queues do this by themselves; the steward is what makes a lost message harmless.
+//! Wakes what is due: lost wake-ups, leases and suspensions that ended, reads that are to be repeated, messages that were
+//! not sent. The queues do this by themselves; the steward is what makes a lost message harmless.
 
 use jiff::Timestamp;
-use model::{AlertJob, Clock, Incident, Job, Request, State, Wake};
+use ledger::LedgerError;
+use model::{
+    AlertJob, Change, ChangeKind, Clock, Correlation, Incident, Job, Request, ResourceKind, Source, State,
+    Suspension, Wake,
+};
 use queue::Collapse;
 
+use crate::queues::look_when_due;
 use crate::{Queues, Trouble, move_of};
 
 /// The part of the flow `steward` that looks into the ledger.
@@ -13,6 +18,8 @@ pub struct Steward {
     pub ledger: ledger::Ledger,
     pub queues: Queues,
     pub clock: Clock,
+    /// A fresh id for each look at a guest.
+    pub correlate: fn() -> Correlation,
 }
 
 impl Steward {
@@ -54,7 +61,34 @@ impl Steward {
             let wake = move_of(format!("request/{id}"), &job, now, Collapse::Earliest)?;
             self.queues.remediations.send(vec![wake], now).await?;
         }
-        Ok(woken)
+        Ok(woken.saturating_add(self.end_suspensions(now).await?))
+    }
+
+    /// First the look, then the end of the document: whoever dies in between looks twice.
+    async fn end_suspensions(&self, now: Timestamp) -> Result<usize, Trouble> {
+        let ended = self.ledger.due::<Suspension>(now, Self::A_ROUND).await?;
+        let count = ended.len();
+        for stored in ended {
+            let (guest, correlation) = (stored.value.guest, (self.correlate)());
+            let change = Change {
+                tenant: self.ledger.tenant(),
+                resource: ResourceKind::User,
+                id: guest,
+                kind: ChangeKind::Updated,
+                source: Source::TimePassed,
+                members: Vec::new(),
+                received_at: now,
+                correlation,
+            };
+            self.queues.changes.send(vec![look_when_due(&change, now, correlation)?], now).await?;
+            match self.ledger.delete(stored).await {
+                // Lifted, or prolonged, a moment ago.
+                Ok(()) | Err(LedgerError::Conflict { place: _ }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            tracing::info!(%correlation, guest.id = %guest, "a suspension has ended");
+        }
+        Ok(count)
     }
 
     fn waits_for_remediate(state: &State, wake: Wake, now: Timestamp) -> bool {

@@ -81,6 +81,7 @@ impl SubscriptionKeeper {
     /// Graph or the ledger is in trouble.
     pub async fn heed(&self, subscription: SubscriptionId, event: &str) -> Result<End, Trouble> {
         tracing::info!(subscription.id = %subscription, lifecycle.event = event, "Graph says");
+        self.notices.changes_lost(subscription, event).await?;
         if event == "reauthorizationRequired" {
             match self.reader.reauthorize(subscription).await {
                 Ok(()) => {}
@@ -150,22 +151,25 @@ impl SubscriptionKeeper {
     ) -> Result<bool, Trouble> {
         let known_key = self.keys.key_ids().any(|id| id == stored.value.key);
         match stored.value.binding.clone() {
-            // Nothing of it is on its way any more: Graph tries for four hours.
-            Binding::Retired { at } if now.duration_since(at) > Self::REMEMBERED => {
-                self.ledger.delete(stored).await?;
+            Binding::Retired { at: end } => {
+                if now.duration_since(end.at) > Self::REMEMBERED {
+                    self.ledger.delete(stored).await?;
+                }
                 Ok(false)
             }
-            Binding::Retired { at: _ } => Ok(false),
             // Graph was asked and has not answered us: its list, or its first notification, tells the id.
             Binding::Pending => Ok(false),
             Binding::Bound { id, expires_at, renewed_at } => {
-                let there = ours.iter().find(|one| one.id == id);
-                if there.is_none() || stored.value.notification_url != self.receivers.notifications {
+                // Whatever still sends to an earlier address of ours is deleted as the list shows it.
+                let moved = stored.value.notification_url != self.receivers.notifications;
+                if moved || !known_key {
+                    if !moved {
+                        self.delete(id).await?;
+                    }
                     self.retire(stored, now).await?;
                     return Ok(false);
                 }
-                if !known_key {
-                    self.delete(id).await?;
+                if !ours.iter().any(|one| one.id == id) && !self.lives(id).await? {
                     self.retire(stored, now).await?;
                     return Ok(false);
                 }
@@ -199,8 +203,17 @@ impl SubscriptionKeeper {
         }
     }
 
+    /// A list can lag behind; only what Graph does not know by its id is gone.
+    async fn lives(&self, id: SubscriptionId) -> Result<bool, Trouble> {
+        match self.reader.subscription(id).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_not_found(&error) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     async fn retire(&self, mut stored: Stored<SubscriptionRecord>, now: Timestamp) -> Result<(), Trouble> {
-        stored.value.binding = Binding::Retired { at: now };
+        stored.value.retire(now);
         self.ledger.replace(stored).await?;
         Ok(())
     }

@@ -9,8 +9,7 @@ use std::sync::Arc;
 use alert::{Background, Channel, Message, SendError};
 use jiff::{SignedDuration, Timestamp};
 use model::{
-    AlertJob, ChannelName, ChannelState, Clock, Delivery, DeliveryStatus, IncidentId, Notice, NoticeKind,
-    RolledUp,
+    AlertJob, ChannelName, ChannelState, Clock, Delivery, DeliveryStatus, IncidentId, Notice, RolledUp,
 };
 use tokio::sync::Semaphore;
 use wire::Wire;
@@ -45,6 +44,15 @@ impl Open {
     }
 }
 
+/// A message that a channel has not taken yet.
+struct Owed {
+    /// What it becomes in a roll-up.
+    line: RolledUp,
+    attempts: u32,
+    /// When what it tells happened.
+    since: Timestamp,
+}
+
 /// What one attempt at a delivery came to.
 enum Attempted {
     Told(DeliveryStatus),
@@ -55,15 +63,12 @@ impl Teller {
     const HOUR: SignedDuration = SignedDuration::from_hours(1);
     const AN_HOUR_AT_MOST: usize = 10;
     const ROLL_UP_EVERY_SECONDS: i64 = 300;
-    /// Past this a delivery is given up and reported.
-    const TRIES: u32 = 40;
     /// Past this the others hear that the channel takes nothing, after some eight minutes of doubling waits.
     const REPORTED: u32 = 8;
     /// Others write an incident at most a few times in a row.
     const MARKS: u32 = 32;
     /// How long a message waits when its channel has no place.
     const FULL: SignedDuration = SignedDuration::from_secs(1);
-    const LOST: &str = "messages for it are lost until it is mended";
 
     /// # Errors
     /// The ledger or a queue is in trouble. A channel's trouble ends in another attempt instead.
@@ -97,14 +102,15 @@ impl Teller {
             severity: stored.value.finding.severity,
         };
         let (sequence, attempts) = (delivery.sequence, attempts(&delivery));
-        let attempted = self.deliver(channel, &message, line, attempts).await?;
+        let news = Owed { line, attempts, since: stored.value.updated_at };
+        let attempted = self.deliver(channel, &message, news).await?;
         let status = status_after(&attempted, attempts);
         self.mark_incident(id, channel, sequence, &status).await?;
         Ok(end(&attempted))
     }
 
     /// Others write the incident too: it is read again until the mark is on what is there.
-    async fn mark_incident(
+    pub(crate) async fn mark_incident(
         &self,
         id: &IncidentId,
         channel: &ChannelName,
@@ -126,6 +132,9 @@ impl Teller {
     async fn tell_notice(&self, key: &str, channel: &ChannelName) -> Result<End, Trouble> {
         let Some(stored) = self.ledger.notice(key).await? else { return Ok(End::Done) };
         let Some(delivery) = first_due(&stored.value.deliveries, channel) else { return Ok(End::Done) };
+        if let Some(at) = delivery.due_at().filter(|at| *at > self.clock.now()) {
+            return Ok(End::Again { at, job: None });
+        }
         let message = alert::about_notice(&stored.value, delivery.sequence);
         let line = RolledUp {
             about: key.to_owned(),
@@ -133,28 +142,35 @@ impl Teller {
             severity: stored.value.kind.severity(),
         };
         let (sequence, attempts) = (delivery.sequence, attempts(&delivery));
-        let attempted = self.deliver(channel, &message, line, attempts).await?;
+        let news = Owed { line, attempts, since: stored.value.last_at };
+        let attempted = self.deliver(channel, &message, news).await?;
         let status = status_after(&attempted, attempts);
+        self.mark_notice(key, channel, sequence, &status).await?;
+        Ok(end(&attempted))
+    }
+
+    pub(crate) async fn mark_notice(
+        &self,
+        key: &str,
+        channel: &ChannelName,
+        sequence: u32,
+        status: &DeliveryStatus,
+    ) -> Result<(), Trouble> {
         self.ledger
             .update::<Notice>(key, |notice| {
                 notice.map(|mut notice| {
-                    mark(&mut notice.deliveries, channel, sequence, &status);
+                    mark(&mut notice.deliveries, channel, sequence, status);
                     notice
                 })
             })
             .await?;
-        Ok(end(&attempted))
+        Ok(())
     }
 
     /// Sends one message, or puts its line into the channel's roll-up.
-    async fn deliver(
-        &self,
-        name: &ChannelName,
-        message: &Message,
-        line: RolledUp,
-        attempts: u32,
-    ) -> Result<Attempted, Trouble> {
+    async fn deliver(&self, name: &ChannelName, message: &Message, owed: Owed) -> Result<Attempted, Trouble> {
         let now = self.clock.now();
+        let Owed { line, attempts, since } = owed;
         let Some(Open { channel, places: _ }) = self.channels.get(name) else {
             let why = "the channel is not among the settings any more".to_owned();
             return Ok(Attempted::Told(DeliveryStatus::Failed { at: now, why }));
@@ -167,19 +183,26 @@ impl Teller {
                 self.channel_works(name).await?;
                 Ok(Attempted::Told(DeliveryStatus::Sent { at: self.clock.now() }))
             }
-            Err(SendError::Later { after: wait, why }) if attempts < Self::TRIES => {
+            Err(SendError::Later { after: _, why } | SendError::Broken { why })
+                if now.duration_since(since) >= Self::KEPT =>
+            {
                 self.give_place_back(name, now).await?;
-                if attempts == Self::REPORTED {
-                    self.channel_broken(name, &why, "messages for it wait until it takes them", now).await?;
+                self.give_up(name, message, &why, now).await?;
+                Ok(Attempted::Told(DeliveryStatus::Failed { at: now, why }))
+            }
+            Err(SendError::Later { after: wait, why }) => {
+                self.give_place_back(name, now).await?;
+                if attempts >= Self::REPORTED {
+                    self.channel_broken(name, &why, now).await?;
                 }
                 tracing::warn!(channel.name = %name, alert.id = message.id, alert.attempts = attempts, "not told yet: {why}");
                 let doubling = SignedDuration::from_secs(2_i64 << attempts.min(9));
                 Ok(Attempted::Later(after(now, wait.unwrap_or(doubling))))
             }
-            Err(SendError::Later { after: _, why } | SendError::Broken { why }) => {
+            Err(SendError::Broken { why }) => {
                 self.give_place_back(name, now).await?;
-                self.channel_broken(name, &why, Self::LOST, now).await?;
-                Ok(Attempted::Told(DeliveryStatus::Failed { at: now, why }))
+                self.channel_broken(name, &why, now).await?;
+                Ok(Attempted::Later(Self::try_again(since, now)))
             }
         }
     }
@@ -190,6 +213,8 @@ impl Teller {
         self.ledger
             .update::<ChannelState>(&name.0, |state| {
                 let mut state = state.unwrap_or_else(|| fresh(name));
+                // A stamp from the future is of a clock that was set back since.
+                state.sent.iter_mut().for_each(|at| *at = (*at).min(now));
                 state.sent.retain(|at| now.duration_since(*at) < Self::HOUR);
                 taken = state.sent.len() < Self::AN_HOUR_AT_MOST;
                 if taken {
@@ -197,7 +222,13 @@ impl Teller {
                 } else {
                     state.rolled_up.retain(|other| other.about != line.about);
                     state.rolled_up.push(line.clone());
-                    state.roll_up_at.get_or_insert(next_roll_up(now));
+                    let next = next_roll_up(now);
+                    state.roll_up_at = Some(match state.roll_up_at {
+                        // A broken channel's roll-up waits for longer on purpose.
+                        Some(at) if state.broken.is_some() => at,
+                        Some(at) => at.min(next),
+                        None => next,
+                    });
                 }
                 Some(state)
             })
@@ -237,10 +268,13 @@ impl Teller {
             Ok(()) => self.channel_works(name).await?,
             Err(SendError::Later { after: wait, why }) => {
                 tracing::warn!(channel.name = %name, "the roll-up is not told yet: {why}");
-                let wait = wait.unwrap_or(SignedDuration::from_secs(60));
-                return Ok(End::Again { at: after(now, wait), job: None });
+                let at = after(now, wait.unwrap_or(SignedDuration::from_secs(60)));
+                return self.roll_up_later(name, at).await;
             }
-            Err(SendError::Broken { why }) => self.channel_broken(name, &why, Self::LOST, now).await?,
+            Err(SendError::Broken { why }) => {
+                let since = self.channel_broken(name, &why, now).await?;
+                return self.roll_up_later(name, Self::try_again(since, now)).await;
+            }
         }
         // What came in while the message was on its way waits for the next one.
         let state = self
@@ -256,42 +290,9 @@ impl Teller {
         let again = state.and_then(|state| state.value.roll_up_at);
         Ok(again.map_or(End::Done, |at| End::Again { at, job: None }))
     }
-
-    async fn channel_works(&self, name: &ChannelName) -> Result<(), Trouble> {
-        let broken = self.ledger.channel(name).await?.is_some_and(|stored| stored.value.broken.is_some());
-        if broken {
-            self.ledger
-                .update::<ChannelState>(&name.0, |state| {
-                    state.map(|state| ChannelState { broken: None, ..state })
-                })
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// A dead channel is reported in the others.
-    async fn channel_broken(
-        &self,
-        name: &ChannelName,
-        why: &str,
-        fate: &str,
-        now: Timestamp,
-    ) -> Result<(), Trouble> {
-        self.ledger
-            .update::<ChannelState>(&name.0, |state| {
-                let mut state = state.unwrap_or_else(|| fresh(name));
-                state.broken.get_or_insert((now, why.to_owned()));
-                Some(state)
-            })
-            .await?;
-        let others: Vec<_> = self.channels.keys().filter(|other| *other != name).cloned().collect();
-        let text = format!("the channel `{name}` takes no messages: {why}; {fate}");
-        let key = format!("channel-broken/{name}");
-        self.notices.raise_in(&others, NoticeKind::ChannelBroken, &key, text, 1).await
-    }
 }
 
-fn fresh(name: &ChannelName) -> ChannelState {
+pub(crate) fn fresh(name: &ChannelName) -> ChannelState {
     ChannelState {
         name: name.clone(),
         sent: Vec::new(),
@@ -302,7 +303,7 @@ fn fresh(name: &ChannelName) -> ChannelState {
 }
 
 /// The next full five minutes.
-fn next_roll_up(now: Timestamp) -> Timestamp {
+pub(crate) fn next_roll_up(now: Timestamp) -> Timestamp {
     let step = Teller::ROLL_UP_EVERY_SECONDS;
     let next = now.as_second().div_euclid(step).saturating_add(1).saturating_mul(step);
     Timestamp::from_second(next).unwrap_or(Timestamp::MAX)

@@ -12,6 +12,9 @@ use crate::trouble::{after, is_not_found};
 use crate::{End, Remediator, Trouble};
 
 impl Remediator {
+    /// Others write an incident at most a few times in a row.
+    const GIVES_BACK: u32 = 32;
+
     /// # Errors
     /// The ledger or a queue is in trouble. Trouble with Graph is written into the incident instead.
     pub async fn remediate(&self, id: &IncidentId) -> Result<End, Trouble> {
@@ -43,8 +46,8 @@ impl Remediator {
     /// Moves one incident on. Returns when it wants to be moved again.
     async fn advance(&self, stored: Stored<Incident>) -> Result<Option<Timestamp>, Trouble> {
         match stored.value.state.clone() {
-            State::Undoing { since: _, look_again_at: _, by, reason } => {
-                self.finish_undo(stored, by, reason).await
+            State::Undoing { since, look_again_at: _, by, reason } => {
+                self.finish_undo(stored, since, by, reason).await
             }
             State::Sent { since, look_again_at: _ } => self.look_for(stored, since).await,
             State::Open
@@ -88,7 +91,9 @@ impl Remediator {
         let now = self.clock.now();
         let incident = &mut stored.value;
         match self.reader.user(incident.key.guest).await {
-            Ok(user) => self.act(incident, user.account_enabled, Pursuit::FollowsUp).await?,
+            Ok(user) => {
+                self.act(incident, user.account_enabled, Pursuit::FollowsUp { asked_at: since }).await?;
+            }
             Err(error) if is_not_found(&error) => self.not_there(incident).await?,
             Err(error) => match error.advice() {
                 graph::Advice::TryAgain { after: _ } => self.unseen(incident, since, now),
@@ -111,14 +116,21 @@ impl Remediator {
     /// Somebody met the finding again while it was being worked on, or the ledger failed. What was sent is in the
     /// outcomes, so the next try finds out; it need not wait for the end of this lease.
     async fn give_back(&self, id: &IncidentId, claimed: &State) -> Result<(), Trouble> {
-        let now = self.clock.now();
-        if let Some(mut stored) = self.ledger.incident(id).await?
-            && stored.value.state == *claimed
-        {
+        // Others write the incident too: it is read again until it is given back, or another's.
+        for _ in 0..Self::GIVES_BACK {
+            let now = self.clock.now();
+            let Some(mut stored) = self.ledger.incident(id).await? else { return Ok(()) };
+            if stored.value.state != *claimed {
+                return Ok(());
+            }
             stored.value.release(now, now);
-            self.ledger.replace(stored).await?;
+            match self.ledger.replace(stored).await {
+                Ok(_) => return Ok(()),
+                Err(ledger::LedgerError::Conflict { place: _ }) => tokio::task::yield_now().await,
+                Err(error) => return Err(error.into()),
+            }
         }
-        Ok(())
+        Err(Trouble::now(anyhow::anyhow!("others kept writing the incident `{id}`")))
     }
 }
 

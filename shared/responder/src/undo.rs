@@ -8,12 +8,11 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use ledger::Stored;
 use model::{
-    Answer, CannotUndo, Finding, Incident, IncidentId, Outcome, Request, RequestId, RequestKind,
-    RequestState, RuleId, State, Step, StepResult, Suspension,
+    Answer, CannotUndo, Identity, Incident, IncidentId, Outcome, PendingUndo, Request, RequestId,
+    RequestKind, RequestState, RuleId, State, Step, StepResult, Suspension,
 };
-use policy::{Facts, Standing};
 
-use crate::remediate::next_look;
+use crate::remediate::{Judged, Reversal, next_look};
 use crate::step::{Progress, Pursuit};
 use crate::trouble::{after, is_not_found};
 use crate::{End, Remediator, Trouble};
@@ -23,6 +22,36 @@ struct Undo<'a> {
     request: &'a Request,
     suspend_for: SignedDuration,
     force: bool,
+}
+
+/// What of ours there is to reverse.
+enum Ours {
+    InForce {
+        step: Step,
+        identity: Option<Identity>,
+    },
+    PutBack,
+    /// A write may still be on its way.
+    Writing {
+        until: Timestamp,
+    },
+    Nothing,
+}
+
+impl Ours {
+    /// Why there is nothing to reverse.
+    fn in_words(&self) -> String {
+        match self {
+            Self::InForce { .. } => "it is in force".to_owned(),
+            Self::PutBack => {
+                "nothing of ours is in force any more: somebody enabled the account after we had \
+                              disabled it, and who disabled it since must decide"
+                    .to_owned()
+            }
+            Self::Writing { until } => format!("a worker may still be writing; try again at {until}"),
+            Self::Nothing => "nothing of ours is in force: the account was disabled before".to_owned(),
+        }
+    }
 }
 
 impl Remediator {
@@ -55,7 +84,7 @@ impl Remediator {
                 format!("writes are stopped since {} by {}: `guestlist resume` first", stop.since, stop.by);
             return Ok(Answer::Refused { why });
         }
-        let Some(stored) = self.ledger.incident(id).await? else {
+        let Some(mut stored) = self.ledger.incident(id).await? else {
             return Ok(Answer::Refused { why: format!("there is no incident `{id}`") });
         };
         if let State::Undone { at, by, reason } = &stored.value.state
@@ -71,11 +100,18 @@ impl Remediator {
                 return Ok(Answer::Refused { why: error.to_string() });
             }
         }
+        if let Some(later) = self.ledger.current(&stored.value.key).await?
+            && later.value.id.generation > id.generation
+        {
+            let why = format!("`{}` has taken its place; undo that one", later.value.id);
+            return Ok(Answer::Refused { why });
+        }
         let told_with = self.told_with(&stored.value).await?;
-        let Some(ours) = self.our_step(&stored.value, &told_with).await? else {
-            return Ok(Answer::Refused {
-                why: "nothing of ours is in force: the account was disabled before".to_owned(),
-            });
+        let (step, identity) = match self.ours(&stored.value, &told_with, now).await? {
+            Ours::InForce { step, identity } => (step, identity),
+            refused @ (Ours::PutBack | Ours::Writing { .. } | Ours::Nothing) => {
+                return Ok(Answer::Refused { why: refused.in_words() });
+            }
         };
         let facts = match self.read(&stored.value).await {
             Ok(facts) => self.complete(&stored.value, facts, now).await?,
@@ -86,11 +122,21 @@ impl Remediator {
             }
             Err(error) => return self.answer_trouble(error, "read the guest"),
         };
-        let rules = told_with.into_iter().map(|one| one.key.rule);
-        let rules = rules.chain([stored.value.key.rule.clone()]).collect();
-        match self.may_reverse(&stored.value, &facts, rules, undo, now) {
+        let mut rules = stored.value.speaks_for.clone();
+        rules.insert(stored.value.key.rule.clone());
+        rules.extend(told_with.into_iter().map(|one| one.key.rule));
+        let suspensions =
+            rules.iter().map(|rule| self.suspension(&stored.value, rule.clone(), undo, now)).collect();
+        let reversal = Reversal { step: step.undo(), identity, force: undo.force, suspensions };
+        match self.may_reverse(&stored.value, &facts, &reversal, now) {
             Err(why) => Ok(Answer::Refused { why }),
-            Ok(rules) => self.reverse(stored, ours, &facts, rules, undo).await,
+            Ok((judged, objecting)) => {
+                rules.extend(objecting);
+                let Reversal { step, identity, force, suspensions: _ } = reversal;
+                stored.value.undo = Some(PendingUndo { step, identity, force });
+                self.suspend(&stored.value, rules, undo, now).await?;
+                self.reverse(stored, step, facts.enabled, &judged, undo).await
+            }
         }
     }
 
@@ -102,66 +148,47 @@ impl Remediator {
         Ok(all.filter(spoken_for).collect())
     }
 
-    /// The step of ours that is in force: sent by us, onto an account that was enabled before.
-    async fn our_step(&self, incident: &Incident, told_with: &[Incident]) -> Result<Option<Step>, Trouble> {
-        let ours = |outcome: &Outcome| {
-            let sent = match &outcome.result {
-                StepResult::Done | StepResult::Sent | StepResult::Intended => true,
-                StepResult::AlreadySo | StepResult::Refused { why: _ } | StepResult::Failed { why: _ } => {
-                    false
-                }
-            };
-            sent && outcome.enabled_before == Some(true) && matches!(outcome.step, Step::Disable { .. })
-        };
-        for one in [incident].into_iter().chain(told_with) {
-            let outcomes = self.ledger.outcomes(&one.id).await?;
-            if let Some(outcome) = outcomes.into_iter().rfind(ours) {
-                return Ok(Some(outcome.step));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The rules to suspend, or why the undo is refused.
-    fn may_reverse(
+    /// The step of ours that is in force: sent by us, onto an account that was enabled before, and not put back since.
+    async fn ours(
         &self,
         incident: &Incident,
-        facts: &Facts,
+        told_with: &[Incident],
+        now: Timestamp,
+    ) -> Result<Ours, Trouble> {
+        if let (State::Undoing { .. }, Some(pending)) = (&incident.state, &incident.undo) {
+            let (step, identity) = (pending.step.undo(), pending.identity.clone());
+            return Ok(Ours::InForce { step, identity });
+        }
+        let mut found = Ours::Nothing;
+        for one in [incident].into_iter().chain(told_with) {
+            for outcome in self.ledger.outcomes(&one.id).await?.into_iter().filter(is_ours).rev() {
+                let until = after(outcome.at, Self::LEASE);
+                if outcome.result == StepResult::Intended && now < until {
+                    return Ok(Ours::Writing { until });
+                }
+                match found {
+                    Ours::InForce { .. } => {}
+                    Ours::PutBack | Ours::Writing { .. } | Ours::Nothing if one.is_in_force(outcome.at) => {
+                        found = Ours::InForce { step: outcome.step, identity: one.acted_on.clone() };
+                    }
+                    Ours::PutBack | Ours::Writing { .. } | Ours::Nothing => found = Ours::PutBack,
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    async fn suspend(
+        &self,
+        incident: &Incident,
         rules: BTreeSet<RuleId>,
         undo: &Undo<'_>,
         now: Timestamp,
-    ) -> Result<BTreeSet<RuleId>, String> {
-        let mut lifted = facts.clone();
-        let suspended = rules.iter().map(|rule| self.suspension(incident, rule.clone(), undo, now));
-        lifted.suspensions.extend(suspended);
-        let verdict = policy::judge(&self.rules.policy(), &lifted, self.rules.ceiling, now);
-        let protected = match &facts.standing {
-            Standing::Known { .. } => policy::protection(&self.rules.policy(), facts),
-            Standing::Unread => Some("directory roles have not been read".to_owned()),
-            Standing::Unreadable { why } => Some(format!("directory roles could not be read: {why}")),
-        };
-        if let Some(why) = protected {
-            return Err(format!("{why}; `--force` does not override this"));
+    ) -> Result<(), Trouble> {
+        for rule in rules {
+            self.ledger.suspend(&self.suspension(incident, rule, undo, now)).await?;
         }
-        let identity = verdict.subject.as_ref().map(|subject| (subject.kind, &subject.addresses));
-        if identity != Some((incident.subject.kind, &incident.subject.addresses)) && !undo.force {
-            return Err(
-                "the account's identity has changed since; look at it, and use `--force --reason` if it is \
-                        right"
-                    .to_owned(),
-            );
-        }
-        let objects = |finding: &&Finding| finding.acts(incident.key.guest);
-        let objecting: BTreeSet<RuleId> =
-            verdict.findings.iter().filter(objects).map(|finding| finding.rule.clone()).collect();
-        if !objecting.is_empty() && !undo.force {
-            let names: Vec<_> = objecting.iter().map(|rule| format!("`{rule}`")).collect();
-            return Err(format!(
-                "{} would disable the account again; undo it there, or use `--force --reason`",
-                names.join(" and ")
-            ));
-        }
-        Ok(objecting.into_iter().chain(rules).collect())
+        Ok(())
     }
 
     fn suspension(&self, incident: &Incident, rule: RuleId, undo: &Undo<'_>, now: Timestamp) -> Suspension {
@@ -178,23 +205,19 @@ impl Remediator {
     async fn reverse(
         &self,
         mut stored: Stored<Incident>,
-        ours: Step,
-        facts: &Facts,
-        rules: BTreeSet<RuleId>,
+        step: Step,
+        enabled: Option<bool>,
+        judged: &Judged,
         undo: &Undo<'_>,
     ) -> Result<Answer, Trouble> {
         let now = self.clock.now();
         let (by, reason) = (undo.request.by.clone(), undo.request.reason.clone());
-        for rule in rules {
-            self.ledger.suspend(&self.suspension(&stored.value, rule, undo, now)).await?;
-        }
         let until = after(now, undo.suspend_for);
         let channels = self.rules.channels.clone();
         // Says that an undo is under way before anything is sent: a crash from here on is finished by `finish_undo`.
-        let look_again_at = after(now, SignedDuration::from_secs(30));
-        stored.value.undo_sent(by.clone(), reason.clone(), look_again_at, &channels, now);
+        stored.value.undo_sent(by.clone(), reason.clone(), after(now, Self::LEASE), &channels, now);
         let mut stored = self.ledger.replace(stored).await?;
-        let answer = match self.take(&stored.value.id, ours.undo(), facts.enabled, Pursuit::Begins).await? {
+        let answer = match self.take(&stored.value, step, enabled, Pursuit::Begins(judged)).await? {
             Progress::Seen => {
                 stored.value.undone(by, reason, &channels, self.clock.now());
                 Answer::Done {
@@ -215,18 +238,23 @@ impl Remediator {
                 stored.value.failed(format!("the undo failed: {why}"), &channels, self.clock.now());
                 Answer::Failed { why }
             }
-            Progress::Stopped => Answer::Sent {
-                text: format!(
-                    "writes were stopped a moment ago, and it is carried out after `guestlist resume`; the rule is \
-                     suspended for the account until {until}"
-                ),
-            },
+            Progress::Stopped => {
+                let now = self.clock.now();
+                stored.value.undo_sent(by, reason, after(now, Self::STOPPED), &channels, now);
+                Answer::Sent {
+                    text: format!(
+                        "writes were stopped a moment ago, and it is carried out after `guestlist resume`; the rule \
+                         is suspended for the account until {until}"
+                    ),
+                }
+            }
+            Progress::PutBack { .. } | Progress::Unsent => {
+                return Err(Trouble::now(anyhow::anyhow!("the undo was only looked for")));
+            }
             Progress::Trouble(error) => {
                 let trouble = Trouble::from(error);
-                if let Some(wait) = trouble.retry_after {
-                    let now = self.clock.now();
-                    stored.value.undo_sent(by, reason, after(now, wait), &channels, now);
-                }
+                let (now, wait) = (self.clock.now(), trouble.retry_after.unwrap_or(Self::STOPPED));
+                stored.value.undo_sent(by, reason, after(now, wait), &channels, now);
                 Answer::Sent {
                     text: format!(
                         "it will be tried again: {trouble}; the rule is suspended for the account until {until}"
@@ -248,42 +276,89 @@ impl Remediator {
     pub(crate) async fn finish_undo(
         &self,
         mut stored: Stored<Incident>,
+        since: Timestamp,
         by: String,
         reason: String,
     ) -> Result<Option<Timestamp>, Trouble> {
         let now = self.clock.now();
         let channels = self.rules.channels.clone();
-        let incident = &mut stored.value;
-        let told_with = self.told_with(incident).await?;
-        let Some(ours) = self.our_step(incident, &told_with).await? else {
-            incident.failed("the undo lost its step".to_owned(), &channels, now);
+        let Some(pending) = stored.value.undo.clone() else {
+            stored.value.failed("the undo lost its step".to_owned(), &channels, now);
             return self.write_down(stored).await;
         };
-        let user = match self.reader.user(ours.user()).await {
-            Ok(user) => user,
+        let enabled = match self.reader.user(pending.step.user()).await {
+            Ok(user) => user.account_enabled,
             Err(error) if is_not_found(&error) => {
-                incident.vanish("the guest is not in the directory any more".to_owned(), &channels, now);
+                stored.value.vanish("the guest is not in the directory any more".to_owned(), &channels, now);
                 return self.write_down(stored).await;
             }
             Err(error) => return Err(error.into()),
         };
-        let id = incident.id.clone();
-        match self.take(&id, ours.undo(), user.account_enabled, Pursuit::FollowsUp).await? {
-            Progress::Seen => incident.undone(by, reason, &channels, self.clock.now()),
+        let pursuit = Pursuit::FollowsUp { asked_at: since };
+        let mut progress = self.take(&stored.value, pending.step, enabled, pursuit).await?;
+        if matches!(progress, Progress::Unsent) {
+            let soon = after(now, Self::LEASE);
+            stored.value.undo_sent(by.clone(), reason.clone(), soon, &channels, now);
+            stored = self.ledger.replace(stored).await?;
+            progress = self.send_undo(&stored.value, pending).await?;
+        }
+        self.undo_went(&mut stored.value, progress, enabled, (by, reason))?;
+        self.write_down(stored).await
+    }
+
+    /// It was never sent, or nobody knows: it is judged again, for what was right when it was asked for may not be now.
+    async fn send_undo(&self, incident: &Incident, pending: PendingUndo) -> Result<Progress, Trouble> {
+        let now = self.clock.now();
+        let not_sent = |why: &str| Progress::Failed { why: format!("it was not sent: {why}") };
+        let facts = match self.read(incident).await {
+            Ok(facts) => self.complete(incident, facts, now).await?,
+            Err(error) => return Ok(Progress::Trouble(error)),
+        };
+        let holds = |one: &Suspension| one.rule == incident.key.rule && one.until > now;
+        if !facts.suspensions.iter().any(holds) {
+            return Ok(not_sent("its suspension of the rule has ended; ask again"));
+        }
+        let PendingUndo { step, identity, force } = pending;
+        let reversal = Reversal { step, identity, force, suspensions: Vec::new() };
+        match self.may_reverse(incident, &facts, &reversal, now) {
+            Ok((judged, _)) => self.take(incident, step, facts.enabled, Pursuit::Begins(&judged)).await,
+            Err(why) => Ok(not_sent(&why)),
+        }
+    }
+
+    fn undo_went(
+        &self,
+        incident: &mut Incident,
+        progress: Progress,
+        enabled: Option<bool>,
+        (by, reason): (String, String),
+    ) -> Result<(), Trouble> {
+        let (now, channels) = (self.clock.now(), &self.rules.channels);
+        match progress {
+            Progress::Seen => incident.undone(by, reason, channels, now),
+            // It was reversed, and what somebody did to the account since is not ours.
+            Progress::PutBack { done_at: _ } => {
+                incident.undone(by, reason, channels, now);
+                incident.subject.enabled = enabled;
+            }
             Progress::Unseen { since } if now.duration_since(since) < Incident::LOOKS_FOR => {
-                incident.undo_sent(by, reason, next_look(since, now), &channels, now);
+                incident.undo_sent(by, reason, next_look(since, now), channels, now);
             }
             Progress::Unseen { since: _ } => {
                 let why = "Entra accepted the undo 15 minutes ago, and reads still do not show it".to_owned();
-                incident.failed(why, &channels, now);
+                incident.failed(why, channels, now);
             }
             Progress::Stopped => {
-                incident.undo_sent(by, reason, after(now, Self::STOPPED), &channels, now);
+                incident.undo_sent(by, reason, after(now, Self::STOPPED), channels, now);
             }
-            Progress::Failed { why } => incident.failed(format!("the undo failed: {why}"), &channels, now),
-            Progress::Trouble(error) => return Err(error.into()),
+            Progress::Failed { why } => incident.failed(format!("the undo failed: {why}"), channels, now),
+            Progress::Trouble(error) => {
+                let wait = Trouble::from(error).retry_after.unwrap_or(Self::STOPPED);
+                incident.undo_sent(by, reason, after(now, wait), channels, now);
+            }
+            Progress::Unsent => return Err(Trouble::now(anyhow::anyhow!("the undo was only looked for"))),
         }
-        self.write_down(stored).await
+        Ok(())
     }
 
     fn answer_trouble(&self, error: graph::GraphError, doing: &str) -> Result<Answer, Trouble> {
@@ -294,4 +369,13 @@ impl Remediator {
             }
         }
     }
+}
+
+/// Sent by us, or perhaps, onto an account that was enabled before.
+fn is_ours(outcome: &Outcome) -> bool {
+    let sent = match &outcome.result {
+        StepResult::Done | StepResult::Sent | StepResult::Intended => true,
+        StepResult::AlreadySo | StepResult::Refused { why: _ } | StepResult::Failed { why: _ } => false,
+    };
+    sent && outcome.enabled_before == Some(true) && matches!(outcome.step, Step::Disable { .. })
 }

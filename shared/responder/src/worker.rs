@@ -34,6 +34,20 @@ impl Worker {
     /// Failures in a row before a job goes to the dead letters: with the doubling waits, about six hours.
     const TRIES: u32 = 30;
 
+    /// Takes over what a process that died had claimed: its leases end now, in the queue and in the ledger. Only where no
+    /// other process runs this worker. Returns how many there were.
+    ///
+    /// # Errors
+    /// The queue or the ledger is in trouble. What is not taken over comes back when its lease ends.
+    pub async fn take_over(&self) -> Result<usize, Trouble> {
+        let now = self.clock.now();
+        let incidents = match &self.handler {
+            Handler::Remediate(remediator) => remediator.end_leases(now).await?,
+            Handler::Assess(_) | Handler::Alert(_) | Handler::Steward(_) => 0,
+        };
+        Ok(self.queue.release_claims(now).await?.saturating_add(incidents))
+    }
+
     /// Claims what is due and runs it, at most `most` jobs side by side. Returns how many there were.
     ///
     /// # Errors

@@ -109,7 +109,6 @@ async fn borderline(stage: &Stage, shown: &mut Vec<Shown>) -> anyhow::Result<()>
 
 /// A notification that Graph never sent.
 async fn forgery(stage: &Stage) -> anyhow::Result<Shown> {
-    let began = Instant::now();
     let looks = stage.looks_at(ALICE);
     let body = serde_json::json!({"value": [{
         "subscriptionId": Uuid::nil(), "clientState": "v1.k1.forged.forged", "changeType": "updated",
@@ -118,7 +117,9 @@ async fn forgery(stage: &Stage) -> anyhow::Result<Shown> {
         "resourceData": {"@odata.type": "#Microsoft.Graph.User", "id": ALICE},
     }]});
     let url = Url::parse(&format!("{}/graph/notifications", stage.receiver))?;
-    let reply = Wire::network()?.send(Call::post(url, body.to_string())).await?;
+    let wire = Wire::network()?;
+    let began = Instant::now();
+    let reply = wire.send(Call::post(url, body.to_string())).await?;
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     let as_expected = reply.status.as_u16() == 202 && stage.looks_at(ALICE) == looks;
     let said =

@@ -4,7 +4,7 @@
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{Unreadable, quote};
@@ -15,7 +15,11 @@ enum Held<'a> {
     Repeated,
 }
 
-pub(super) struct Fields<'a>(BTreeMap<String, Held<'a>>);
+pub(super) struct Fields<'a> {
+    held: BTreeMap<String, Held<'a>>,
+    /// A key is no text: half of a surrogate pair. We read none such, so that the others keep what they hold.
+    odd: bool,
+}
 
 impl<'a> Fields<'a> {
     pub(super) fn read(raw: &'a RawValue) -> Result<Self, Unreadable> {
@@ -25,7 +29,7 @@ impl<'a> Fields<'a> {
 
     /// A key that is absent or null is nothing.
     pub(super) fn get(&self, key: &str) -> Result<Option<&'a RawValue>, Unreadable> {
-        match self.0.get(key) {
+        match self.held.get(key) {
             None => Ok(None),
             Some(Held::Once(raw)) if raw.get() == "null" => Ok(None),
             Some(Held::Once(raw)) => Ok(Some(raw)),
@@ -55,9 +59,12 @@ impl<'a> Fields<'a> {
     }
 
     /// # Errors
-    /// Some key is there twice, be it one that we read or not.
+    /// Some key is there twice or is no text, be it one that we read or not.
     pub(super) fn each_once(&self) -> Result<(), Unreadable> {
-        let twice = self.0.iter().find(|(_, held)| matches!(held, Held::Repeated));
+        if self.odd {
+            return Err(Unreadable("a key is not a text".to_owned()));
+        }
+        let twice = self.held.iter().find(|(_, held)| matches!(held, Held::Repeated));
         twice.map_or(Ok(()), |(key, _)| Err(repeated(key)))
     }
 }
@@ -72,22 +79,26 @@ fn not(key: &str, what: &str) -> Unreadable {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Members).map(Fields)
+        deserializer.deserialize_map(Members)
     }
 }
 
 struct Members;
 
 impl<'de> Visitor<'de> for Members {
-    type Value = BTreeMap<String, Held<'de>>;
+    type Value = Fields<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut held = BTreeMap::new();
-        while let Some((key, raw)) = map.next_entry::<String, &'de RawValue>()? {
+        let (mut held, mut odd) = (BTreeMap::new(), false);
+        while let Some((Key(key), raw)) = map.next_entry::<Key, &'de RawValue>()? {
+            let Ok(key) = String::from_utf8(key) else {
+                odd = true;
+                continue;
+            };
             match held.entry(key) {
                 Entry::Vacant(place) => {
                     place.insert(Held::Once(raw));
@@ -97,6 +108,30 @@ impl<'de> Visitor<'de> for Members {
                 }
             }
         }
-        Ok(held)
+        Ok(Fields { held, odd })
+    }
+}
+
+/// A key as JSON allows it: text, or text with halves of surrogate pairs, each as the three bytes that UTF-8 would
+/// have for it (<https://www.rfc-editor.org/rfc/rfc8259#section-8.2>).
+pub(super) struct Key(pub(super) Vec<u8>);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+
+        impl Visitor<'_> for Bytes {
+            type Value = Key;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_bytes<E: Error>(self, key: &[u8]) -> Result<Key, E> {
+                Ok(Key(key.to_owned()))
+            }
+        }
+
+        deserializer.deserialize_bytes(Bytes)
     }
 }

@@ -62,9 +62,13 @@ async fn the_tenant_tells_its_verified_domains_or_nothing() {
     let organization = fake.reader().organization().await.unwrap();
     assert_eq!((organization.id, organization.display_name.as_deref()), (TENANT, Some("Contoso")));
     assert_eq!(organization.verified_domains, ["contoso.onmicrosoft.com", "contoso.com"]);
-    for value in
-        [json!([]), json!([{"id": TENANT}]), json!([{"id": TENANT, "verifiedDomains": [{}]}]), json!({})]
-    {
+    for value in [
+        json!([]),
+        json!([{"id": TENANT}]),
+        json!([{"id": TENANT, "verifiedDomains": []}]),
+        json!([{"id": TENANT, "verifiedDomains": [{}]}]),
+        json!({}),
+    ] {
         fake.next(path, Answer::json(200, &json!({"value": value})));
         let error = fake.reader().organization().await.unwrap_err();
         assert!(matches!(error, GraphError::Unreadable { .. }), "{error}");

@@ -4,7 +4,8 @@ use crate::given::{at, guest, incident, key, ledger, rule, tenant};
 use jiff::SignedDuration;
 use model::{
     Answer, Binding, ChannelName, ChannelState, GuestKind, IncidentId, Notice, NoticeKind, Outcome, Request,
-    RequestId, RequestKind, RequestState, Step, StepResult, Stop, SubscriptionRecord, Suspension, Watched,
+    RequestId, RequestKind, RequestState, Step, StepResult, Stop, SubscriptionId, SubscriptionRecord,
+    Suspension, Watched,
 };
 
 fn outcome(step: Step, enabled_before: Option<bool>, result: StepResult, second: i64) -> Outcome {
@@ -168,4 +169,34 @@ async fn notices_and_roll_ups_are_found_when_they_are_due() {
     assert_eq!(ledger.due_channels(at(8), 10).await.unwrap(), []);
     assert_eq!(ledger.due_channels(at(9), 10).await.unwrap().len(), 1);
     assert_eq!(ledger.channel(&slack).await.unwrap().unwrap().value, state);
+}
+
+#[test]
+fn a_retired_subscription_is_heard_for_four_hours_and_an_older_record_of_one_is_still_read() {
+    let at = at(0);
+    let (id, other) = (SubscriptionId::from_u128(1), SubscriptionId::from_u128(2));
+    let mut record = SubscriptionRecord {
+        nonce: "A".repeat(22).parse().unwrap(),
+        tenant: tenant(),
+        watched: Watched::Users,
+        notification_url: "https://guestlist.example/graph/notifications".to_owned(),
+        key: "k1".to_owned(),
+        asked_at: at,
+        binding: Binding::Bound { id, expires_at: at, renewed_at: at },
+        last_notification_at: None,
+    };
+    assert!(record.hears(id, at) && !record.hears(other, at));
+    record.retire(at);
+    let end = at.checked_add(SubscriptionRecord::STILL_HEARD).unwrap();
+    let later = end.checked_add(SignedDuration::from_secs(1)).unwrap();
+    assert!(record.hears(id, end) && !record.hears(other, end));
+    assert!(!record.hears(id, later) && record.is_silent(later));
+    let written = serde_json::to_string(&record).unwrap();
+    let kept = format!("\"binding\":{{\"binding\":\"retired\",\"at\":\"{at}\",\"id\":\"{id}\"}}");
+    assert!(written.contains(&kept), "{written}");
+    assert_eq!(serde_json::from_str::<SubscriptionRecord>(&written).unwrap(), record);
+    let old = written.replace(&format!(",\"id\":\"{id}\""), "");
+    assert_ne!(old, written);
+    let old: SubscriptionRecord = serde_json::from_str(&old).unwrap();
+    assert!(!old.hears(id, at) && !old.is_silent(at));
 }

@@ -45,7 +45,10 @@ impl Compiler<'_> {
             self.name("list", name);
             let ListSource { entries, file } = &source.value;
             let list = match (entries, file) {
-                (Some(entries), None) => self.written_list(&entries.items),
+                (Some(entries), None) => {
+                    self.not_empty("entries", entries, "name domains, or remove the list");
+                    self.written_list(&entries.items)
+                }
                 (None, Some(file)) => self.list_file(file, load),
                 (None, None) => {
                     self.either_or(source.place, &name.value, "has neither `entries` nor `file`");
@@ -84,6 +87,10 @@ impl Compiler<'_> {
         match load(&file.value) {
             Ok(text) => {
                 let (patterns, problems) = read_list(&file.value, &text);
+                if patterns.is_empty() && problems.is_empty() {
+                    let message = format!("list file `{}` has no entry", shortened(&file.value));
+                    self.problem(file.place, message, Some("add one, or remove the list".to_owned()));
+                }
                 self.problems.extend(problems);
                 List { patterns: Arc::new(patterns), text: Some(text) }
             }

@@ -14,7 +14,7 @@ use model::{Mode, ObjectId};
 use sha2::{Digest, Sha256};
 
 use crate::domain::{BadPattern, shortened};
-use crate::file::{self, At, BadWord, DateText, File, IdText, Place, Vocabulary, Word, Words};
+use crate::file::{self, At, BadWord, Blank, DateText, File, IdText, Node, Place, Vocabulary, Word, Words};
 use crate::policy::{Existing, Policy, start_of};
 use crate::problem::{Problem, Problems};
 
@@ -33,9 +33,10 @@ pub fn parse(
     name: &str,
     load: &mut dyn FnMut(&str) -> Result<String, String>,
 ) -> Result<Policy, Problems> {
-    let file = file::read(text, name).map_err(|problem| Problems(vec![problem]))?;
+    let (file, outline) = file::read(text, name).map_err(|problem| Problems(vec![problem]))?;
     let mut compiler = Compiler { name, text, problems: Vec::new() };
     let policy = compiler.policy(&file, load);
+    compiler.blanks(&outline);
     let mut problems = compiler.problems;
     if problems.is_empty() {
         return Ok(policy);
@@ -86,6 +87,16 @@ impl Compiler<'_> {
             scenarios,
             exceptions: self.exceptions(&file.exceptions, &names),
             tests: self.tests(&file.tests, &names),
+        }
+    }
+
+    /// Last, because what was said already of a place is more exact.
+    fn blanks(&mut self, outline: &At<Node>) {
+        for Blank { place, message, hint } in file::blanks(outline) {
+            let told = |problem: &Problem| (problem.line, problem.column) == (place.line, place.column);
+            if !self.problems.iter().any(|problem| problem.file == self.name && told(problem)) {
+                self.problem(place, message, Some(hint.to_owned()));
+            }
         }
     }
 

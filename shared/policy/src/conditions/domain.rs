@@ -46,10 +46,9 @@ impl DomainCondition {
         if !secondary.is_empty() {
             return Answer::OnlyTells(secondary);
         }
-        match case.may_lack_an_address() {
-            Some(why) => Answer::Unknown(vec![why]),
-            None => Answer::No,
-        }
+        let unread = if self.any_address { case.unread_secondaries() } else { Vec::new() };
+        let unknown: Vec<String> = case.may_lack_an_address().into_iter().chain(unread).collect();
+        if unknown.is_empty() { Answer::No } else { Answer::Unknown(unknown) }
     }
 
     /// Sorted, so that the order of lists and entries shows nowhere.

@@ -51,6 +51,16 @@ impl<'a> Case<'a> {
     }
 }
 
+impl Case<'_> {
+    /// Which secondary addresses may be missing: these matter only to a rule that acts on one.
+    pub(crate) fn unread_secondaries(&self) -> Vec<String> {
+        let Facts { other_mails, proxy_addresses, .. } = self.facts;
+        let unread = [("otherMails", other_mails.is_none()), ("proxyAddresses", proxy_addresses.is_none())];
+        let unread = unread.into_iter().filter(|(_, unread)| *unread);
+        unread.map(|(name, _)| format!("`{name}` could not be read")).collect()
+    }
+}
+
 pub(crate) const OWN_DOMAINS_UNREAD: &str = "the tenant's verified domains could not be read";
 
 #[derive(Debug, Clone)]

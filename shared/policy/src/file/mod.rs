@@ -2,11 +2,13 @@
 //! the texts mean is decided in `compile`; here a key is only known or unknown.
 
 mod located;
+mod outline;
 mod shape;
 mod vocabulary;
 mod yaml;
 
 pub(crate) use located::{At, DateText, Entries, IdText, Place, Text, Words};
+pub(crate) use outline::{Blank, Node, blanks};
 pub(crate) use shape::{
     Admits, Exception, Existing, File, Guardrail, If, ListSource, Otherwise, OtherwiseGuest, Partner,
     Scenario, TestCase, TestGuest,

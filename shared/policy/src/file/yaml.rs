@@ -2,6 +2,8 @@
 
 use serde_saphyr::{DuplicateKeyPolicy, Error, MergeKeyPolicy, MessageFormatter, UserMessageFormatter};
 
+use super::located::At;
+use super::outline::Node;
 use super::shape::{File, NOT_BUILT_KEYS};
 use crate::domain::shortened;
 use crate::nearest;
@@ -11,7 +13,7 @@ use crate::problem::Problem;
 ///
 /// # Errors
 /// The first thing that is wrong with the form: the reader cannot go on behind it.
-pub(crate) fn read(text: &str, name: &str) -> Result<File, Problem> {
+pub(crate) fn read(text: &str, name: &str) -> Result<(File, At<Node>), Problem> {
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::Error,
         merge_keys: MergeKeyPolicy::Error,
@@ -19,7 +21,9 @@ pub(crate) fn read(text: &str, name: &str) -> Result<File, Problem> {
         reject_unsupported_tags: true,
         with_snippet: false,
     };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| problem(&error, name))
+    let file = serde_saphyr::from_str_with_options(text, options.clone());
+    let outline = serde_saphyr::from_str_with_options(text, options);
+    file.and_then(|file| Ok((file, outline?))).map_err(|error| problem(&error, name))
 }
 
 fn problem(error: &Error, name: &str) -> Problem {

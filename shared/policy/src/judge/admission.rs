@@ -1,10 +1,11 @@
-//! Does a scenario admit the guest? Every identity address must be of one and the same partner that a scenario names.
+//! Does a scenario admit the guest? Every identity address must be of some partner that the scenario names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use model::RuleId;
 
+use crate::address::Address;
 use crate::conditions::{Answer, Case, OWN_DOMAINS_UNREAD, kind_is_unknown};
 use crate::kind::Kind;
 use crate::policy::{Otherwise, Partner, Policy, Scenario};
@@ -32,10 +33,10 @@ enum Admits {
 
 impl Admission {
     pub(super) fn of(policy: &Policy, case: &Case<'_>) -> Self {
-        let partners = CommonPartners::of(policy, case);
+        let origins = Origins::of(policy, case);
         let mut admission = Self::default();
         for scenario in &policy.scenarios {
-            match admits(scenario, case, &partners) {
+            match admits(scenario, case, &origins) {
                 Admits::Yes if admission.by.is_none() => admission.by = Some(scenario.id.clone()),
                 Admits::Yes | Admits::No => {}
                 Admits::Unknown(why) => {
@@ -49,9 +50,9 @@ impl Admission {
                 .iter()
                 .any(|scenario| scenario.partners.as_ref().is_some_and(|all| all.contains(index)))
         };
-        let ends = partners.active.iter().filter(|(index, _)| named(index));
+        let ends = origins.active().filter(|(index, _)| named(index));
         admission.ends_at = ends.filter_map(|(_, partner)| partner.until.map(|until| until.end())).min();
-        admission.reasons = reasons(policy, case, &partners);
+        admission.reasons = origins.reasons();
         admission
     }
 
@@ -72,40 +73,78 @@ impl Admission {
     }
 }
 
-/// The partners that every identity address is of.
-struct CommonPartners<'a> {
-    active: Vec<(usize, &'a Partner)>,
-    ended: Vec<&'a Partner>,
+/// One identity address, and the partners that it is of.
+struct Origin<'a> {
+    address: &'a Address,
+    /// Whether over or not.
+    partners: Vec<(usize, &'a Partner)>,
 }
 
-impl<'a> CommonPartners<'a> {
-    fn of(policy: &'a Policy, case: &Case<'_>) -> Self {
-        let mut addresses = case.addresses.identity.iter();
-        let first = addresses.next().map(|address| policy.partners.of(address.domain())).unwrap_or_default();
-        let common = addresses.fold(first, |common, address| {
-            let these = policy.partners.of(address.domain());
-            common.intersection(&these).copied().collect()
-        });
-        let mut partners = Self { active: Vec::new(), ended: Vec::new() };
-        for index in common {
-            if let Some(partner) = policy.partners.all.get(index) {
-                if partner.until.is_some_and(|until| until.is_over(case.now)) {
-                    partners.ended.push(partner);
-                } else {
-                    partners.active.push((index, partner));
-                }
+/// Every identity address with its partners.
+struct Origins<'a> {
+    all: Vec<Origin<'a>>,
+    now: Timestamp,
+}
+
+impl<'a> Origins<'a> {
+    fn of(policy: &'a Policy, case: &'a Case<'_>) -> Self {
+        let partner = |index: usize| Some((index, policy.partners.all.get(index)?));
+        let origin = |address: &'a Address| {
+            let partners = policy.partners.of(address.domain()).into_iter().filter_map(partner).collect();
+            Origin { address, partners }
+        };
+        Self { all: case.addresses.identity.iter().map(origin).collect(), now: case.now }
+    }
+
+    fn is_over(&self, partner: &Partner) -> bool {
+        partner.until.is_some_and(|until| until.is_over(self.now))
+    }
+
+    fn active(&self) -> impl Iterator<Item = (usize, &'a Partner)> {
+        let partners = self.all.iter().flat_map(|origin| origin.partners.iter().copied());
+        partners.filter(|(_, partner)| !self.is_over(partner))
+    }
+
+    /// Every address is of one of these, and there is an address.
+    fn are_all_of(&self, partners: &BTreeSet<usize>) -> bool {
+        let fits = |(index, partner): &(usize, &Partner)| partners.contains(index) && !self.is_over(partner);
+        !self.all.is_empty() && self.all.iter().all(|origin| origin.partners.iter().any(fits))
+    }
+
+    /// What speaks against admission, address by address.
+    fn reasons(&self) -> Vec<String> {
+        let mut reasons: Vec<String> = self.all.iter().map(Origin::told).collect();
+        let partners: BTreeMap<usize, &Partner> =
+            self.all.iter().flat_map(|origin| origin.partners.iter().copied()).collect();
+        for partner in partners.into_values().filter(|partner| self.is_over(partner)) {
+            if let Some(until) = partner.until {
+                let owner =
+                    partner.owner.as_ref().map(|owner| format!(" (owner {owner})")).unwrap_or_default();
+                reasons.push(format!("partner `{}`{owner} ended on {until}", partner.name));
             }
         }
-        partners
+        reasons
     }
 }
 
-fn admits(scenario: &Scenario, case: &Case<'_>, common: &CommonPartners<'_>) -> Admits {
+impl Origin<'_> {
+    fn told(&self) -> String {
+        let names: Vec<String> =
+            self.partners.iter().map(|(_, partner)| format!("`{}`", partner.name)).collect();
+        if names.is_empty() {
+            format!("{} is of no partner", self.address.told())
+        } else {
+            format!("{} is of partner {}", self.address.told(), names.join(" and "))
+        }
+    }
+}
+
+fn admits(scenario: &Scenario, case: &Case<'_>, origins: &Origins<'_>) -> Admits {
     if !case.could_be().iter().any(|kind| scenario.kinds.contains(kind)) {
         return Admits::No;
     }
     if let Some(partners) = &scenario.partners {
-        if !common.active.iter().any(|(index, _)| partners.contains(index)) {
+        if !origins.are_all_of(partners) {
             return not_of_a_partner(case);
         }
         if let Some(why) = case.may_lack_an_address() {
@@ -129,29 +168,4 @@ fn not_of_a_partner(case: &Case<'_>) -> Admits {
         return Admits::Unknown(OWN_DOMAINS_UNREAD.to_owned());
     }
     Admits::No
-}
-
-/// What speaks against admission, address by address.
-fn reasons(policy: &Policy, case: &Case<'_>, common: &CommonPartners<'_>) -> Vec<String> {
-    let mut reasons = Vec::new();
-    for address in &case.addresses.identity {
-        let of = policy.partners.of(address.domain());
-        let names: Vec<String> = of
-            .iter()
-            .filter_map(|index| policy.partners.all.get(*index))
-            .map(|partner| format!("`{}`", partner.name))
-            .collect();
-        if names.is_empty() {
-            reasons.push(format!("{} is of no partner", address.told()));
-        } else {
-            reasons.push(format!("{} is of partner {}", address.told(), names.join(" and ")));
-        }
-    }
-    for partner in &common.ended {
-        if let Some(until) = partner.until {
-            let owner = partner.owner.as_ref().map(|owner| format!(" (owner {owner})")).unwrap_or_default();
-            reasons.push(format!("partner `{}`{owner} ended on {until}", partner.name));
-        }
-    }
-    reasons
 }

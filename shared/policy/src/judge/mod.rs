@@ -6,10 +6,13 @@ mod bounds;
 mod protection;
 mod suspension;
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use model::{Finding, Mode, Subject};
 
 use self::admission::Admission;
+use crate::address::Address;
 use crate::conditions::{Answer, Case, Condition};
 use crate::facts::Facts;
 use crate::kind::{Kind, kind_of};
@@ -106,9 +109,13 @@ fn subject(policy: &Policy, case: &Case<'_>) -> Option<Subject> {
     })
 }
 
-/// The partner that the first identity address is of, else its domain.
+/// The partner that each identity address is of, else its domain. Sorted, because Graph gives them in no order.
 fn organisation(policy: &Policy, case: &Case<'_>) -> Option<String> {
-    let domain = case.addresses.identity.first()?.domain();
-    let partner = policy.partners.of(domain).first().and_then(|index| policy.partners.all.get(*index));
-    Some(partner.map_or_else(|| domain.to_owned(), |partner| partner.name.clone()))
+    let name = |address: &Address| {
+        let partner =
+            policy.partners.of(address.domain()).first().and_then(|index| policy.partners.all.get(*index));
+        partner.map_or_else(|| address.domain().to_owned(), |partner| partner.name.clone())
+    };
+    let names: BTreeSet<String> = case.addresses.identity.iter().map(name).collect();
+    (!names.is_empty()).then(|| names.into_iter().collect::<Vec<_>>().join(" and "))
 }

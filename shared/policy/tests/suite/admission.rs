@@ -39,17 +39,45 @@ fn a_partner_is_admitted_and_an_evil_twin_is_not() {
 }
 
 #[test]
-fn admission_needs_every_identity_address_of_one_partner() {
+fn admission_needs_every_identity_address_of_a_partner_of_one_scenario() {
     let invited =
         |address: &str| Facts { invited_address: Some(address.to_owned()), ..guest("a@fabrikam.com") };
     admitted(&invited("b@mail.fabrikam.com"), true);
     admitted(&invited("b@evil.example"), false);
-    admitted(&invited("b@northwind.example"), false);
+    admitted(&invited("b@northwind.example"), true);
+    admitted(&invited("b@sub.northwind.example"), false);
     // Our own domains do not count.
     admitted(&invited("b@contoso.com"), true);
     // Nor do secondary addresses.
-    admitted(&Facts { other_mails: vec!["b@evil.example".to_owned()], ..guest("a@fabrikam.com") }, true);
-    admitted(&Facts { other_mails: vec!["b@fabrikam.com".to_owned()], ..guest("m@evil.example") }, false);
+    admitted(
+        &Facts { other_mails: Some(vec!["b@evil.example".to_owned()]), ..guest("a@fabrikam.com") },
+        true,
+    );
+    admitted(
+        &Facts { other_mails: Some(vec!["b@fabrikam.com".to_owned()]), ..guest("m@evil.example") },
+        false,
+    );
+}
+
+#[test]
+fn two_partners_admit_one_guest_only_where_one_scenario_names_both_and_neither_is_over() {
+    let both = Facts { invited_address: Some("b@northwind.example".to_owned()), ..guest("a@fabrikam.com") };
+    let policy = rules(PARTNERS);
+    assert_eq!(judged(&policy, &both).changes_at, Some(at("2027-07-01T00:00:00Z")));
+    let after = judge(&policy, &both, Mode::Enforce, at("2027-07-01T00:00:00Z"));
+    assert_snapshot!(told(&after), @"
+    otherwise.guest (medium, enforce) [disable]
+      no scenario admits the account
+      mail `a@fabrikam.com` is of partner `fabrikam`
+      invited address `b@northwind.example` is of partner `northwind`
+      partner `fabrikam` (owner anna@contoso.com) ended on 2027-06-30
+    ");
+    let apart = "admits: { partners: [fabrikam] }\n  - id: others\n    admits: { partners: [northwind] }";
+    let apart = rules(&PARTNERS.replace("admits: { partners: [fabrikam, northwind] }", apart));
+    assert_eq!(acting(&judged(&apart, &both)), ["otherwise.guest"]);
+    for alone in ["a@fabrikam.com", "b@northwind.example"] {
+        assert_eq!(acting(&judged(&apart, &guest(alone))), [""; 0]);
+    }
 }
 
 #[test]
@@ -100,4 +128,9 @@ fn the_subject_is_told_by_partner_or_domain_and_by_sorted_addresses() {
     let organisation = |facts: &Facts| judged(&policy, facts).subject.unwrap().organisation;
     assert_eq!(organisation(&guest("m@Evil.example.")).as_deref(), Some("evil.example"));
     assert_eq!(organisation(&guest("")), None);
+    let of = |mail: &str, invited: &str| {
+        organisation(&Facts { invited_address: Some(invited.to_owned()), ..guest(mail) }).unwrap()
+    };
+    assert_eq!(of("a@northwind.example", "b@fabrikam.com"), "fabrikam and northwind");
+    assert_eq!(of("a@fabrikam.com", "m@evil.example"), "evil.example and fabrikam");
 }

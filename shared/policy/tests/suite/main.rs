@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up has failed")]
 
 mod admission;
+mod blank;
 mod example;
 mod form_errors;
 mod lowering;

@@ -58,8 +58,8 @@ fn a_deny_acts_on_every_identity_address() {
 #[test]
 fn a_deny_on_a_secondary_address_alone_only_tells() {
     let others: [fn(&mut Facts); 3] = [
-        |facts| facts.other_mails = vec!["m@evil.example".to_owned()],
-        |facts| facts.proxy_addresses = vec!["smtp:m@evil.example".to_owned()],
+        |facts| facts.other_mails = Some(vec!["m@evil.example".to_owned()]),
+        |facts| facts.proxy_addresses = Some(vec!["smtp:m@evil.example".to_owned()]),
         |facts| {
             facts.user_principal_name = Some("al_ice_evil.example#EXT#@contoso.onmicrosoft.com".to_owned())
         },
@@ -73,13 +73,37 @@ fn a_deny_on_a_secondary_address_alone_only_tells() {
         let any = rules(&BLOCKED.replace("competitor.example]", "competitor.example], any_address: true"));
         assert_eq!(acting(&judged(&any, &facts)), ["blocked-domain"]);
     }
-    let facts = Facts { other_mails: vec!["m@evil.example".to_owned()], ..guest("alice@fabrikam.com") };
+    let facts = Facts { other_mails: Some(vec!["m@evil.example".to_owned()]), ..guest("alice@fabrikam.com") };
     assert_snapshot!(told(&judged(&rules(BLOCKED), &facts)), @"
     blocked-domain (high, observe) []
       other mail `m@evil.example` matches `evil.example` in list `blocked`
       why: sanctions
       held back: only a secondary address matches, which proves little: `any_address: true` lets the rule act on it
     ");
+}
+
+#[test]
+fn a_deny_that_acts_on_any_address_is_unknown_where_one_could_not_be_read() {
+    let any = rules(&BLOCKED.replace("competitor.example]", "competitor.example], any_address: true"));
+    let unread = Facts { other_mails: None, proxy_addresses: None, ..guest("alice@fabrikam.com") };
+    assert_snapshot!(told(&judged(&any, &unread)), @"
+    blocked-domain (high, enforce) [disable] unknown
+      `otherMails` could not be read
+      `proxyAddresses` could not be read
+      why: sanctions
+    ");
+    let half = Facts { other_mails: None, ..guest("alice@fabrikam.com") };
+    assert!(judged(&any, &half).findings[0].unknown);
+    assert_eq!(acting(&judged(&any, &half)), [""; 0]);
+    // What was read is enough.
+    let other = Facts { other_mails: Some(vec!["m@evil.example".to_owned()]), ..unread.clone() };
+    assert_eq!(acting(&judged(&any, &Facts { proxy_addresses: None, ..other })), ["blocked-domain"]);
+    assert_eq!(
+        acting(&judged(&any, &Facts { mail: Some("m@evil.example".to_owned()), ..unread.clone() })),
+        ["blocked-domain"]
+    );
+    // Elsewhere a secondary address would only be told.
+    assert_eq!(judged(&rules(BLOCKED), &unread).findings, []);
 }
 
 #[test]

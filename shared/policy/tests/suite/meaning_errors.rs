@@ -176,7 +176,10 @@ scenarios:
 "#), @"policy.yaml:4:9: id `otherwise.guest` is taken by the policy language: choose another");
     assert_snapshot!(wrong(r#"lists:
   bad.name: { entries: [] }
-"#), @"policy.yaml:4:3: `bad.name` is not a list name: use 1 to 64 letters, digits, `-` and `_`");
+"#), @"
+    policy.yaml:4:3: `bad.name` is not a list name: use 1 to 64 letters, digits, `-` and `_`
+    policy.yaml:4:24: `entries` is empty: name domains, or remove the list
+    ");
     assert_snapshot!(wrong(r#"partners:
   'Fabrikam, Inc.': { domains: [fabrikam.com] }
 "#), @"policy.yaml:4:3: `Fabrikam, Inc.` is not a partner name: use 1 to 64 letters, digits, `-` and `_`");

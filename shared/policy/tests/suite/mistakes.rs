@@ -8,6 +8,8 @@ const HEAD: &str = "version: 1\nmode: enforce\n";
 fn load(path: &str) -> Result<String, String> {
     match path {
         "lists/good.txt" => Ok("evil.example # sanctions\n".to_owned()),
+        "lists/empty.txt" => Ok(String::new()),
+        "lists/comments.txt" => Ok("\u{feff}# nothing\r\n\r\n  # yet\r\n".to_owned()),
         "lists/bad.txt" => Ok("# header\n\nevil.example\n  *.com\nmallory@evil.example\nevil\n".to_owned()),
         "lists/binary.txt" => Ok("\u{1}\u{2}\n".repeat(5000)),
         _ => Err("no such file".to_owned()),

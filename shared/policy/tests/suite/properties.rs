@@ -148,7 +148,11 @@ prop_compose! {
             option::weighted(0.8, address()),
             option::weighted(0.3, address()),
         ),
-        (other_mails, proxies, name) in (vec(address(), 0..4), vec(address(), 0..3), option::of(address())),
+        (other_mails, proxies, name) in (
+            option::weighted(0.95, vec(address(), 0..4)),
+            option::weighted(0.95, vec(address(), 0..3)),
+            option::of(address()),
+        ),
         (created_at, suspensions, standing) in (option::of(moment()), vec(suspension(), 0..3), standing()),
         verified in option::weighted(0.9, Just(vec!["contoso.com".to_owned(), "Contoso.onmicrosoft.com.".to_owned()])),
         (on_premises_synced, management_restricted) in (prop::bool::weighted(0.1), prop::bool::weighted(0.1)),
@@ -157,7 +161,7 @@ prop_compose! {
         Facts {
             user_type, creation_type, external_user_state, identities, mail, invited_address, other_mails, created_at,
             suspensions, standing, on_premises_synced, management_restricted,
-            proxy_addresses: proxies.into_iter().map(|address| format!("SMTP:{address}")).collect(),
+            proxy_addresses: proxies.map(|all| all.into_iter().map(|address| format!("SMTP:{address}")).collect()),
             user_principal_name: name.map(|name| format!("{}#EXT#@contoso.onmicrosoft.com", name.replace('@', "_"))),
             verified_domains: verified,
             ..Facts::unread(who)

@@ -51,6 +51,8 @@ pub(crate) fn guest(mail: &str) -> Facts {
         user_type: Some("Guest".to_owned()),
         identities: Some(vec![identity("federated", "ExternalAzureAD", None), host()]),
         mail: (!mail.is_empty()).then(|| mail.to_owned()),
+        other_mails: Some(Vec::new()),
+        proxy_addresses: Some(Vec::new()),
         creation_type: Some("Invitation".to_owned()),
         external_user_state: Some("Accepted".to_owned()),
         enabled: Some(true),

@@ -53,13 +53,13 @@ impl<'a> Records<'a> {
             return Ok(false);
         }
         let Some(subscription) = subscription else {
-            return Ok(!matches!(record.binding, Binding::Retired { at: _ }));
+            return Ok(!record.is_silent(self.now));
         };
         if record.binding == Binding::Pending {
             let expires_at = expires_at.unwrap_or_else(|| after(self.now, Self::SHORTEST));
             *record = self.receiver.bind(record, subscription, expires_at, self.now).await?;
         }
-        let speaks = record.id() == Some(subscription);
+        let speaks = record.hears(subscription, self.now);
         *spoke |= speaks;
         Ok(speaks)
     }

@@ -36,6 +36,26 @@ fn a_repeated_key_spoils_its_own_item_alone() {
 }
 
 #[test]
+fn a_key_that_is_no_text_spoils_its_item_and_hides_no_client_state() {
+    let good = user_updated().to_string();
+    let (_, rest) = good.split_at(1);
+    let (with, within) =
+        ("{\"a\\ud800\\n\\udfffb\":{\"clientState\":1},", "\"resourceData\":{\"\\udc00\":1,");
+    for item in [format!("{with}{rest}"), good.replacen("\"resourceData\":{", within, 1)] {
+        assert_ne!(item, good);
+        let body = format!("{{\"value\":[{item},{good}]}}");
+        let sifted = sift(body.as_bytes(), |state| (state == "v1.k.n.m").then_some(())).unwrap();
+        assert_eq!((sifted.ours.len(), sifted.others), (2, 0));
+        let (_, odd) = &sifted.ours[0];
+        assert_eq!(odd.event.as_ref().unwrap_err().to_string(), "a key is not a text");
+        assert!(odd.subscription.is_some() && odd.tenant.is_some());
+        assert!(sifted.ours[1].1.event.is_ok());
+        let kept = odd.redacted();
+        assert_eq!(kept, item.replacen("\"v1.k.n.m\"", "\"(redacted)\"", 1));
+    }
+}
+
+#[test]
 fn hostile_texts_are_unreadable_or_harmless() {
     let good = user_updated().to_string();
     for (from, to, readable) in [

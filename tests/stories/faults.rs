@@ -96,6 +96,7 @@ async fn a_death_after_the_write_was_intended_and_before_it_was_sent_sends_it() 
         incident: stored.value.id.clone(),
         step: stored.value.plan().steps[0],
         enabled_before: Some(true),
+        identity: Some(stored.value.subject.identity()),
         result: StepResult::Intended,
         at: now,
         request: None,

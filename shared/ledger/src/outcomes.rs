@@ -69,7 +69,8 @@ impl Ledger {
                 }
                 Some(mut latest) => {
                     let enabled_before = latest.value.outcome.enabled_before.or(outcome.enabled_before);
-                    latest.value.outcome = Outcome { enabled_before, ..outcome.clone() };
+                    let identity = outcome.identity.clone().or(latest.value.outcome.identity.take());
+                    latest.value.outcome = Outcome { enabled_before, identity, ..outcome.clone() };
                     self.replace(latest).await
                 }
             };

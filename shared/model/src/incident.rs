@@ -254,9 +254,6 @@ pub struct Incident {
     /// The rules that this one speaks for, the other way round.
     #[serde(default)]
     pub speaks_for: BTreeSet<RuleId>,
-    /// Who the account was when we last acted on it. Only `remediate` writes this: what is seen later does not count.
-    #[serde(default)]
-    pub acted_on: Option<Identity>,
     /// When a read last showed what the plan wanted.
     #[serde(default)]
     pub done_at: Option<Timestamp>,

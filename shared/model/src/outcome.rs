@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{IncidentId, Step};
+use crate::{Identity, IncidentId, Step};
 
 /// One step of one incident, as it went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +12,9 @@ pub struct Outcome {
     pub step: Step,
     /// `accountEnabled` as it was read before the write. An undo restores only what was recorded here.
     pub enabled_before: Option<bool>,
+    /// Who the account was when the write was judged. An undo for somebody else is refused.
+    #[serde(default)]
+    pub identity: Option<Identity>,
     pub result: StepResult,
     pub at: Timestamp,
     /// Graph's `request-id` of the write, for a support case.

@@ -74,7 +74,6 @@ impl Incident {
             left_over: Vec::new(),
             told_with: None,
             speaks_for: BTreeSet::new(),
-            acted_on: None,
             done_at: None,
             put_back: None,
             undo: None,

@@ -81,10 +81,6 @@ impl Remediator {
                 incident.saw_enabled(facts.enabled, now);
                 self.take_note(incident, *spoken, now);
                 incident.subject.enabled = facts.enabled;
-                // Where it is disabled already nothing will be sent, and who it was when something was sent counts.
-                if facts.enabled != Some(false) || incident.acted_on.is_none() {
-                    incident.acted_on = judged.identity().cloned();
-                }
                 // Written down before anything is sent, so that the ledger knows whose plan it is.
                 stored = self.ledger.replace(stored).await?;
                 self.act(&mut stored.value, facts.enabled, Pursuit::Begins(&judged)).await?;

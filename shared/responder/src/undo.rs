@@ -169,7 +169,7 @@ impl Remediator {
                 match found {
                     Ours::InForce { .. } => {}
                     Ours::PutBack | Ours::Writing { .. } | Ours::Nothing if one.is_in_force(outcome.at) => {
-                        found = Ours::InForce { step: outcome.step, identity: one.acted_on.clone() };
+                        found = Ours::InForce { step: outcome.step, identity: outcome.identity };
                     }
                     Ours::PutBack | Ours::Writing { .. } | Ours::Nothing => found = Ours::PutBack,
                 }

@@ -111,6 +111,7 @@ fn outcome(step: Step, result: StepResult) -> Outcome {
         incident: incident(Mode::Enforce).id,
         step,
         enabled_before: Some(true),
+        identity: None,
         result,
         at: at("10:00:03"),
         request,

@@ -10,7 +10,7 @@ use model::{
 
 fn outcome(step: Step, enabled_before: Option<bool>, result: StepResult, second: i64) -> Outcome {
     let incident: IncidentId = incident(key(1, "blocked"), None, 0).id;
-    Outcome { incident, step, enabled_before, result, at: at(second), request: None }
+    Outcome { incident, step, enabled_before, identity: None, result, at: at(second), request: None }
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ async fn records(world: &World) -> Vec<SubscriptionRecord> {
 fn bound(records: &[SubscriptionRecord]) -> Vec<(String, Timestamp)> {
     let bound = records.iter().filter_map(|record| match record.binding {
         Binding::Bound { id, expires_at, renewed_at: _ } => Some((id.to_string(), expires_at)),
-        Binding::Pending | Binding::Retired { at: _ } => None,
+        Binding::Pending | Binding::Retired { at: _, id: _ } => None,
     });
     let mut bound: Vec<_> = bound.collect();
     bound.sort();

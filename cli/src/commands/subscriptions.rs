@@ -30,7 +30,7 @@ pub(crate) fn row(record: &SubscriptionRecord, now: Timestamp) -> Row {
             ("expired", Some(*expires_at))
         }
         Binding::Bound { id: _, expires_at, renewed_at: _ } => (ALIVE, Some(*expires_at)),
-        Binding::Retired { at: _ } => ("gone", None),
+        Binding::Retired { at: _, id: _ } => ("gone", None),
     };
     Row {
         resource: record.watched.resource(),

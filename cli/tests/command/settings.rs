@@ -107,7 +107,8 @@ async fn a_secret_has_one_place_and_can_be_read_there() {
 }
 
 fn fixture(name: &str) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/simulator/tests/fixtures");
+    let folder =
+        Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("shared/simulator/tests/fixtures");
     folder.join(name).to_str().unwrap().to_owned()
 }
 

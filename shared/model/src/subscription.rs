@@ -121,19 +121,12 @@ pub enum Binding {
     /// `expires_at` is what Graph returned, or what a notification said.
     Bound { id: SubscriptionId, expires_at: Timestamp, renewed_at: Timestamp },
     /// Gone, or given up. What it sent before may still be on its way.
+    /// Without an id, it was never bound, or an earlier version did not keep it.
     Retired {
-        #[serde(flatten)]
-        at: Retirement,
+        at: Timestamp,
+        #[serde(default)]
+        id: Option<SubscriptionId>,
     },
-}
-
-/// The end of a subscription.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Retirement {
-    pub at: Timestamp,
-    /// `None` where an earlier version did not keep it.
-    #[serde(default)]
-    pub id: Option<SubscriptionId>,
 }
 
 impl SubscriptionRecord {
@@ -147,14 +140,14 @@ impl SubscriptionRecord {
         let known = match self.binding {
             Binding::Pending => None,
             Binding::Bound { id, expires_at: _, renewed_at: _ } => Some(id),
-            Binding::Retired { at: Retirement { at: _, id } } => id,
+            Binding::Retired { at: _, id } => id,
         };
         known == Some(subscription) && !self.is_silent(now)
     }
 
     /// It is gone, or given up.
     pub fn retire(&mut self, at: Timestamp) {
-        self.binding = Binding::Retired { at: Retirement { at, id: self.id() } };
+        self.binding = Binding::Retired { at, id: self.id() };
     }
 
     /// Nothing that it sent can still come.
@@ -162,7 +155,7 @@ impl SubscriptionRecord {
     pub fn is_silent(&self, now: Timestamp) -> bool {
         match self.binding {
             Binding::Pending | Binding::Bound { id: _, expires_at: _, renewed_at: _ } => false,
-            Binding::Retired { at: Retirement { at, id: _ } } => now.duration_since(at) > Self::STILL_HEARD,
+            Binding::Retired { at, id: _ } => now.duration_since(at) > Self::STILL_HEARD,
         }
     }
 
@@ -171,7 +164,7 @@ impl SubscriptionRecord {
     pub fn id(&self) -> Option<SubscriptionId> {
         match self.binding {
             Binding::Bound { id, expires_at: _, renewed_at: _ } => Some(id),
-            Binding::Pending | Binding::Retired { at: _ } => None,
+            Binding::Pending | Binding::Retired { at: _, id: _ } => None,
         }
     }
 }

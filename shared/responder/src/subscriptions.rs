@@ -151,8 +151,8 @@ impl SubscriptionKeeper {
     ) -> Result<bool, Trouble> {
         let known_key = self.keys.key_ids().any(|id| id == stored.value.key);
         match stored.value.binding.clone() {
-            Binding::Retired { at: end } => {
-                if now.duration_since(end.at) > Self::REMEMBERED {
+            Binding::Retired { at, id: _ } => {
+                if now.duration_since(at) > Self::REMEMBERED {
                     self.ledger.delete(stored).await?;
                 }
                 Ok(false)

@@ -97,9 +97,8 @@ impl Receiver {
                     let binding = Binding::Bound { id, expires_at, renewed_at: now };
                     SubscriptionRecord { binding, ..current }
                 }
-                Binding::Bound { id: _, expires_at: _, renewed_at: _ } | Binding::Retired { at: _ } => {
-                    current
-                }
+                Binding::Bound { id: _, expires_at: _, renewed_at: _ }
+                | Binding::Retired { at: _, id: _ } => current,
             })
         };
         let bound = self.ledger.update(record.nonce.as_str(), bind).await?;

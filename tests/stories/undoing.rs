@@ -103,6 +103,15 @@ async fn an_undo_covers_every_rule_that_its_message_named() {
     assert!(told.contains("it also breaks `otherwise.guest`"), "{told}");
     let incidents = world.incidents(mallory).await;
     let speaker = incidents.iter().find(|one| one.told_with.is_none()).unwrap();
+    let quiet = incidents.iter().find(|one| one.told_with.is_some()).unwrap();
+    let why = refused(world.undo(&quiet.id).await);
+    assert_eq!(
+        why,
+        format!(
+            "`{}` speaks for this incident, and what was done is written there; undo that one",
+            speaker.id
+        )
+    );
     world.undo(&speaker.id).await;
     world.expect_enabled_again(mallory);
     assert_eq!(world.slack.read_all().len(), 1);

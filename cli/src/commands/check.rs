@@ -72,7 +72,9 @@ struct Checker {
 }
 
 pub(crate) async fn run(environment: &Environment, check: &Check, output: Output) -> anyhow::Result<Exit> {
-    let settings = Settings::read(environment, Needs { read: true, ..Needs::default() })?;
+    // A policy of the command line's own stands in for the setting.
+    let needs = Needs { read: true, policy: check.policy.is_none(), ..Needs::default() };
+    let settings = Settings::read(environment, needs)?;
     let path = policy_path(environment, check.policy.as_deref())?;
     let policy = Arc::new(host::load_policy(&path)?);
     let Some(reader) = &settings.reader else { anyhow::bail!("the app that reads is not set") };

@@ -87,6 +87,11 @@ pub(crate) fn wait(told: Option<SignedDuration>, doubling: SignedDuration, tries
     }
 }
 
+/// As people read it.
+pub(crate) fn to_the_second(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
+}
+
 /// The moment after `now` by so much.
 pub(crate) fn after(now: Timestamp, wait: SignedDuration) -> Timestamp {
     now.checked_add(wait).unwrap_or(Timestamp::MAX)

@@ -14,7 +14,7 @@ use model::{
 
 use crate::remediate::{Judged, Reversal, next_look};
 use crate::step::{Progress, Pursuit};
-use crate::trouble::{after, is_not_found};
+use crate::trouble::{after, is_not_found, to_the_second};
 use crate::{End, Remediator, Trouble};
 
 /// What an operator asked for, in one place.
@@ -80,8 +80,11 @@ impl Remediator {
     async fn undo(&self, id: &IncidentId, undo: &Undo<'_>) -> Result<Answer, Trouble> {
         let now = self.clock.now();
         if let Some(stop) = self.ledger.stop().await? {
-            let why =
-                format!("writes are stopped since {} by {}: `guestlist resume` first", stop.since, stop.by);
+            let why = format!(
+                "writes are stopped since {} by {}: `guestlist resume` first",
+                to_the_second(stop.since),
+                stop.by
+            );
             return Ok(Answer::Refused { why });
         }
         let Some(mut stored) = self.ledger.incident(id).await? else {
@@ -110,7 +113,12 @@ impl Remediator {
         let (step, identity) = match self.ours(&stored.value, &told_with, now).await? {
             Ours::InForce { step, identity } => (step, identity),
             refused @ (Ours::PutBack | Ours::Writing { .. } | Ours::Nothing) => {
-                return Ok(Answer::Refused { why: refused.in_words() });
+                let speaker = self.speaker_of(&stored.value).await?;
+                let why = speaker.map_or_else(
+                    || refused.in_words(),
+                    |id| format!("`{id}` speaks for this incident, and what was done is written there; undo that one"),
+                );
+                return Ok(Answer::Refused { why });
             }
         };
         let facts = match self.read(&stored.value).await {
@@ -138,6 +146,14 @@ impl Remediator {
                 self.reverse(stored, step, facts.enabled, &judged, undo).await
             }
         }
+    }
+
+    /// The incident that people were told of instead of this one.
+    async fn speaker_of(&self, incident: &Incident) -> Result<Option<IncidentId>, Trouble> {
+        let Some(rule) = &incident.told_with else { return Ok(None) };
+        let siblings = self.ledger.incidents_of(incident.key.guest).await?;
+        let speaks = |one: &Incident| one.key.rule == *rule && !one.state.is_closed();
+        Ok(siblings.into_iter().map(|stored| stored.value).find(speaks).map(|one| one.id))
     }
 
     /// The incidents that this one spoke for: people read of them in one message, with one command that undoes it.
@@ -212,7 +228,7 @@ impl Remediator {
     ) -> Result<Answer, Trouble> {
         let now = self.clock.now();
         let (by, reason) = (undo.request.by.clone(), undo.request.reason.clone());
-        let until = after(now, undo.suspend_for);
+        let until = to_the_second(after(now, undo.suspend_for));
         let channels = self.rules.channels.clone();
         // Says that an undo is under way before anything is sent: a crash from here on is finished by `finish_undo`.
         stored.value.undo_sent(by.clone(), reason.clone(), after(now, Self::LEASE), &channels, now);

@@ -35,9 +35,11 @@ pub struct Directory {
 
 impl Directory {
     const KEEPS: SignedDuration = SignedDuration::from_hours(1);
+    /// While Graph cannot be read, what was read before serves so long.
+    const SERVES: SignedDuration = SignedDuration::from_hours(24);
 
     /// # Errors
-    /// Graph could not be read, and nothing is known from before.
+    /// Graph could not be read, and nothing is known from the day before.
     pub async fn verified_domains(
         &self,
         reader: &graph::Reader,
@@ -55,13 +57,13 @@ impl Directory {
                 *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, Arc::clone(&domains)));
                 Ok(domains)
             }
-            // Verified domains hardly ever change: an hour-old list is better than none.
+            // Verified domains hardly ever change: yesterday's list is better than none, and last week's is not.
             Err(error) => match known {
-                Some((_, domains)) => {
+                Some((read_at, domains)) if now.duration_since(read_at) < Self::SERVES => {
                     tracing::warn!("going on with the verified domains read before: {error}");
                     Ok(domains)
                 }
-                None => Err(error.into()),
+                Some(_) | None => Err(error.into()),
             },
         }
     }

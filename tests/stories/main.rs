@@ -6,6 +6,7 @@ mod channels;
 mod costs;
 mod durable;
 mod faults;
+mod given;
 mod graph_trouble;
 mod limits;
 mod missing;

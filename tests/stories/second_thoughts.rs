@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use model::{Answer, IncidentId, StepResult};
 use simulator::{Failure, Fault, RetryAfter};
 
+use crate::given::{disabled, refused};
 use crate::policies::PARTNERS_ONLY;
 
 const TWO_RULES: &str = r"
@@ -18,25 +19,6 @@ guardrails:
     if: { domain: [evil.example], any_address: true }
     then: [disable]
 ";
-
-/// A guest whom nobody admits, disabled, and the team told.
-async fn disabled() -> (World, Guest, IncidentId) {
-    let mut world = World::with_policy(PARTNERS_ONLY).await;
-    let sam = world.tenant.invite("sam@northwind.example");
-    world.settle().await;
-    world.expect_disabled(sam);
-    assert_eq!(world.slack.read_all().len(), 1);
-    let id = world.incident(sam).await.id;
-    (world, sam, id)
-}
-
-#[track_caller]
-fn refused(answer: Answer) -> String {
-    match answer {
-        Answer::Refused { why } => why,
-        Answer::Done { .. } | Answer::Sent { .. } | Answer::Failed { .. } => panic!("{answer:?}"),
-    }
-}
 
 fn admitting_northwind() -> String {
     PARTNERS_ONLY.replace("fabrikam.com,", "fabrikam.com, northwind.example,")

@@ -1,34 +1,15 @@
 //! What was done is undone, stays so for a while, and never against a rule, a changed identity or a protected account.
 
-use guestlist_tests::{Guest, World};
+use guestlist_tests::World;
 use insta::assert_snapshot;
 use jiff::SignedDuration;
 use model::{Answer, IncidentId};
 use simulator::{Failure, Fault, Stale};
 
+use crate::given::{disabled, refused};
 use crate::policies::PARTNERS_ONLY;
 
 const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
-
-/// A guest whom nobody admits, disabled, and the team told.
-async fn disabled() -> (World, Guest, IncidentId) {
-    let mut world = World::with_policy(PARTNERS_ONLY).await;
-    let sam = world.tenant.invite("sam@northwind.example");
-    world.settle().await;
-    world.expect_disabled(sam);
-    assert_eq!(world.slack.read_all().len(), 1);
-    let id = world.incident(sam).await.id;
-    (world, sam, id)
-}
-
-/// Why it was refused.
-#[track_caller]
-fn refused(answer: Answer) -> String {
-    match answer {
-        Answer::Refused { why } => why,
-        Answer::Done { .. } | Answer::Sent { .. } | Answer::Failed { .. } => panic!("{answer:?}"),
-    }
-}
 
 async fn forced(world: &mut World, id: &IncidentId) -> Answer {
     let request = world.ask_undo(id, true).await;

@@ -62,6 +62,12 @@ impl Delivery {
     }
 }
 
+/// Where something is due, and when.
+#[must_use]
+pub fn due_deliveries(deliveries: &[Delivery]) -> Vec<(ChannelName, Timestamp)> {
+    deliveries.iter().filter_map(|one| Some((one.channel.clone(), one.due_at()?))).collect()
+}
+
 /// Nothing that is still due is sent.
 pub(crate) fn withdraw(deliveries: &mut [Delivery]) {
     for delivery in deliveries.iter_mut() {

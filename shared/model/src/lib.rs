@@ -21,7 +21,7 @@ mod transition;
 pub use action::{Action, Permission, Plan, PlanHash, Step};
 pub use change::{Change, ChangeKind, MemberHint, ResourceKind, Source};
 pub use clock::Clock;
-pub use delivery::{ChannelName, ChannelState, Delivery, DeliveryStatus, RolledUp};
+pub use delivery::{ChannelName, ChannelState, Delivery, DeliveryStatus, RolledUp, due_deliveries};
 pub use ids::{Correlation, IncidentId, ObjectId, ParseIdError, RuleId, Slot, SubscriptionId, TenantId};
 pub use incident::{
     Finding, GuestKind, Identity, Incident, IncidentKey, Lease, PendingUndo, SponsorName, State, Subject,

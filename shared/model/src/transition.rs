@@ -248,8 +248,7 @@ impl Incident {
     }
 
     /// The effective mode fell while it waited: it stays open, and nothing is written.
-    pub fn held_back(&mut self, finding: Finding, channels: &[ChannelName], now: Timestamp) {
-        self.finding = finding;
+    pub fn held_back(&mut self, channels: &[ChannelName], now: Timestamp) {
         self.wake = Wake::None;
         self.become_and_tell(State::Open, channels, now);
     }
@@ -281,7 +280,6 @@ impl Incident {
             self.left_over = Vec::new();
             self.subject.enabled = None;
             self.resolve(why, channels, now);
-            self.left_over = Vec::new();
         }
     }
 

@@ -1,6 +1,6 @@
 //! Raises notices: what operators are told that is not about a guest's finding.
 
-use model::{AlertJob, ChannelName, Clock, Notice, NoticeKind, SubscriptionId};
+use model::{AlertJob, ChannelName, Clock, Notice, NoticeKind, SubscriptionId, due_deliveries};
 
 use crate::{Queues, Trouble};
 
@@ -81,7 +81,7 @@ impl Notices {
             })
             .await?;
         let Some(notice) = notice else { return Ok(()) };
-        let due = notice.value.deliveries.iter().filter_map(|d| Some((d.channel.clone(), d.due_at()?)));
-        self.queues.tell(&AlertJob::Notice(key.to_owned()), due.collect(), now).await
+        let due = due_deliveries(&notice.value.deliveries);
+        self.queues.tell(&AlertJob::Notice(key.to_owned()), due, now).await
     }
 }

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use model::{
     AlertJob, Change, ChangeKind, ChannelName, Correlation, Incident, IncidentId, Job, ObjectId, Source,
+    due_deliveries,
 };
 use queue::{Collapse, Move, Queue};
 
@@ -90,8 +91,7 @@ impl Queues {
     /// Wakes `alert` for every delivery of the incident that is scheduled.
     pub(crate) async fn tell_about(&self, incident: &Incident, now: Timestamp) -> Result<(), Trouble> {
         let about = AlertJob::Incident(incident.id.clone());
-        let due = incident.deliveries.iter().filter_map(|d| Some((d.channel.clone(), d.due_at()?)));
-        self.tell(&about, due.collect(), now).await
+        self.tell(&about, due_deliveries(&incident.deliveries), now).await
     }
 
     pub(crate) async fn tell(

@@ -61,24 +61,21 @@ impl Remediator {
             }
         };
         let incident = &mut stored.value;
-        match self.judge_again(incident, facts.clone(), now).await? {
+        let judgement = self.judge_again(incident, facts.clone(), now).await?;
+        incident.saw_enabled(facts.enabled, now);
+        match judgement {
             Judgement::Gone => {
-                incident.saw_enabled(facts.enabled, now);
                 incident.resolve("the guest does not break this rule any more".to_owned(), channels, now);
             }
             Judgement::Refused(spoken, why) => {
-                incident.saw_enabled(facts.enabled, now);
                 self.take_note(incident, *spoken, now);
                 incident.refused(why, channels, now);
             }
             Judgement::HeldBack(spoken) => {
-                incident.saw_enabled(facts.enabled, now);
-                let finding = spoken.finding.clone();
                 self.take_note(incident, *spoken, now);
-                incident.held_back(finding, channels, now);
+                incident.held_back(channels, now);
             }
             Judgement::Acts(spoken, judged) => {
-                incident.saw_enabled(facts.enabled, now);
                 self.take_note(incident, *spoken, now);
                 incident.subject.enabled = facts.enabled;
                 // Written down before anything is sent, so that the ledger knows whose plan it is.

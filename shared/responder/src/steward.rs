@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use ledger::LedgerError;
 use model::{
     AlertJob, Change, ChangeKind, Clock, Correlation, Incident, Job, Request, ResourceKind, Source, State,
-    Suspension, Wake,
+    Suspension, Wake, due_deliveries,
 };
 use queue::Collapse;
 
@@ -43,9 +43,9 @@ impl Steward {
         }
         for stored in self.ledger.due_notices(now, Self::A_ROUND).await? {
             woken = woken.saturating_add(1);
-            let due = stored.value.deliveries.iter().filter_map(|d| Some((d.channel.clone(), d.due_at()?)));
+            let due = due_deliveries(&stored.value.deliveries);
             let about = AlertJob::Notice(stored.value.key.clone());
-            self.queues.tell(&about, due.collect(), now).await?;
+            self.queues.tell(&about, due, now).await?;
         }
         for stored in self.ledger.due_channels(now, Self::A_ROUND).await? {
             woken = woken.saturating_add(1);

@@ -1,7 +1,9 @@
 //! Where each of the model's types lies, and when it is due.
 
 use jiff::Timestamp;
-use model::{ChannelState, Incident, Notice, Request, RequestState, Stop, SubscriptionRecord, Suspension};
+use model::{
+    Breaker, ChannelState, Incident, Notice, Request, RequestState, Stop, SubscriptionRecord, Suspension,
+};
 
 use crate::Document;
 
@@ -21,7 +23,10 @@ impl Document for Suspension {
     const KIND: &'static str = "suspension";
 
     fn sort(&self) -> String {
-        format!("{}/{}", self.guest, self.rule)
+        match self.object {
+            None => format!("{}/{}", self.guest, self.rule),
+            Some(object) => format!("{}/{}/{object}", self.guest, self.rule),
+        }
     }
 
     /// When it ends, so that the guest can be looked at again.
@@ -32,6 +37,19 @@ impl Document for Suspension {
 
 impl Document for Stop {
     const KIND: &'static str = "stop";
+
+    /// There is one of them.
+    fn sort(&self) -> String {
+        "writes".to_owned()
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+impl Document for Breaker {
+    const KIND: &'static str = "breaker";
 
     /// There is one of them.
     fn sort(&self) -> String {

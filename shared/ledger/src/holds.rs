@@ -1,8 +1,10 @@
-//! What holds Guestlist back: suspensions of a rule for a guest, and the stop of all writes.
+//! What holds Guestlist back: suspensions of a rule for a guest, the stop of all writes, and the circuit breaker.
 
-use model::{ObjectId, RuleId, Stop, Suspension};
+use model::{Breaker, Counted, Incident, ObjectId, RuleId, Stop, Suspension};
 
-use crate::{Ledger, LedgerError};
+use crate::document::write;
+use crate::items::Expect;
+use crate::{Document as _, Ledger, LedgerError, Stored};
 
 const WRITES: &str = "writes";
 
@@ -18,9 +20,47 @@ impl Ledger {
         self.put(suspension).await
     }
 
-    /// False: the rule was not suspended for this guest.
-    pub async fn lift(&self, guest: ObjectId, rule: &RuleId) -> Result<bool, LedgerError> {
-        self.remove::<Suspension>(&format!("{guest}/{rule}")).await
+    /// False: the rule was not suspended for this guest (in this group, where one is named).
+    pub async fn lift(
+        &self,
+        guest: ObjectId,
+        rule: &RuleId,
+        object: Option<ObjectId>,
+    ) -> Result<bool, LedgerError> {
+        let place = object.map_or_else(String::new, |object| format!("/{object}"));
+        self.remove::<Suspension>(&format!("{guest}/{rule}{place}")).await
+    }
+
+    pub async fn breaker(&self) -> Result<Option<Stored<Breaker>>, LedgerError> {
+        self.get(WRITES).await
+    }
+
+    /// Notes how many guests there are, beside what the breaker has counted.
+    pub async fn count_guests(&self, counted: Counted) -> Result<(), LedgerError> {
+        let note =
+            |breaker: Option<Breaker>| Some(Breaker { guests: Some(counted), ..breaker.unwrap_or_default() });
+        self.update(WRITES, note).await.map(|_| ())
+    }
+
+    /// Writes an incident together with the breaker that counted it, or neither: no two workers take one place.
+    ///
+    /// # Errors
+    /// [`LedgerError::Conflict`] where either is no longer what was read.
+    pub async fn replace_counted(
+        &self,
+        stored: Stored<Incident>,
+        before: Option<Stored<Breaker>>,
+        breaker: &Breaker,
+    ) -> Result<Stored<Incident>, LedgerError> {
+        let Stored { value, version, place } = stored;
+        let expect = before.map_or(Expect::Absent, |before| Expect::Version(before.version));
+        let counted =
+            write(breaker, self.place::<Breaker>(&breaker.sort()), self.partition(Breaker::KIND), expect)?;
+        let incident =
+            write(&value, place.clone(), self.partition(Incident::KIND), Expect::Version(version))?;
+        let versions = self.items.put_all(vec![counted, incident]).await?;
+        let version = versions.last().copied().flatten().unwrap_or_default();
+        Ok(Stored { value, version, place })
     }
 
     /// The stop of all writes, if they are stopped.

@@ -19,16 +19,22 @@ pub struct IncidentFilter {
     pub state: Option<String>,
     pub guest: Option<ObjectId>,
     pub rule: Option<RuleId>,
+    /// Those about this group.
+    pub object: Option<ObjectId>,
+    /// Those that something has happened to since.
+    pub since: Option<Timestamp>,
     /// Those too that another incident of the same guest, rule and object has followed.
     pub archived: bool,
 }
 
 impl IncidentFilter {
     fn admits(&self, incident: &Incident) -> bool {
-        let Self { state, guest, rule, archived: _ } = self;
+        let Self { state, guest, rule, object, since, archived: _ } = self;
         state.as_ref().is_none_or(|state| state == incident.state.word())
             && guest.is_none_or(|guest| guest == incident.key.guest)
             && rule.as_ref().is_none_or(|rule| *rule == incident.key.rule)
+            && object.is_none_or(|object| incident.key.object == Some(object))
+            && since.is_none_or(|since| incident.updated_at >= since)
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use model::{GuestKind, ObjectId};
 use serde::{Deserialize, Serialize};
 
-use crate::{Document, Ledger, LedgerError};
+use crate::{Document, Joined, Ledger, LedgerError};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownGuest {
@@ -40,8 +40,11 @@ impl Ledger {
         self.update(&id.to_string(), seen).await.map(|_| ())
     }
 
-    /// False: he was not known.
+    /// With the memberships of his that were new. False: he was not known.
     pub async fn forget(&self, id: ObjectId) -> Result<bool, LedgerError> {
+        for stored in self.joined(id).await? {
+            self.remove::<Joined>(stored.sort()).await?;
+        }
         self.remove::<KnownGuest>(&id.to_string()).await
     }
 }

@@ -6,6 +6,7 @@
 mod document;
 mod documents;
 mod error;
+mod groups;
 mod holds;
 mod incidents;
 mod items;
@@ -17,6 +18,7 @@ mod sqlite;
 
 pub use document::{Document, Stored};
 pub use error::LedgerError;
+pub use groups::{Joined, KnownGroup};
 pub use incidents::{Cursor, IncidentFilter, IncidentPage};
 pub use items::Place;
 pub use known::KnownGuest;

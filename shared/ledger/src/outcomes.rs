@@ -31,6 +31,10 @@ fn prefix(incident: &IncidentId, step: Step) -> String {
     match step {
         Step::Disable { user } => format!("{incident}/disable/{user}/"),
         Step::Enable { user } => format!("{incident}/enable/{user}/"),
+        Step::RemoveMember { user, group } => format!("{incident}/remove-member/{user}/{group}/"),
+        Step::AddMember { user, group } => format!("{incident}/add-member/{user}/{group}/"),
+        Step::RemoveOwner { user, group } => format!("{incident}/remove-owner/{user}/{group}/"),
+        Step::AddOwner { user, group } => format!("{incident}/add-owner/{user}/{group}/"),
     }
 }
 
@@ -68,9 +72,9 @@ impl Ledger {
                     self.insert(Recorded { attempt, outcome: outcome.clone() }).await
                 }
                 Some(mut latest) => {
-                    let enabled_before = latest.value.outcome.enabled_before.or(outcome.enabled_before);
+                    let before = latest.value.outcome.before.or(outcome.before);
                     let identity = outcome.identity.clone().or(latest.value.outcome.identity.take());
-                    latest.value.outcome = Outcome { enabled_before, identity, ..outcome.clone() };
+                    latest.value.outcome = Outcome { before, identity, ..outcome.clone() };
                     self.replace(latest).await
                 }
             };

@@ -1,12 +1,14 @@
 //! What can be done about a finding. A new remediation starts here: a variant of [`Action`] and of [`Step`], and the
 //! compiler then asks for its summary, its permissions and its undo.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::ObjectId;
+use crate::{ObjectId, ParseWordError};
 
 /// A Microsoft Graph application permission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,17 +25,28 @@ impl fmt::Display for Permission {
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     Disable,
+    LeaveGroup,
+    LeaveGroups,
+    DropOwnership,
     Notify,
 }
 
+/// To read the guest back, and to see whether he is protected
+/// (<https://learn.microsoft.com/graph/api/user-list-transitivememberof>).
+const READ_USERS: Permission = Permission("User.Read.All");
+
 impl Action {
-    pub const ALL: [Self; 2] = [Self::Disable, Self::Notify];
+    pub const ALL: [Self; 5] =
+        [Self::Disable, Self::LeaveGroup, Self::LeaveGroups, Self::DropOwnership, Self::Notify];
 
     /// The word in the policy file.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Disable => "disable",
+            Self::LeaveGroup => "leave-group",
+            Self::LeaveGroups => "leave-groups",
+            Self::DropOwnership => "drop-ownership",
             Self::Notify => "notify",
         }
     }
@@ -42,21 +55,25 @@ impl Action {
     pub fn summary(self) -> &'static str {
         match self {
             Self::Disable => "block the guest's sign-in (`accountEnabled: false`)",
+            Self::LeaveGroup => "take the guest out of the group that the finding is about",
+            Self::LeaveGroups => "take the guest out of every group of which he is a member",
+            Self::DropOwnership => "take the ownership of the group that the finding is about from the guest",
             Self::Notify => "tell people, and nothing else",
         }
     }
 
     /// What the app that writes needs: to write, to read back, and to see whether the guest is protected
     /// (<https://learn.microsoft.com/graph/api/user-update>,
-    /// <https://learn.microsoft.com/graph/api/user-list-transitivememberof>).
+    /// <https://learn.microsoft.com/graph/api/group-delete-members>,
+    /// <https://learn.microsoft.com/graph/api/group-delete-owners>).
     #[must_use]
     pub fn permissions(self) -> &'static [Permission] {
         match self {
-            Self::Disable => &[
-                Permission("User.EnableDisableAccount.All"),
-                Permission("User.Read.All"),
-                Permission("GroupMember.Read.All"),
-            ],
+            Self::Disable => {
+                &[Permission("User.EnableDisableAccount.All"), READ_USERS, Permission("GroupMember.Read.All")]
+            }
+            Self::LeaveGroup | Self::LeaveGroups => &[Permission("GroupMember.ReadWrite.All"), READ_USERS],
+            Self::DropOwnership => &[Permission("Group.ReadWrite.All"), READ_USERS],
             Self::Notify => &[],
         }
     }
@@ -66,6 +83,10 @@ impl Action {
     pub fn undo(self) -> &'static str {
         match self {
             Self::Disable => "allow the sign-in again (`accountEnabled: true`)",
+            Self::LeaveGroup | Self::LeaveGroups => {
+                "add the guest back to the groups that we took him out of"
+            }
+            Self::DropOwnership => "make the guest an owner again",
             Self::Notify => "nothing to undo",
         }
     }
@@ -75,16 +96,22 @@ impl Action {
     pub fn cannot(self) -> &'static str {
         match self {
             Self::Disable => "holders of directory roles, members and owners of role-assignable groups",
+            Self::LeaveGroup | Self::LeaveGroups => {
+                "dynamic, synchronised, mail-enabled, restricted and role-assignable groups"
+            }
+            Self::DropOwnership => {
+                "the last owner; synchronised, mail-enabled, restricted and role-assignable groups"
+            }
             Self::Notify => "-",
         }
     }
 
-    /// The step that this action means for a guest, if it is one that writes.
+    /// Whether it writes to the tenant.
     #[must_use]
-    pub fn step_for(self, guest: ObjectId) -> Option<Step> {
+    pub fn writes(self) -> bool {
         match self {
-            Self::Disable => Some(Step::Disable { user: guest }),
-            Self::Notify => None,
+            Self::Disable | Self::LeaveGroup | Self::LeaveGroups | Self::DropOwnership => true,
+            Self::Notify => false,
         }
     }
 }
@@ -96,11 +123,15 @@ impl fmt::Display for Action {
 }
 
 /// One write to the tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "step", deny_unknown_fields)]
 pub enum Step {
     Disable { user: ObjectId },
     Enable { user: ObjectId },
+    RemoveMember { user: ObjectId, group: ObjectId },
+    AddMember { user: ObjectId, group: ObjectId },
+    RemoveOwner { user: ObjectId, group: ObjectId },
+    AddOwner { user: ObjectId, group: ObjectId },
 }
 
 impl Step {
@@ -110,13 +141,46 @@ impl Step {
         match self {
             Self::Disable { user } => Self::Enable { user },
             Self::Enable { user } => Self::Disable { user },
+            Self::RemoveMember { user, group } => Self::AddMember { user, group },
+            Self::AddMember { user, group } => Self::RemoveMember { user, group },
+            Self::RemoveOwner { user, group } => Self::AddOwner { user, group },
+            Self::AddOwner { user, group } => Self::RemoveOwner { user, group },
         }
     }
 
     #[must_use]
     pub fn user(self) -> ObjectId {
         match self {
-            Self::Disable { user } | Self::Enable { user } => user,
+            Self::Disable { user }
+            | Self::Enable { user }
+            | Self::RemoveMember { user, group: _ }
+            | Self::AddMember { user, group: _ }
+            | Self::RemoveOwner { user, group: _ }
+            | Self::AddOwner { user, group: _ } => user,
+        }
+    }
+
+    #[must_use]
+    pub fn group(self) -> Option<ObjectId> {
+        match self {
+            Self::Disable { user: _ } | Self::Enable { user: _ } => None,
+            Self::RemoveMember { user: _, group }
+            | Self::AddMember { user: _, group }
+            | Self::RemoveOwner { user: _, group }
+            | Self::AddOwner { user: _, group } => Some(group),
+        }
+    }
+
+    /// Whether it takes something from the guest. The others give, and belong to an undo.
+    #[must_use]
+    pub fn takes_away(self) -> bool {
+        match self {
+            Self::Disable { user: _ }
+            | Self::RemoveMember { user: _, group: _ }
+            | Self::RemoveOwner { user: _, group: _ } => true,
+            Self::Enable { user: _ }
+            | Self::AddMember { user: _, group: _ }
+            | Self::AddOwner { user: _, group: _ } => false,
         }
     }
 }
@@ -126,6 +190,12 @@ impl fmt::Display for Step {
         match self {
             Self::Disable { user } => write!(f, "disable the account {user}"),
             Self::Enable { user } => write!(f, "enable the account {user}"),
+            Self::RemoveMember { user, group } => write!(f, "take {user} out of the group {group}"),
+            Self::AddMember { user, group } => write!(f, "add {user} to the group {group}"),
+            Self::RemoveOwner { user, group } => {
+                write!(f, "take the ownership of the group {group} from {user}")
+            }
+            Self::AddOwner { user, group } => write!(f, "make {user} an owner of the group {group}"),
         }
     }
 }
@@ -136,16 +206,7 @@ pub struct Plan {
     pub steps: Vec<Step>,
 }
 
-/// Names a plan, so that an approval or a re-judgement cannot be taken for another's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct PlanHash(u64);
-
 impl Plan {
-    #[must_use]
-    pub fn new(guest: ObjectId, actions: &[Action]) -> Self {
-        Self { steps: actions.iter().filter_map(|action| action.step_for(guest)).collect() }
-    }
-
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
@@ -155,6 +216,12 @@ impl Plan {
     pub fn hash(&self) -> PlanHash {
         let digest = Sha256::digest(self.to_string().as_bytes());
         PlanHash(digest.iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
+    }
+
+    /// Whether it asks for nothing that the other does not ask for.
+    #[must_use]
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.steps.iter().all(|step| other.steps.contains(step))
     }
 }
 
@@ -167,5 +234,70 @@ impl fmt::Display for Plan {
             step.fmt(f)?;
         }
         Ok(())
+    }
+}
+
+/// Names a plan (sixteen hexadecimal digits), so that an approval cannot be taken for that of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PlanHash(u64);
+
+impl fmt::Display for PlanHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl FromStr for PlanHash {
+    type Err = ParseWordError;
+
+    fn from_str(text: &str) -> Result<Self, ParseWordError> {
+        let wrong = || ParseWordError::new(text.to_owned(), "a plan's hash (sixteen hexadecimal digits)");
+        let hash = u64::from_str_radix(text, 16).map_err(|_| wrong()).map(Self)?;
+        if hash.to_string() == text { Ok(hash) } else { Err(wrong()) }
+    }
+}
+
+impl TryFrom<String> for PlanHash {
+    type Error = ParseWordError;
+
+    fn try_from(text: String) -> Result<Self, ParseWordError> {
+        text.parse()
+    }
+}
+
+impl From<PlanHash> for String {
+    fn from(hash: PlanHash) -> Self {
+        hash.to_string()
+    }
+}
+
+/// What a read showed of all that a step can change. `None`: it was not read.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Snapshot {
+    pub enabled: Option<bool>,
+    pub member_of: Option<BTreeSet<ObjectId>>,
+    pub owner_of: Option<BTreeSet<ObjectId>>,
+}
+
+impl Snapshot {
+    /// What the step would change: whether the account is enabled, or whether he is a member or an owner.
+    #[must_use]
+    pub fn before(&self, step: Step) -> Option<bool> {
+        match step {
+            Step::Disable { user: _ } | Step::Enable { user: _ } => self.enabled,
+            Step::RemoveMember { user: _, group } | Step::AddMember { user: _, group } => {
+                self.member_of.as_ref().map(|groups| groups.contains(&group))
+            }
+            Step::RemoveOwner { user: _, group } | Step::AddOwner { user: _, group } => {
+                self.owner_of.as_ref().map(|groups| groups.contains(&group))
+            }
+        }
+    }
+
+    /// Whether it is as the step wants it.
+    #[must_use]
+    pub fn shows(&self, step: Step) -> Option<bool> {
+        self.before(step).map(|there| there != step.takes_away())
     }
 }

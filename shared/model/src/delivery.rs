@@ -18,6 +18,24 @@ impl fmt::Display for ChannelName {
     }
 }
 
+/// Where people are told, each place with the lowest severity that goes there.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Routes(pub Vec<(ChannelName, Severity)>);
+
+impl Routes {
+    /// The channels that something this bad goes to.
+    #[must_use]
+    pub fn for_severity(&self, severity: Severity) -> Vec<ChannelName> {
+        let fits = self.0.iter().filter(|(_, from)| severity >= *from);
+        fits.map(|(name, _)| name.clone()).collect()
+    }
+
+    #[must_use]
+    pub fn all(&self) -> Vec<ChannelName> {
+        self.0.iter().map(|(name, _)| name.clone()).collect()
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     pub channel: ChannelName,
@@ -58,6 +76,18 @@ impl Delivery {
             | DeliveryStatus::RolledUp { at: _ }
             | DeliveryStatus::Superseded
             | DeliveryStatus::Failed { at: _, why: _ } => None,
+        }
+    }
+}
+
+impl Delivery {
+    /// People have it, alone or in a roll-up.
+    pub(crate) fn was_told(&self) -> bool {
+        match &self.status {
+            DeliveryStatus::Sent { at: _ } | DeliveryStatus::RolledUp { at: _ } => true,
+            DeliveryStatus::Due { at: _, attempts: _ }
+            | DeliveryStatus::Superseded
+            | DeliveryStatus::Failed { at: _, why: _ } => false,
         }
     }
 }

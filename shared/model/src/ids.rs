@@ -150,8 +150,9 @@ impl From<RuleId> for String {
     }
 }
 
-/// Where the incidents of one guest, rule and object lie in the ledger: sixteen hexadecimal digits, the first eight
-/// of them shared by all incidents of the guest, so that a prefix finds them.
+/// Where the incidents of one guest, rule and object lie in the ledger: hexadecimal digits, the first eight of them shared
+/// by all incidents of the guest, so that a prefix finds them. Eight more name the rule; twelve more name rule and object,
+/// because a guest may be in many groups.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Slot(String);
@@ -160,15 +161,17 @@ impl Slot {
     #[must_use]
     pub fn of(guest: ObjectId, rule: &RuleId, object: Option<ObjectId>) -> Self {
         let mut slot = Self::prefix(guest);
-        let object = object.map(|id| id.to_string()).unwrap_or_default();
-        slot.push_str(&first_eight_digits(&format!("{rule}|{object}")));
+        slot.push_str(&match object {
+            None => first_digits(&format!("{rule}|"), 4),
+            Some(object) => first_digits(&format!("{rule}|{object}"), 6),
+        });
         Self(slot)
     }
 
     /// What the slots of all incidents of this guest start with.
     #[must_use]
     pub fn prefix(guest: ObjectId) -> String {
-        first_eight_digits(&guest.to_string())
+        first_digits(&guest.to_string(), 4)
     }
 
     #[must_use]
@@ -177,9 +180,10 @@ impl Slot {
     }
 }
 
-fn first_eight_digits(text: &str) -> String {
+/// Two for each byte.
+fn first_digits(text: &str, bytes: usize) -> String {
     use fmt::Write as _;
-    Sha256::digest(text.as_bytes()).iter().take(4).fold(String::new(), |mut digits, byte| {
+    Sha256::digest(text.as_bytes()).iter().take(bytes).fold(String::new(), |mut digits, byte| {
         // Writing to a string cannot fail.
         let _ = write!(digits, "{byte:02x}");
         digits
@@ -197,10 +201,10 @@ impl TryFrom<String> for Slot {
 
     fn try_from(text: String) -> Result<Self, ParseIdError> {
         let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
-        if text.len() == 16 && text.chars().all(hex) {
+        if matches!(text.len(), 16 | 20) && text.chars().all(hex) {
             Ok(Self(text))
         } else {
-            Err(ParseIdError::new(&text, "a slot (sixteen hexadecimal digits)"))
+            Err(ParseIdError::new(&text, "a slot (sixteen or twenty hexadecimal digits)"))
         }
     }
 }
@@ -276,6 +280,9 @@ mod tests {
         let id = IncidentId { slot: Slot::of(ObjectId::from_u128(7), &rule, None), generation: 3 };
         assert_eq!(id.to_string().parse::<IncidentId>().unwrap(), id);
         assert!(id.slot.as_str().starts_with(&Slot::prefix(ObjectId::from_u128(7))));
+        let in_a_group = Slot::of(ObjectId::from_u128(7), &rule, Some(ObjectId::from_u128(8)));
+        assert_eq!(in_a_group.as_str().len(), 20);
+        assert_eq!(format!("{in_a_group}-1").parse::<IncidentId>().unwrap().slot, in_a_group);
         for text in ["9f2c41d05be07a13", "9f2c41d05be07a13-0", "9f2c41d05be07a13-01", "x-1"] {
             assert!(text.parse::<IncidentId>().is_err(), "{text}");
         }

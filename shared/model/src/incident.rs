@@ -1,14 +1,15 @@
 //! One finding's life. At most one incident is open per tenant, guest, rule and object; what may happen to it is in
 //! `transition.rs`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, Correlation, Delivery, IncidentId, Mode, ObjectId, Plan, RuleId, Severity, Slot, Step, TenantId,
+    Action, ChannelName, Correlation, Delivery, IncidentId, Mode, ObjectId, Plan, RuleId, Severity, Slot,
+    Step, TenantId,
 };
 
 /// What kind of outsider a user object is, told from `identities` and `userType` and from nothing else.
@@ -103,8 +104,8 @@ impl Subject {
 /// What an undo that is under way needs when somebody else has to finish it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingUndo {
-    /// The write that reverses ours.
-    pub step: Step,
+    /// The writes that reverse ours, in order.
+    pub steps: Vec<Step>,
     /// Who the account was when we acted.
     pub identity: Option<Identity>,
     pub force: bool,
@@ -125,6 +126,16 @@ pub struct Finding {
     /// What lowered the mode, in words.
     pub held_back: Vec<String>,
     pub actions: Vec<Action>,
+    /// What would be written to the tenant if nothing held it back.
+    #[serde(default)]
+    pub plan: Plan,
+    /// What the rule asks for and only a person can do, with what he must do.
+    #[serde(default)]
+    pub by_hand: Vec<String>,
+    /// What the groups are called that the finding or its plan is about. Written by their owners: escape it wherever it is
+    /// shown.
+    #[serde(default)]
+    pub names: BTreeMap<ObjectId, String>,
     /// Something could not be read, so that this may or may not be a breach. Told, never acted on.
     pub unknown: bool,
     /// The subject is protected: told with what a person must do, never acted on.
@@ -132,17 +143,41 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// What would be written to the tenant if nothing held it back.
-    #[must_use]
-    pub fn plan(&self, guest: ObjectId) -> Plan {
-        Plan::new(guest, &self.actions)
-    }
-
     /// Whether it may be acted on without asking anybody.
     #[must_use]
-    pub fn acts(&self, guest: ObjectId) -> bool {
-        self.mode == Mode::Enforce && !self.unknown && self.refused.is_none() && !self.plan(guest).is_empty()
+    pub fn acts(&self) -> bool {
+        self.mode == Mode::Enforce && self.may_write()
     }
+
+    /// Whether it may be acted on once somebody approves.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        self.mode == Mode::Ask && self.may_write()
+    }
+
+    fn may_write(&self) -> bool {
+        !self.unknown && self.refused.is_none() && !self.plan.is_empty()
+    }
+}
+
+/// Somebody decided that a plan is to be carried out: this one, and no other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    pub by: String,
+    pub reason: String,
+    pub at: Timestamp,
+    pub plan: Plan,
+    /// It was carried out, or could not be: it serves no second time.
+    pub spent: bool,
+}
+
+/// A step that a read has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Achieved {
+    pub step: Step,
+    pub done_at: Timestamp,
+    /// What was done up to this moment was put back by somebody, and is not ours to undo any more.
+    pub put_back: Option<Timestamp>,
 }
 
 /// Whether `remediate` has been told that this incident waits for it.
@@ -168,6 +203,11 @@ pub struct Lease {
 pub enum State {
     /// Recorded. With a wake that is due or sent, `remediate` will act; without one, people have been told and that is all.
     Open,
+    /// Somebody has to approve until then.
+    Waiting {
+        since: Timestamp,
+        until: Timestamp,
+    },
     Claimed {
         lease: Lease,
     },
@@ -179,6 +219,11 @@ pub enum State {
     /// A read shows what the plan wanted.
     Done {
         at: Timestamp,
+    },
+    /// Some of it is done, and the rest is for a person.
+    Partly {
+        at: Timestamp,
+        why: String,
     },
     /// Not tried: a person must do it.
     Refused {
@@ -200,6 +245,16 @@ pub enum State {
         by: String,
         reason: String,
     },
+    /// Somebody decided that it is not to be done.
+    Rejected {
+        at: Timestamp,
+        by: String,
+        reason: String,
+    },
+    /// Nobody decided in time.
+    Expired {
+        at: Timestamp,
+    },
     /// The finding is gone.
     Resolved {
         at: Timestamp,
@@ -213,13 +268,17 @@ impl State {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Open => "open",
+            Self::Waiting { .. } => "waiting",
             Self::Claimed { .. } => "claimed",
             Self::Sent { .. } => "sent",
             Self::Done { .. } => "done",
+            Self::Partly { .. } => "partly",
             Self::Refused { .. } => "refused",
             Self::Failed { .. } => "failed",
             Self::Undoing { .. } => "undoing",
             Self::Undone { .. } => "undone",
+            Self::Rejected { .. } => "rejected",
+            Self::Expired { .. } => "expired",
             Self::Resolved { .. } => "resolved",
         }
     }
@@ -227,7 +286,20 @@ impl State {
     /// A closed incident stays as it is: the same finding opens another one.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        matches!(self, Self::Undone { .. } | Self::Resolved { .. })
+        match self {
+            Self::Undone { .. } | Self::Rejected { .. } | Self::Expired { .. } | Self::Resolved { .. } => {
+                true
+            }
+            Self::Open
+            | Self::Waiting { .. }
+            | Self::Claimed { .. }
+            | Self::Sent { .. }
+            | Self::Done { .. }
+            | Self::Partly { .. }
+            | Self::Refused { .. }
+            | Self::Failed { .. }
+            | Self::Undoing { .. } => false,
+        }
     }
 }
 
@@ -254,17 +326,22 @@ pub struct Incident {
     /// The rules that this one speaks for, the other way round.
     #[serde(default)]
     pub speaks_for: BTreeSet<RuleId>,
-    /// When a read last showed what the plan wanted.
+    /// The steps that a read has shown.
     #[serde(default)]
-    pub done_at: Option<Timestamp>,
-    /// What was done up to this moment was put back by somebody, and is not ours to undo any more.
+    pub achieved: Vec<Achieved>,
     #[serde(default)]
-    pub put_back: Option<Timestamp>,
+    pub approval: Option<Approval>,
+    /// Why it waits for somebody although the rule's mode would let it act.
+    #[serde(default)]
+    pub waits_because: Option<String>,
     #[serde(default)]
     pub undo: Option<PendingUndo>,
     /// The state that people were last told, so that they are told a change and nothing else.
     pub told: Option<String>,
     pub deliveries: Vec<Delivery>,
+    /// Where its message stands, in a channel that shows later states in the same place.
+    #[serde(default)]
+    pub posted: BTreeMap<ChannelName, String>,
 }
 
 impl Incident {
@@ -272,8 +349,8 @@ impl Incident {
     pub const WAKE_LOST_AFTER: SignedDuration = SignedDuration::from_mins(2);
 
     #[must_use]
-    pub fn plan(&self) -> Plan {
-        self.finding.plan(self.key.guest)
+    pub fn plan(&self) -> &Plan {
+        &self.finding.plan
     }
 
     /// Until when whoever works on it may write. Past that another may have taken it over.
@@ -283,19 +360,24 @@ impl Incident {
             State::Claimed { lease } => Some(lease.until),
             State::Undoing { look_again_at, .. } => Some(*look_again_at),
             State::Open
+            | State::Waiting { .. }
             | State::Sent { .. }
             | State::Done { .. }
+            | State::Partly { .. }
             | State::Refused { .. }
             | State::Failed { .. }
             | State::Undone { .. }
+            | State::Rejected { .. }
+            | State::Expired { .. }
             | State::Resolved { .. } => None,
         }
     }
 
-    /// Whether what was done at `at` is still ours to undo.
+    /// Whether what the step did at `at` is still ours to undo.
     #[must_use]
-    pub fn is_in_force(&self, at: Timestamp) -> bool {
-        self.put_back.is_none_or(|put_back| at > put_back)
+    pub fn is_in_force(&self, step: Step, at: Timestamp) -> bool {
+        let achieved = self.achieved.iter().find(|achieved| achieved.step == step);
+        achieved.and_then(|achieved| achieved.put_back).is_none_or(|put_back| at > put_back)
     }
 
     /// When somebody has to look at this incident again, if nothing else happens.
@@ -309,11 +391,15 @@ impl Incident {
         let state = match &self.state {
             State::Claimed { lease } => Some(lease.until),
             State::Sent { look_again_at, .. } | State::Undoing { look_again_at, .. } => Some(*look_again_at),
+            State::Waiting { since: _, until } => Some(*until),
             State::Open
             | State::Done { .. }
+            | State::Partly { .. }
             | State::Refused { .. }
             | State::Failed { .. }
             | State::Undone { .. }
+            | State::Rejected { .. }
+            | State::Expired { .. }
             | State::Resolved { .. } => None,
         };
         let told = self.deliveries.iter().filter_map(Delivery::due_at).min();

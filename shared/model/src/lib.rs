@@ -4,6 +4,8 @@
 //! Never here: I/O, async, a clock, an environment variable, or anything about HTTP, Graph or a chat product.
 
 mod action;
+mod approval;
+mod breaker;
 mod change;
 mod clock;
 mod delivery;
@@ -14,24 +16,28 @@ mod mode;
 mod notice;
 mod outcome;
 mod request;
+mod sighting;
 mod subscription;
 mod suspension;
 mod transition;
 
-pub use action::{Action, Permission, Plan, PlanHash, Step};
+pub use action::{Action, Permission, Plan, PlanHash, Snapshot, Step};
+pub use approval::CannotDecide;
+pub use breaker::{Breaker, Budget, Counted, Opened, Place, Reset, Touched};
 pub use change::{Change, ChangeKind, MemberHint, ResourceKind, Source};
 pub use clock::Clock;
-pub use delivery::{ChannelName, ChannelState, Delivery, DeliveryStatus, RolledUp, due_deliveries};
+pub use delivery::{ChannelName, ChannelState, Delivery, DeliveryStatus, RolledUp, Routes, due_deliveries};
 pub use ids::{Correlation, IncidentId, ObjectId, ParseIdError, RuleId, Slot, SubscriptionId, TenantId};
 pub use incident::{
-    Finding, GuestKind, Identity, Incident, IncidentKey, Lease, PendingUndo, SponsorName, State, Subject,
-    Wake,
+    Achieved, Approval, Finding, GuestKind, Identity, Incident, IncidentKey, Lease, PendingUndo, SponsorName,
+    State, Subject, Wake,
 };
 pub use job::{AlertJob, Attempt, Job};
 pub use mode::{Mode, ParseWordError, Severity};
 pub use notice::{Notice, NoticeKind};
 pub use outcome::{Outcome, StepResult};
 pub use request::{Answer, Request, RequestId, RequestKind, RequestState};
+pub use sighting::Sighting;
 pub use subscription::{Binding, Nonce, SubscriptionRecord, Watched};
 pub use suspension::{Stop, Suspension};
-pub use transition::{CannotClaim, CannotUndo, Sighting};
+pub use transition::{CannotClaim, CannotUndo};

@@ -74,3 +74,20 @@ impl fmt::Display for Severity {
         })
     }
 }
+
+impl FromStr for Severity {
+    type Err = ParseWordError;
+
+    fn from_str(text: &str) -> Result<Self, ParseWordError> {
+        match text {
+            "low" => Ok(Self::Low),
+            "medium" => Ok(Self::Medium),
+            "high" => Ok(Self::High),
+            "critical" => Ok(Self::Critical),
+            other => Err(ParseWordError {
+                text: other.to_owned(),
+                expected: "`low`, `medium`, `high`, `critical`",
+            }),
+        }
+    }
+}

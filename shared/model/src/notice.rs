@@ -28,6 +28,12 @@ pub enum NoticeKind {
     SubscriptionTrouble,
     /// Graph refuses our credential or a permission.
     CredentialTrouble,
+    /// So many guests were touched in an hour that everything asks first.
+    BreakerOpened,
+    /// It acts without asking again.
+    BreakerReset,
+    /// The policy names a group by a name that is not one group's.
+    AmbiguousName,
     /// All writes were stopped, or resumed.
     WritesStopped,
     WritesResumed,
@@ -36,14 +42,39 @@ pub enum NoticeKind {
 }
 
 impl NoticeKind {
+    /// The trouble that this one is the end of: whoever heard of that hears of this.
     #[must_use]
-    pub fn severity(self) -> Severity {
+    pub fn ends(self) -> Option<Self> {
         match self {
-            Self::PolicyTaken | Self::WritesResumed | Self::Test => Severity::Low,
+            Self::PolicyTaken => Some(Self::PolicyRefused),
+            Self::BreakerReset => Some(Self::BreakerOpened),
+            Self::WritesResumed => Some(Self::WritesStopped),
             Self::ForgedNotifications
             | Self::OversizedNotification
             | Self::UnreadableNotification
+            | Self::GuestVanished
+            | Self::JobBuried
+            | Self::PolicyRefused
+            | Self::ChannelBroken
+            | Self::SubscriptionTrouble
+            | Self::CredentialTrouble
+            | Self::BreakerOpened
+            | Self::AmbiguousName
+            | Self::WritesStopped
+            | Self::Test => None,
+        }
+    }
+
+    #[must_use]
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::PolicyTaken | Self::WritesResumed | Self::BreakerReset | Self::Test => Severity::Low,
+            Self::ForgedNotifications
+            | Self::OversizedNotification
+            | Self::UnreadableNotification
+            | Self::AmbiguousName
             | Self::GuestVanished => Severity::Medium,
+            Self::BreakerOpened => Severity::Critical,
             Self::JobBuried
             | Self::PolicyRefused
             | Self::ChannelBroken

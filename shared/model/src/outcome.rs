@@ -10,13 +10,18 @@ use crate::{Identity, IncidentId, Step};
 pub struct Outcome {
     pub incident: IncidentId,
     pub step: Step,
-    /// `accountEnabled` as it was read before the write. An undo restores only what was recorded here.
-    pub enabled_before: Option<bool>,
+    /// What the step changes, as it was read before the write: whether the account was enabled, or whether he was a member
+    /// or an owner. An undo restores only what was recorded here.
+    #[serde(alias = "enabled_before")]
+    pub before: Option<bool>,
     /// Who the account was when the write was judged. An undo for somebody else is refused.
     #[serde(default)]
     pub identity: Option<Identity>,
     pub result: StepResult,
     pub at: Timestamp,
+    /// Graph answered that it was so already: what a read then shows is not what this write did, and no undo reverses it.
+    #[serde(default)]
+    pub found_so: bool,
     /// Graph's `request-id` of the write, for a support case.
     pub request: Option<String>,
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::IncidentId;
+use crate::{IncidentId, PlanHash};
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RequestId(pub String);
@@ -33,6 +33,12 @@ pub struct Request {
 pub enum RequestKind {
     /// Reverse what was done, and suspend the rule for this guest for so long.
     Undo { incident: IncidentId, suspend_for: SignedDuration, force: bool },
+    /// Carry out the plan that waits, if it still is the one that the approver saw.
+    Approve { incident: IncidentId, plan: PlanHash },
+    /// Do not carry it out, and do not ask again for so long.
+    Reject { incident: IncidentId, suspend_for: SignedDuration },
+    /// Act again without asking. What waits goes on waiting.
+    ResetBreaker,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,13 +1,13 @@
 //! What may happen to an incident. Every function is pure: the ledger writes the result under the condition that
 //! nobody else has written in between.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    ChannelName, Correlation, Delivery, DeliveryStatus, Finding, Incident, IncidentId, IncidentKey, Lease,
-    RuleId, State, Subject, Wake,
+    Delivery, DeliveryStatus, Incident, IncidentId, IncidentKey, Lease, Routes, RuleId, Sighting, State,
+    Step, Wake,
 };
 
 /// Why a worker must leave an incident alone.
@@ -17,16 +17,6 @@ pub enum CannotClaim {
     Held { until: Timestamp },
     #[error("nothing is to be done: it is {state}")]
     NothingToDo { state: &'static str },
-}
-
-/// A finding, as it was met on one look at the guest.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sighting {
-    pub subject: Subject,
-    pub finding: Finding,
-    /// The rule that speaks for this one, too.
-    pub told_with: Option<RuleId>,
-    pub correlation: Correlation,
 }
 
 /// Why an undo has nothing to reverse.
@@ -42,8 +32,8 @@ impl Incident {
     /// An act follows at once, so its outcome is what people should read; only when it takes longer than this are they
     /// told that something is open.
     pub const GRACE: SignedDuration = SignedDuration::from_secs(60);
-    /// Replicas lag: what was just written may be read as it was before. An account that looks enabled again so soon
-    /// after we disabled it is looked at again later, not acted on.
+    /// Replicas lag: what was just written may be read as it was before. What looks put back so soon after we changed it
+    /// is looked at again later, not acted on.
     pub const SETTLES_AFTER: SignedDuration = SignedDuration::from_mins(4);
     /// How long a write that no read has shown yet is looked at again.
     pub const LOOKS_FOR: SignedDuration = SignedDuration::from_mins(15);
@@ -54,7 +44,7 @@ impl Incident {
         key: IncidentKey,
         before: Option<&Self>,
         met: Sighting,
-        channels: &[ChannelName],
+        routes: &Routes,
         now: Timestamp,
     ) -> Self {
         let generation = before.map_or(0, |incident| incident.id.generation).saturating_add(1);
@@ -74,70 +64,20 @@ impl Incident {
             left_over: Vec::new(),
             told_with: None,
             speaks_for: BTreeSet::new(),
-            done_at: None,
-            put_back: None,
+            achieved: before.map(Self::still_in_force).unwrap_or_default(),
+            approval: None,
+            waits_because: None,
             undo: None,
             told: None,
             deliveries: Vec::new(),
+            posted: BTreeMap::new(),
         };
-        incident.see(met, channels, now);
+        incident.see(met, routes, now);
         incident
     }
 
-    /// The finding was met: for the first time, or again. Decides whether `remediate` is to be woken.
-    pub fn see(&mut self, met: Sighting, channels: &[ChannelName], now: Timestamp) {
-        let Sighting { subject, finding, told_with, correlation: _ } = met;
-        let has_its_own_voice_again = self.told_with.is_some() && told_with.is_none();
-        self.told_with = told_with;
-        self.saw_enabled(subject.enabled, now);
-        self.seen = self.seen.saturating_add(1);
-        self.last_seen_at = now;
-        let satisfied = !finding.plan(self.key.guest).is_empty() && subject.enabled == Some(false);
-        let acts = finding.acts(self.key.guest);
-        self.subject = subject;
-        self.finding = finding;
-        match &self.state {
-            State::Claimed { .. } | State::Sent { .. } | State::Undoing { .. } => {}
-            State::Undone { .. } | State::Resolved { .. } => {}
-            State::Done { at } => {
-                let settled = at.checked_add(Self::SETTLES_AFTER).is_ok_and(|settled| now >= settled);
-                if acts && !satisfied && settled {
-                    // Somebody put it back. Acting again is a change that people are told.
-                    self.told = None;
-                    self.wake_up(channels, now);
-                } else if has_its_own_voice_again {
-                    self.tell(self.state.word().to_owned(), channels, now);
-                }
-            }
-            State::Open | State::Refused { .. } | State::Failed { .. } => {
-                if let Some(why) = self.finding.refused.clone() {
-                    self.wake = Wake::None;
-                    self.become_and_tell(State::Refused { why }, channels, now);
-                } else if acts {
-                    self.wake_up(channels, now);
-                } else {
-                    self.wake = Wake::None;
-                    self.become_and_tell(State::Open, channels, now);
-                }
-            }
-        }
-    }
-
-    /// `accountEnabled`, as somebody read it. Enabled after what we did had settled: a person put it back, and whoever
-    /// disables it later is not us. Returns whether that is news.
-    pub fn saw_enabled(&mut self, enabled: Option<bool>, now: Timestamp) -> bool {
-        let ours = matches!(self.state, State::Undoing { .. } | State::Undone { .. });
-        let Some(done_at) = self.done_at else { return false };
-        let settled = done_at.checked_add(Self::SETTLES_AFTER).is_ok_and(|settled| now >= settled);
-        let news = enabled == Some(true) && settled && !ours && self.is_in_force(done_at);
-        if news {
-            self.put_back = Some(done_at);
-        }
-        news
-    }
-
     /// The rules that this one speaks for. People hear of a new one, and of none that is gone.
-    pub fn speak_for(&mut self, rules: BTreeSet<RuleId>, channels: &[ChannelName], now: Timestamp) {
+    pub fn speak_for(&mut self, rules: BTreeSet<RuleId>, routes: &Routes, now: Timestamp) {
         let news = !rules.is_subset(&self.speaks_for);
         self.speaks_for = rules;
         if !news || self.told.is_none() {
@@ -147,15 +87,23 @@ impl Incident {
             // What comes of it is told in a moment.
             State::Claimed { .. } | State::Sent { .. } | State::Undoing { .. } => self.told = None,
             State::Open if !matches!(self.wake, Wake::None) => self.told = None,
-            State::Open | State::Done { .. } | State::Refused { .. } | State::Failed { .. } => {
+            State::Open
+            | State::Waiting { .. }
+            | State::Done { .. }
+            | State::Partly { .. }
+            | State::Refused { .. }
+            | State::Failed { .. } => {
                 self.told = None;
-                self.become_and_tell(self.state.clone(), channels, now);
+                self.become_and_tell(self.state.clone(), routes, now);
             }
-            State::Undone { .. } | State::Resolved { .. } => {}
+            State::Undone { .. }
+            | State::Rejected { .. }
+            | State::Expired { .. }
+            | State::Resolved { .. } => {}
         }
     }
 
-    fn wake_up(&mut self, channels: &[ChannelName], now: Timestamp) {
+    pub(crate) fn wake_up(&mut self, routes: &Routes, now: Timestamp) {
         if !matches!(self.wake, Wake::Due { .. } | Wake::Sent { .. }) {
             self.attempts = 0;
             self.wake = Wake::Due { at: now };
@@ -163,7 +111,7 @@ impl Incident {
         self.state = State::Open;
         if self.told.is_none() {
             let later = now.checked_add(Self::GRACE).unwrap_or(now);
-            self.tell("open".to_owned(), channels, later);
+            self.tell("open".to_owned(), routes, later);
         }
         self.updated_at = now;
     }
@@ -189,11 +137,15 @@ impl Incident {
             State::Claimed { .. } | State::Sent { .. } => {}
             State::Open if !matches!(self.wake, Wake::None) => {}
             State::Open
+            | State::Waiting { .. }
             | State::Done { .. }
+            | State::Partly { .. }
             | State::Refused { .. }
             | State::Failed { .. }
             | State::Undoing { .. }
             | State::Undone { .. }
+            | State::Rejected { .. }
+            | State::Expired { .. }
             | State::Resolved { .. } => {
                 return Err(CannotClaim::NothingToDo { state: self.state.word() });
             }
@@ -214,51 +166,66 @@ impl Incident {
     }
 
     /// The write was accepted; `since` is when the first one was.
-    pub fn sent(
-        &mut self,
-        since: Timestamp,
-        look_again_at: Timestamp,
-        channels: &[ChannelName],
-        now: Timestamp,
-    ) {
+    pub fn sent(&mut self, since: Timestamp, look_again_at: Timestamp, routes: &Routes, now: Timestamp) {
         self.state = State::Sent { since, look_again_at };
         self.wake = Wake::None;
         self.updated_at = now;
         let later = since.checked_add(Self::GRACE).unwrap_or(now).max(now);
-        self.tell("sent".to_owned(), channels, later);
+        self.tell("sent".to_owned(), routes, later);
     }
 
-    /// A read shows what the plan wanted.
-    pub fn done(&mut self, left_over: Vec<String>, channels: &[ChannelName], now: Timestamp) {
+    /// Reads show all that the plan wanted.
+    pub fn done(&mut self, left_over: Vec<String>, routes: &Routes, now: Timestamp) {
+        for step in self.plan().steps.clone() {
+            self.achieve(step, now);
+        }
         self.left_over = left_over;
-        self.done_at = Some(now);
-        self.subject.enabled = Some(false);
-        self.wake = Wake::None;
-        self.become_and_tell(State::Done { at: now }, channels, now);
+        self.took_effect(now);
+        self.become_and_tell(State::Done { at: now }, routes, now);
     }
 
-    pub fn refused(&mut self, why: String, channels: &[ChannelName], now: Timestamp) {
-        self.wake = Wake::None;
-        self.become_and_tell(State::Refused { why }, channels, now);
+    /// Reads show some of what the plan wanted, and the rest is for a person.
+    pub fn partly(&mut self, why: String, left_over: Vec<String>, routes: &Routes, now: Timestamp) {
+        self.left_over = left_over;
+        self.took_effect(now);
+        self.become_and_tell(State::Partly { at: now, why }, routes, now);
     }
 
-    pub fn failed(&mut self, why: String, channels: &[ChannelName], now: Timestamp) {
+    fn took_effect(&mut self, now: Timestamp) {
+        let disabled = Step::Disable { user: self.key.guest };
+        if self.has_achieved(disabled) && self.plan().steps.contains(&disabled) {
+            self.subject.enabled = Some(false);
+        }
         self.wake = Wake::None;
-        self.become_and_tell(State::Failed { why }, channels, now);
+        self.spend_approval();
+        self.updated_at = now;
+    }
+
+    pub fn refused(&mut self, why: String, routes: &Routes, now: Timestamp) {
+        self.wake = Wake::None;
+        self.spend_approval();
+        self.become_and_tell(State::Refused { why }, routes, now);
+    }
+
+    pub fn failed(&mut self, why: String, routes: &Routes, now: Timestamp) {
+        self.wake = Wake::None;
+        self.spend_approval();
+        self.become_and_tell(State::Failed { why }, routes, now);
     }
 
     /// The effective mode fell while it waited: it stays open, and nothing is written.
-    pub fn held_back(&mut self, channels: &[ChannelName], now: Timestamp) {
+    pub fn held_back(&mut self, routes: &Routes, now: Timestamp) {
         self.wake = Wake::None;
-        self.become_and_tell(State::Open, channels, now);
+        self.spend_approval();
+        self.become_and_tell(State::Open, routes, now);
     }
 
     /// The finding is gone.
-    pub fn resolve(&mut self, why: String, channels: &[ChannelName], now: Timestamp) {
+    pub fn resolve(&mut self, why: String, routes: &Routes, now: Timestamp) {
         if self.state.is_closed() {
             return;
         }
-        if !matches!(self.state, State::Done { .. } | State::Sent { .. }) {
+        if !matches!(self.state, State::Done { .. } | State::Partly { .. } | State::Sent { .. }) {
             self.left_over = Vec::new();
         }
         self.wake = Wake::None;
@@ -270,16 +237,16 @@ impl Incident {
             self.updated_at = now;
             crate::delivery::withdraw(&mut self.deliveries);
         } else {
-            self.become_and_tell(state, channels, now);
+            self.become_and_tell(state, routes, now);
         }
     }
 
     /// The guest is gone, and with him all that was found about him or done to him.
-    pub fn vanish(&mut self, why: String, channels: &[ChannelName], now: Timestamp) {
+    pub fn vanish(&mut self, why: String, routes: &Routes, now: Timestamp) {
         if !self.state.is_closed() {
             self.left_over = Vec::new();
             self.subject.enabled = None;
-            self.resolve(why, channels, now);
+            self.resolve(why, routes, now);
         }
     }
 
@@ -292,9 +259,7 @@ impl Incident {
             | DeliveryStatus::RolledUp { at: _ }
             | DeliveryStatus::Failed { at: _, why: _ } => true,
         };
-        self.state == State::Open
-            && self.done_at.or(self.put_back).is_none()
-            && !self.deliveries.iter().any(told)
+        self.state == State::Open && self.achieved.is_empty() && !self.deliveries.iter().any(told)
     }
 
     /// Whether there is something of ours to reverse.
@@ -302,18 +267,33 @@ impl Incident {
     /// # Errors
     /// A worker is acting, or nothing of ours is in force.
     pub fn may_undo(&self, now: Timestamp) -> Result<(), CannotUndo> {
+        let in_force = self.achieved.iter().any(|achieved| self.has_achieved(achieved.step));
         match &self.state {
             State::Claimed { lease } if lease.until > now => Err(CannotUndo::Held { until: lease.until }),
             // A finding may be gone while what was done about it is still in force.
             State::Claimed { .. }
             | State::Sent { .. }
             | State::Done { .. }
+            | State::Partly { .. }
             | State::Failed { .. }
             | State::Undoing { .. }
             | State::Resolved { .. } => Ok(()),
-            State::Open | State::Refused { .. } | State::Undone { .. } => {
-                Err(CannotUndo::NothingToUndo { state: self.state.word() })
+            // What was done for an earlier look stays in force whatever becomes of the next.
+            State::Open
+            | State::Waiting { .. }
+            | State::Refused { .. }
+            | State::Rejected { .. }
+            | State::Expired { .. }
+                if in_force =>
+            {
+                Ok(())
             }
+            State::Open
+            | State::Waiting { .. }
+            | State::Refused { .. }
+            | State::Undone { .. }
+            | State::Rejected { .. }
+            | State::Expired { .. } => Err(CannotUndo::NothingToUndo { state: self.state.word() }),
         }
     }
 
@@ -323,53 +303,70 @@ impl Incident {
         by: String,
         reason: String,
         look_again_at: Timestamp,
-        channels: &[ChannelName],
+        routes: &Routes,
         now: Timestamp,
     ) {
         let since = match &self.state {
             State::Undoing { since, .. } => *since,
             State::Open
+            | State::Waiting { .. }
             | State::Claimed { .. }
             | State::Sent { .. }
             | State::Done { .. }
+            | State::Partly { .. }
             | State::Refused { .. }
             | State::Failed { .. }
             | State::Undone { .. }
+            | State::Rejected { .. }
+            | State::Expired { .. }
             | State::Resolved { .. } => now,
         };
         self.state = State::Undoing { since, look_again_at, by, reason };
         self.wake = Wake::None;
         self.updated_at = now;
         let later = since.checked_add(Self::GRACE).unwrap_or(now).max(now);
-        self.tell("undoing".to_owned(), channels, later);
+        self.tell("undoing".to_owned(), routes, later);
     }
 
-    pub fn undone(&mut self, by: String, reason: String, channels: &[ChannelName], now: Timestamp) {
+    pub fn undone(&mut self, by: String, reason: String, routes: &Routes, now: Timestamp) {
         self.left_over = Vec::new();
-        self.undo = None;
-        self.subject.enabled = Some(true);
+        let undo = self.undo.take();
+        if undo.is_some_and(|undo| undo.steps.iter().any(|step| matches!(step, Step::Enable { user: _ }))) {
+            self.subject.enabled = Some(true);
+        }
         self.wake = Wake::None;
-        self.become_and_tell(State::Undone { at: now, by, reason }, channels, now);
+        self.become_and_tell(State::Undone { at: now, by, reason }, routes, now);
     }
 
-    fn become_and_tell(&mut self, state: State, channels: &[ChannelName], now: Timestamp) {
+    pub(crate) fn become_and_tell(&mut self, state: State, routes: &Routes, now: Timestamp) {
         let mut about = state.word().to_owned();
-        if let State::Refused { why } | State::Failed { why } = &state {
+        if let State::Refused { why } | State::Failed { why } | State::Partly { at: _, why } = &state {
             about = format!("{about}: {why}");
+        }
+        if let State::Waiting { .. } = &state {
+            // Another plan is news, and has to be approved anew.
+            about = format!("{about} for {}", self.plan().hash());
         }
         self.state = state;
         self.updated_at = now;
-        self.tell(about, channels, now);
+        self.tell(about, routes, now);
     }
 
-    /// Schedules a message in each channel, unless people already know.
-    fn tell(&mut self, about: String, channels: &[ChannelName], at: Timestamp) {
+    /// Schedules a message wherever something as bad as this goes, unless people already know.
+    pub(crate) fn tell(&mut self, about: String, routes: &Routes, at: Timestamp) {
         // Another speaks for it: when that one falls silent, people have not been told.
         if self.told_with.is_some() || self.told.as_ref() == Some(&about) {
             return;
         }
         self.told = Some(about);
-        crate::delivery::schedule(&mut self.deliveries, channels, at);
+        let mut channels = routes.for_severity(self.finding.severity);
+        // Whoever has heard of it hears how it goes on.
+        for delivery in &self.deliveries {
+            if delivery.was_told() && !channels.contains(&delivery.channel) {
+                channels.push(delivery.channel.clone());
+            }
+        }
+        crate::delivery::schedule(&mut self.deliveries, &channels, at);
     }
 
     /// The deliveries that are due.

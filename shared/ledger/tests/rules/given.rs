@@ -4,8 +4,8 @@ use embedded::Database;
 use guestlist_ledger::Ledger;
 use jiff::Timestamp;
 use model::{
-    Action, ChannelName, Correlation, Finding, GuestKind, Incident, IncidentKey, Mode, ObjectId, RuleId,
-    Severity, Sighting, Subject, TenantId,
+    Action, ChannelName, Correlation, Finding, GuestKind, Incident, IncidentKey, Mode, ObjectId, Plan,
+    Routes, RuleId, Severity, Sighting, Snapshot, Step, Subject, TenantId,
 };
 
 pub(crate) fn at(second: i64) -> Timestamp {
@@ -32,6 +32,10 @@ pub(crate) fn key(n: u128, name: &str) -> IncidentKey {
     IncidentKey { tenant: tenant(), guest: guest(n), rule: rule(name), object: None }
 }
 
+pub(crate) fn routes() -> Routes {
+    Routes(vec![(ChannelName("slack".to_owned()), Severity::Low)])
+}
+
 /// A breach that waits to be acted on.
 pub(crate) fn incident(key: IncidentKey, before: Option<&Incident>, second: i64) -> Incident {
     let subject = Subject {
@@ -53,11 +57,14 @@ pub(crate) fn incident(key: IncidentKey, before: Option<&Incident>, second: i64)
         mode: Mode::Enforce,
         held_back: Vec::new(),
         actions: vec![Action::Disable],
+        plan: Plan { steps: vec![Step::Disable { user: key.guest }] },
+        by_hand: Vec::new(),
+        names: std::collections::BTreeMap::new(),
         unknown: false,
         refused: None,
     };
-    let channels = [ChannelName("slack".to_owned())];
     let correlation = Correlation::from_u128(7);
-    let met = Sighting { subject, finding, told_with: None, correlation };
-    Incident::open(key, before, met, &channels, at(second))
+    let snapshot = Snapshot { enabled: Some(true), ..Snapshot::default() };
+    let met = Sighting { subject, finding, snapshot, told_with: None, correlation };
+    Incident::open(key, before, met, &routes(), at(second))
 }

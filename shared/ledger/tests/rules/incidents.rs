@@ -1,13 +1,13 @@
 //! The rules of incidents: one at most is open in a slot, and none is lost.
 
-use crate::given::{at, guest, incident, key, ledger, rule, tenant};
+use crate::given::{at, guest, incident, key, ledger, routes, rule, tenant};
 use embedded::Database;
 use guestlist_ledger::{IncidentFilter, Ledger, LedgerError, Stored};
 use jiff::SignedDuration;
 use model::{Incident, Slot};
 
 async fn closed(ledger: &Ledger, mut stored: Stored<Incident>, second: i64) -> Stored<Incident> {
-    stored.value.resolve("the guest left".to_owned(), &[], at(second));
+    stored.value.resolve("the guest left".to_owned(), &model::Routes::default(), at(second));
     ledger.replace(stored).await.unwrap()
 }
 
@@ -119,7 +119,7 @@ async fn a_message_about_an_archived_incident_is_still_due_and_can_be_ticked_off
     for delivery in &mut first.value.deliveries {
         delivery.status = model::DeliveryStatus::Sent { at: at(1) };
     }
-    first.value.resolve("gone".to_owned(), &[model::ChannelName("slack".to_owned())], at(5));
+    first.value.resolve("gone".to_owned(), &routes(), at(5));
     let first = ledger.replace(first).await.unwrap();
     let next = incident(key(1, "blocked"), Some(&first.value), 9);
     let second = ledger.open(next, Some(first.clone())).await.unwrap();

@@ -8,9 +8,9 @@ use model::{
     Suspension, Watched,
 };
 
-fn outcome(step: Step, enabled_before: Option<bool>, result: StepResult, second: i64) -> Outcome {
+fn outcome(step: Step, before: Option<bool>, result: StepResult, second: i64) -> Outcome {
     let incident: IncidentId = incident(key(1, "blocked"), None, 0).id;
-    Outcome { incident, step, enabled_before, identity: None, result, at: at(second), request: None }
+    Outcome { incident, step, before, identity: None, result, at: at(second), found_so: false, request: None }
 }
 
 #[tokio::test]
@@ -51,6 +51,7 @@ async fn the_last_suspension_of_a_rule_for_a_guest_counts() {
     let suspension = |n, name, until| Suspension {
         guest: guest(n),
         rule: rule(name),
+        object: None,
         until: at(until),
         by: "anna".to_owned(),
         reason: "agreed by phone".to_owned(),
@@ -62,8 +63,8 @@ async fn the_last_suspension_of_a_rule_for_a_guest_counts() {
         ledger.suspend(&suspension).await.unwrap();
     }
     assert_eq!(ledger.suspensions(guest(1)).await.unwrap(), [suspension(1, "a", 40), suspension(1, "b", 20)]);
-    assert!(ledger.lift(guest(1), &rule("a")).await.unwrap());
-    assert!(!ledger.lift(guest(1), &rule("a")).await.unwrap());
+    assert!(ledger.lift(guest(1), &rule("a"), None).await.unwrap());
+    assert!(!ledger.lift(guest(1), &rule("a"), None).await.unwrap());
     assert_eq!(ledger.suspensions(guest(1)).await.unwrap(), [suspension(1, "b", 20)]);
     assert_eq!(ledger.due::<Suspension>(at(20), 10).await.unwrap().len(), 1, "its end is noticed");
 }

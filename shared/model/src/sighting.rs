@@ -1,0 +1,197 @@
+//! A finding is met, and what was done about it is seen or is seen no more. Pure, like all transitions.
+
+use jiff::Timestamp;
+
+use crate::{Achieved, Correlation, Finding, Incident, Routes, RuleId, Snapshot, State, Step, Subject, Wake};
+
+/// A finding, as it was met on one look at the guest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    pub subject: Subject,
+    pub finding: Finding,
+    pub snapshot: Snapshot,
+    /// The rule that speaks for this one, too.
+    pub told_with: Option<RuleId>,
+    pub correlation: Correlation,
+}
+
+impl Incident {
+    /// The finding was met: for the first time, or again. Decides whether `remediate` is to be woken.
+    pub fn see(&mut self, met: Sighting, routes: &Routes, now: Timestamp) {
+        let Sighting { subject, finding, snapshot, told_with, correlation: _ } = met;
+        let has_its_own_voice_again = self.told_with.is_some() && told_with.is_none();
+        self.told_with = told_with;
+        self.saw(&snapshot, now);
+        self.seen = self.seen.saturating_add(1);
+        self.last_seen_at = now;
+        let to_do = |step: &&Step| snapshot.shows(**step) != Some(true);
+        let missing: Vec<Step> = finding.plan.steps.iter().filter(to_do).copied().collect();
+        let news = missing.iter().any(|step| !self.settles(*step, now));
+        let asked_before = self.plan().hash();
+        self.subject = subject;
+        let judged = finding.clone();
+        self.note(finding);
+        match &self.state {
+            State::Claimed { .. } | State::Sent { .. } | State::Undoing { .. } => {}
+            State::Undone { .. }
+            | State::Rejected { .. }
+            | State::Expired { .. }
+            | State::Resolved { .. } => {}
+            State::Done { .. } | State::Partly { .. } => {
+                if news && (judged.acts() || judged.asks()) {
+                    // Somebody put it back. Acting again is a change that people are told.
+                    self.told = None;
+                    self.spend_approval();
+                    self.act_or_ask(&judged, routes, now);
+                } else if judged.by_hand.is_empty() && self.complete(&snapshot, routes, now) {
+                    // A person has done the rest.
+                } else if has_its_own_voice_again {
+                    self.tell(self.state.word().to_owned(), routes, now);
+                }
+            }
+            State::Waiting { since: _, until: _ } => {
+                let another_plan = self.plan().hash() != asked_before;
+                let held = self.waits_because.is_some();
+                if judged.refused.is_some() || !(judged.acts() || judged.asks()) || missing.is_empty() {
+                    self.settle_or_refuse(&judged, routes, now);
+                } else if judged.acts() && !held {
+                    self.wake_up(routes, now);
+                } else if another_plan {
+                    self.told = None;
+                    self.ask(self.waits_because.clone(), routes, now);
+                }
+            }
+            State::Open | State::Refused { .. } | State::Failed { .. } => {
+                if judged.refused.is_some() {
+                    self.settle_or_refuse(&judged, routes, now);
+                } else if judged.acts() || (judged.asks() && !missing.is_empty()) {
+                    self.act_or_ask(&judged, routes, now);
+                } else {
+                    self.settle_or_refuse(&judged, routes, now);
+                }
+            }
+        }
+        self.recount(now);
+    }
+
+    /// Where a message can be edited in its place, it tells now and then how often the finding was met.
+    fn recount(&mut self, now: Timestamp) {
+        const TOLD_AT: [u32; 9] = [2, 5, 10, 20, 50, 100, 200, 500, 1_000];
+        let busy = self.deliveries.iter().any(|delivery| delivery.due_at().is_some());
+        if busy || self.state.is_closed() || !TOLD_AT.contains(&self.seen) {
+            return;
+        }
+        let posted: Vec<_> = self.posted.keys().cloned().collect();
+        crate::delivery::schedule(&mut self.deliveries, &posted, now);
+    }
+
+    fn act_or_ask(&mut self, judged: &Finding, routes: &Routes, now: Timestamp) {
+        if self.may_act_on(judged) {
+            self.wake_up(routes, now);
+        } else {
+            self.ask(self.waits_because.clone(), routes, now);
+        }
+    }
+
+    /// Nothing is to be done: by nobody, or by us.
+    fn settle_or_refuse(&mut self, judged: &Finding, routes: &Routes, now: Timestamp) {
+        self.wake = Wake::None;
+        let state = judged.refused.clone().map_or(State::Open, |why| State::Refused { why });
+        self.become_and_tell(state, routes, now);
+    }
+
+    /// The finding as it is judged now. What was done about it stays in its plan, and so does what is under way.
+    pub fn note(&mut self, finding: Finding) {
+        let under_way =
+            matches!(self.state, State::Claimed { .. } | State::Sent { .. } | State::Undoing { .. });
+        let attempted = if under_way { self.plan().steps.clone() } else { Vec::new() };
+        self.note_beside(finding, &attempted);
+    }
+
+    /// The finding as it is judged now, beside what was attempted or achieved for an earlier one.
+    pub fn note_beside(&mut self, mut finding: Finding, attempted: &[Step]) {
+        let asked = std::mem::take(&mut finding.plan.steps);
+        let stays =
+            |step: &&Step| asked.contains(step) || attempted.contains(step) || self.has_achieved(**step);
+        // In the order in which they were planned first.
+        let mut steps: Vec<Step> = self.finding.plan.steps.iter().filter(stays).copied().collect();
+        steps.extend(asked.iter().filter(|step| !self.finding.plan.steps.contains(step)));
+        finding.plan.steps = steps;
+        for (group, name) in &self.finding.names {
+            finding.names.entry(*group).or_insert_with(|| name.clone());
+        }
+        self.finding = finding;
+    }
+
+    /// What a read showed. The contrary of what we did, after that had settled: a person put it back, and whoever does it
+    /// later is not us. Returns whether that is news.
+    pub fn saw(&mut self, snapshot: &Snapshot, now: Timestamp) -> bool {
+        if matches!(self.state, State::Undoing { .. } | State::Undone { .. }) {
+            return false;
+        }
+        let mut news = false;
+        for Achieved { step, done_at, put_back } in &mut self.achieved {
+            let settled = done_at.checked_add(Self::SETTLES_AFTER).is_ok_and(|settled| now >= settled);
+            let known = put_back.is_some_and(|put_back| put_back >= *done_at);
+            if snapshot.shows(*step) == Some(false) && settled && !known {
+                *put_back = Some(*done_at);
+                news = true;
+            }
+        }
+        news
+    }
+
+    /// A read shows what the step wants.
+    pub fn achieve(&mut self, step: Step, now: Timestamp) {
+        if self.has_achieved(step) {
+            return;
+        }
+        match self.achieved.iter_mut().find(|achieved| achieved.step == step) {
+            Some(achieved) => achieved.done_at = now,
+            None => self.achieved.push(Achieved { step, done_at: now, put_back: None }),
+        }
+    }
+
+    /// Somebody changed back what the step did up to that moment.
+    pub fn put_back(&mut self, step: Step, done_at: Timestamp) {
+        if let Some(achieved) = self.achieved.iter_mut().find(|achieved| achieved.step == step) {
+            achieved.put_back = achieved.put_back.max(Some(done_at));
+        }
+    }
+
+    /// A read has shown it, and nobody has put it back.
+    #[must_use]
+    pub fn has_achieved(&self, step: Step) -> bool {
+        let in_force = |achieved: &&Achieved| {
+            achieved.step == step && achieved.put_back.is_none_or(|put_back| achieved.done_at > put_back)
+        };
+        self.achieved.iter().any(|achieved| in_force(&achieved))
+    }
+
+    /// What outlives this incident: whoever opens the next one must know it, to see whether somebody puts it back.
+    pub(crate) fn still_in_force(&self) -> Vec<Achieved> {
+        if matches!(self.state, State::Undone { .. }) {
+            return Vec::new();
+        }
+        let in_force = self.achieved.iter().filter(|achieved| self.has_achieved(achieved.step));
+        in_force.copied().collect()
+    }
+
+    /// What was left to a person is done, too: a read shows all that the plan asks for. Returns whether that is news.
+    pub fn complete(&mut self, snapshot: &Snapshot, routes: &Routes, now: Timestamp) -> bool {
+        let all = self.plan().steps.iter().all(|step| snapshot.shows(*step) == Some(true));
+        let news = matches!(self.state, State::Partly { .. }) && all;
+        if news {
+            self.finding.by_hand.clear();
+            self.become_and_tell(State::Done { at: now }, routes, now);
+        }
+        news
+    }
+
+    /// It was done a moment ago, and a replica may show the state before.
+    fn settles(&self, step: Step, now: Timestamp) -> bool {
+        let fresh =
+            |done_at: Timestamp| done_at.checked_add(Self::SETTLES_AFTER).is_ok_and(|settled| now < settled);
+        self.achieved.iter().any(|achieved| achieved.step == step && fresh(achieved.done_at))
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
-use model::{Action, Finding, Mode, RuleId};
+use model::{Action, Finding, Mode, RuleId, Step};
 
 use crate::facts::Facts;
 use crate::judge::judge;
@@ -40,7 +40,7 @@ impl fmt::Display for TestFailure {
 
 impl Policy {
     /// Runs the file's `tests`. A test compares what each finding would do, whatever the modes: a policy that is still
-    /// observed can be tested for the day when it is enforced. A finding that is only told (a secondary address,
+    /// observed can be tested for the day when it is enforced. What a rule finds in several groups counts together. A finding that is only told (a secondary address,
     /// something unknown, a protected account) is expected with `[]`.
     #[must_use]
     pub fn run_tests(&self) -> Vec<TestFailure> {
@@ -55,27 +55,31 @@ impl Policy {
 
     fn run(&self, test: &Test) -> Option<TestFailure> {
         let verdict = judge(self, &test.facts, Mode::Enforce, test.now);
-        let found: BTreeMap<&RuleId, &Finding> =
-            verdict.findings.iter().map(|finding| (&finding.rule, finding)).collect();
+        let mut found = BTreeMap::<&RuleId, Found<'_>>::new();
+        for finding in &verdict.findings {
+            let Found { actions, reasons } = found.entry(&finding.rule).or_default();
+            actions.extend(would_do(finding));
+            reasons.extend(finding.reasons.iter().map(String::as_str));
+        }
         let mut differences = Vec::new();
         for (rule, actions) in &test.expect {
             match found.get(rule) {
                 None => differences.push(format!("`{rule}` finds nothing, expected {}", words(actions))),
-                Some(finding) if would_do(finding) != *actions => differences.push(format!(
+                Some(found) if found.actions != *actions => differences.push(format!(
                     "`{rule}` finds {}, expected {} ({})",
-                    words(&would_do(finding)),
+                    words(&found.actions),
                     words(actions),
-                    finding.reasons.join("; ")
+                    found.reasons.join("; ")
                 )),
                 Some(_) => {}
             }
         }
-        for (rule, finding) in found {
+        for (rule, found) in found {
             if !test.expect.contains_key(rule) {
                 differences.push(format!(
                     "`{rule}` finds {}, expected nothing ({})",
-                    words(&would_do(finding)),
-                    finding.reasons.join("; ")
+                    words(&found.actions),
+                    found.reasons.join("; ")
                 ));
             }
         }
@@ -89,11 +93,27 @@ impl Policy {
     }
 }
 
+/// What one rule finds, in all groups together.
+#[derive(Default)]
+struct Found<'a> {
+    actions: BTreeSet<Action>,
+    reasons: Vec<&'a str>,
+}
+
+/// An action that is about this group does something only where the plan has a step of it.
 fn would_do(finding: &Finding) -> BTreeSet<Action> {
     if finding.unknown || finding.refused.is_some() {
         return BTreeSet::new();
     }
-    finding.actions.iter().copied().collect()
+    let removes = |fits: fn(&Step) -> bool| {
+        finding.plan.steps.iter().any(|step| fits(step) && step.group() == finding.object)
+    };
+    let does = |action: &Action| match action {
+        Action::LeaveGroup => removes(|step| matches!(step, Step::RemoveMember { .. })),
+        Action::DropOwnership => removes(|step| matches!(step, Step::RemoveOwner { .. })),
+        Action::Disable | Action::LeaveGroups | Action::Notify => true,
+    };
+    finding.actions.iter().copied().filter(does).collect()
 }
 
 fn words(actions: &BTreeSet<Action>) -> String {

@@ -1,7 +1,11 @@
 //! What was read about one user object. `None` means that it could not be read, unless it says otherwise here.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::Timestamp;
 use model::{ObjectId, SponsorName, Suspension};
+
+use crate::group::{Memberships, Named};
 
 /// The facts that a verdict is made of, as read from Graph
 /// (<https://learn.microsoft.com/graph/api/resources/user>). Nothing here was believed because a notification said it.
@@ -33,6 +37,10 @@ pub struct Facts {
     /// In a restricted management administrative unit.
     pub management_restricted: bool,
     pub standing: Standing,
+    /// The groups that he is directly in, and those that he owns.
+    pub memberships: Memberships,
+    /// What the names mean today that [`crate::Policy::group_names`] gives. A name that is missing was not read.
+    pub named_groups: BTreeMap<String, Named>,
     /// Of this guest, from the ledger.
     pub suspensions: Vec<Suspension>,
 }
@@ -60,6 +68,8 @@ impl Facts {
             on_premises_synced: false,
             management_restricted: false,
             standing: Standing::Unread,
+            memberships: Memberships::Unread,
+            named_groups: BTreeMap::new(),
             suspensions: Vec::new(),
         }
     }
@@ -86,5 +96,7 @@ pub enum Standing {
         directory_roles: Vec<String>,
         /// Groups that can hold directory roles, of which the user is a member or an owner.
         role_assignable_groups: Vec<ObjectId>,
+        /// Every group that the user is a member of, however deep.
+        groups: BTreeSet<ObjectId>,
     },
 }

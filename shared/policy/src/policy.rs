@@ -1,7 +1,7 @@
 //! A policy that has been checked: every reference resolved, every word and date read. Only `compile` makes one, so that
 //! judging has nothing left to refuse.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use jiff::Timestamp;
@@ -9,12 +9,17 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use model::{Action, GuestKind, Mode, ObjectId, Permission, RuleId, Severity};
 
-use crate::conditions::Condition;
+use crate::conditions::{Condition, JoinsCondition};
 use crate::domain::DomainMap;
 use crate::expectation::Test;
+use crate::group::Named;
+use crate::problem::Problem;
+use crate::reference::{GroupRefs, NameRef, Names, Nobody, Refers, unsettled};
 
 /// The name of the rule that is broken by a guest whom no scenario admits.
 pub(crate) const OTHERWISE_GUEST: &str = "otherwise.guest";
+/// The name of the rule that is broken by a membership that no admitting scenario covers.
+pub(crate) const OTHERWISE_MEMBERSHIP: &str = "otherwise.membership";
 
 /// One policy file and the lists that it names, checked.
 #[derive(Debug, Clone)]
@@ -25,9 +30,11 @@ pub struct Policy {
     pub(crate) existing: Option<Existing>,
     pub(crate) partners: Partners,
     pub(crate) protected: BTreeSet<ObjectId>,
+    pub(crate) protected_groups: GroupRefs,
     pub(crate) guardrails: Vec<Guardrail>,
     pub(crate) scenarios: Vec<Scenario>,
     pub(crate) otherwise: Option<Otherwise>,
+    pub(crate) otherwise_membership: Option<Otherwise>,
     pub(crate) exceptions: HashMap<ObjectId, Vec<Exception>>,
     pub(crate) tests: Vec<Test>,
 }
@@ -69,10 +76,93 @@ impl Policy {
         self.exceptions.keys().copied().collect()
     }
 
+    /// Whether a change of a group, or of who is in it, can change a verdict.
+    #[must_use]
+    pub fn looks_at_groups(&self) -> bool {
+        self.otherwise_membership.is_some()
+            || self.guardrails.iter().any(|guardrail| guardrail.joins.is_some())
+            || self.heads().any(|head| head.actions.contains(&Action::LeaveGroups))
+    }
+
+    /// The names that stand where ids belong. What they mean today goes into [`crate::Facts::named_groups`].
+    #[must_use]
+    pub fn group_names(&self) -> BTreeSet<String> {
+        self.references().flat_map(|groups| &groups.names).map(|reference| reference.name.clone()).collect()
+    }
+
+    /// The names that do not mean one group today, each with its place in the file. A guardrail whose name no group bears
+    /// finds nothing, and only this tells it.
+    #[must_use]
+    pub fn unsettled_names(&self, names: &BTreeMap<String, Named>) -> Vec<Problem> {
+        let all = self.references().flat_map(|groups| &groups.names);
+        let unsettled = all.filter_map(|NameRef { name, line, column }| {
+            let named = names.get(name);
+            (!matches!(named, Some(Named::One(_)))).then(|| Problem {
+                file: self.name.clone(),
+                line: *line,
+                column: *column,
+                message: unsettled(name, named),
+                hint: None,
+            })
+        });
+        unsettled.collect()
+    }
+
+    /// The same policy with its mode and that of every rule at `enforce`. `existing` stays, and the operator's ceiling is the
+    /// caller's.
+    #[must_use]
+    pub fn with_every_rule_enforced(&self) -> Self {
+        let mut enforced = Self { mode: Mode::Enforce, ..self.clone() };
+        let guardrails = enforced.guardrails.iter_mut().map(|guardrail| &mut guardrail.head);
+        let otherwise = [&mut enforced.otherwise, &mut enforced.otherwise_membership];
+        let otherwise = otherwise.into_iter().flatten().map(|otherwise| &mut otherwise.head);
+        for head in guardrails.chain(otherwise) {
+            head.mode = None;
+        }
+        enforced
+    }
+
+    /// The same policy for those too who were there before.
+    #[must_use]
+    pub fn without_existing(&self) -> Self {
+        Self { existing: None, ..self.clone() }
+    }
+
+    /// Every group that the file names by id.
+    #[must_use]
+    pub fn group_ids(&self) -> BTreeSet<ObjectId> {
+        self.references().flat_map(|groups| groups.ids.keys().copied()).collect()
+    }
+
     /// The rules that make findings, in the order of the file.
     pub(crate) fn heads(&self) -> impl Iterator<Item = &Head> {
-        let otherwise = self.otherwise.as_ref().map(|otherwise| &otherwise.head);
+        let otherwise = [&self.otherwise, &self.otherwise_membership];
+        let otherwise = otherwise.into_iter().flatten().map(|otherwise| &otherwise.head);
         self.guardrails.iter().map(|guardrail| &guardrail.head).chain(otherwise)
+    }
+
+    /// Every place where groups are meant by id or by name.
+    pub(crate) fn references(&self) -> impl Iterator<Item = &GroupRefs> {
+        let scenarios = self.scenarios.iter().filter_map(|scenario| scenario.joins.as_ref());
+        std::iter::once(&self.protected_groups).chain(self.named_by_guardrails()).chain(scenarios)
+    }
+
+    fn named_by_guardrails(&self) -> impl Iterator<Item = &GroupRefs> {
+        let joins = self.guardrails.iter().filter_map(|guardrail| guardrail.joins.as_ref());
+        joins.flat_map(|joins| joins.matcher.references())
+    }
+
+    /// Whether a guardrail names this group, whomever else it asks for.
+    pub(crate) fn guardrails_name(&self, group: ObjectId, names: &Names) -> Refers {
+        let mut unknown = Vec::new();
+        for groups in self.named_by_guardrails() {
+            match groups.refer_to(group, names, Nobody::MatchesNothing) {
+                Refers::No => {}
+                Refers::Unknown(mut reasons) => unknown.append(&mut reasons),
+                Refers::Yes => return Refers::Yes,
+            }
+        }
+        if unknown.is_empty() { Refers::No } else { Refers::Unknown(unknown) }
     }
 }
 
@@ -91,6 +181,8 @@ pub(crate) struct Guardrail {
     pub(crate) head: Head,
     /// Joined by "and". One of them is about the kind, written or implied.
     pub(crate) conditions: Vec<Condition>,
+    /// Joined to them by "and": then each group has a finding of its own.
+    pub(crate) joins: Option<JoinsCondition>,
 }
 
 #[derive(Debug, Clone)]
@@ -100,8 +192,11 @@ pub(crate) struct Scenario {
     /// Indices into [`Partners::all`]; `None` admits without regard to partners.
     pub(crate) partners: Option<BTreeSet<usize>>,
     pub(crate) kinds: BTreeSet<GuestKind>,
+    /// `None` covers every group.
+    pub(crate) joins: Option<GroupRefs>,
 }
 
+/// `otherwise.guest`, or `otherwise.membership`.
 #[derive(Debug, Clone)]
 pub(crate) struct Otherwise {
     pub(crate) head: Head,
@@ -132,6 +227,8 @@ impl Partners {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Exception {
+    /// Only for findings about this group.
+    pub(crate) group: Option<ObjectId>,
     pub(crate) rules: BTreeSet<RuleId>,
     pub(crate) until: LastDay,
     pub(crate) ticket: Option<String>,

@@ -2,8 +2,8 @@
 
 use model::{Action, Mode, RuleId, Severity};
 
-use crate::conditions::Condition;
-use crate::policy::{Head, Policy, Scenario};
+use crate::conditions::{Condition, JoinsCondition};
+use crate::policy::{Head, Otherwise, Policy, Scenario};
 
 /// A rule that makes findings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,19 +28,24 @@ pub struct ScenarioSummary {
 }
 
 impl Policy {
-    /// Guardrails in the order of the file, then `otherwise.guest`.
+    /// Guardrails in the order of the file, then `otherwise.guest` and `otherwise.membership`.
     #[must_use]
     pub fn rules(&self) -> Vec<RuleSummary> {
         let guardrails = self.guardrails.iter().map(|guardrail| {
-            let conditions: Vec<String> =
+            let mut conditions: Vec<String> =
                 guardrail.conditions.iter().filter_map(Condition::describe).collect();
+            conditions.extend(guardrail.joins.as_ref().map(JoinsCondition::describe));
             self.summary(&guardrail.head, &format!("if {}", conditions.join(" and ")))
         });
         let otherwise = self.otherwise.as_ref().map(|otherwise| {
-            let kinds: Vec<String> = otherwise.kinds.iter().map(ToString::to_string).collect();
-            self.summary(&otherwise.head, &format!("if no scenario admits the {}", kinds.join(" or ")))
+            let condition = format!("if no scenario admits the {}", kinds(otherwise));
+            self.summary(&otherwise.head, &condition)
         });
-        guardrails.chain(otherwise).collect()
+        let membership = self.otherwise_membership.as_ref().map(|otherwise| {
+            let condition = format!("if no scenario that admits the {} covers the group", kinds(otherwise));
+            self.summary(&otherwise.head, &condition)
+        });
+        guardrails.chain(otherwise).chain(membership).collect()
     }
 
     /// In the order of the file, which is the order in which they are asked.
@@ -74,6 +79,14 @@ impl Policy {
                 .collect();
             description.push_str(&format!(" of partner {}", names.join(" or ")));
         }
+        if let Some(groups) = &scenario.joins {
+            description.push_str(&format!(" to the group {}", groups.told()));
+        }
         ScenarioSummary { id: scenario.id.clone(), owner: scenario.owner.clone(), description }
     }
+}
+
+fn kinds(otherwise: &Otherwise) -> String {
+    let kinds: Vec<String> = otherwise.kinds.iter().map(ToString::to_string).collect();
+    kinds.join(" or ")
 }

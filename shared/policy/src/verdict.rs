@@ -1,7 +1,7 @@
 //! What judging says.
 
 use jiff::Timestamp;
-use model::{Finding, ObjectId, RuleId, Subject};
+use model::{Finding, RuleId, Subject};
 
 /// What the policy says about one account at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,12 +10,15 @@ pub struct Verdict {
     pub subject: Option<Subject>,
     /// The first scenario that admits the guest.
     pub admitted_by: Option<RuleId>,
-    /// In the order of the file.
+    /// In the order of the file; those of one rule in the order of the groups' ids.
     pub findings: Vec<Finding>,
     /// Findings that an exception or a suspension holds back.
     pub suspended: Vec<Held>,
     /// The directory roles and role-assignable groups decide whether something may be done, and have not been read.
     pub wants_standing: bool,
+    /// A rule looks at groups, or would take the guest out of his, and they have not been read. Until they are, such rules
+    /// have no findings: that says nothing.
+    pub wants_memberships: bool,
     /// The earliest moment at which time alone may change this verdict.
     pub changes_at: Option<Timestamp>,
 }
@@ -23,8 +26,8 @@ pub struct Verdict {
 impl Verdict {
     /// Whether something would be done to this account now, without asking anybody.
     #[must_use]
-    pub fn acts(&self, guest: ObjectId) -> bool {
-        self.findings.iter().any(|finding| finding.acts(guest))
+    pub fn acts(&self) -> bool {
+        self.findings.iter().any(Finding::acts)
     }
 
     pub(crate) fn nothing_to_judge() -> Self {
@@ -34,6 +37,7 @@ impl Verdict {
             findings: Vec::new(),
             suspended: Vec::new(),
             wants_standing: false,
+            wants_memberships: false,
             changes_at: None,
         }
     }

@@ -5,25 +5,32 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use model::{GuestKind, ObjectId};
 
-use super::Compiler;
+use super::made_up::MadeUp;
 use super::rules::RuleNames;
+use super::{Compiler, Id};
 use crate::expectation::Test;
 use crate::facts::{Facts, Identity, Standing};
 use crate::file::{self, TestGuest, Text, Words};
-use crate::policy::start_of;
+use crate::group::{Membership, Memberships, Relation};
+use crate::policy::{Policy, start_of};
 
 /// Stands for our own tenant. The name can never exist (<https://www.rfc-editor.org/rfc/rfc6761#section-6.4>), so that no
 /// guest of a test is of it by accident.
 const OUR_DOMAIN: &str = "tenant.invalid";
 
 impl Compiler<'_> {
-    pub(super) fn tests(&mut self, tests: &[file::TestCase], names: &RuleNames) -> Vec<Test> {
-        tests.iter().filter_map(|test| self.test(test, names)).collect()
+    pub(super) fn tests(
+        &mut self,
+        tests: &[file::TestCase],
+        names: &RuleNames,
+        policy: &Policy,
+    ) -> Vec<Test> {
+        tests.iter().filter_map(|test| self.test(test, names, policy)).collect()
     }
 
-    fn test(&mut self, test: &file::TestCase, names: &RuleNames) -> Option<Test> {
+    fn test(&mut self, test: &file::TestCase, names: &RuleNames, policy: &Policy) -> Option<Test> {
         let file::TestCase { name, guest, expect, on } = test;
-        let facts = self.facts(guest);
+        let facts = self.facts(guest, policy);
         let mut expected = BTreeMap::new();
         for (rule, actions) in &expect.0 {
             let actions = self.words(actions);
@@ -45,10 +52,24 @@ impl Compiler<'_> {
         })
     }
 
-    fn facts(&mut self, guest: &TestGuest) -> Option<Facts> {
-        let TestGuest { id, mail, other_mails, proxy_addresses, invited, kind, upn, created } = guest;
+    fn facts(&mut self, guest: &TestGuest, policy: &Policy) -> Option<Facts> {
+        let TestGuest {
+            id,
+            mail,
+            other_mails,
+            proxy_addresses,
+            invited,
+            kind,
+            upn,
+            created,
+            member_of,
+            owner_of,
+        } = guest;
+        let mut made_up = MadeUp::of(policy);
+        let mut memberships = self.made_up_groups(Relation::Member, member_of.as_ref(), &mut made_up)?;
+        memberships.extend(self.made_up_groups(Relation::Owner, owner_of.as_ref(), &mut made_up)?);
         let id = match id {
-            Some(id) => self.object_id(id),
+            Some(id) => self.object_id(id, Id::User),
             None => Some(ObjectId::from_u128(0)),
         };
         let kind = match kind {
@@ -70,9 +91,22 @@ impl Compiler<'_> {
             invited_address: invited.clone(),
             created_at,
             verified_domains: Some(vec![OUR_DOMAIN.to_owned()]),
-            standing: Standing::Known { directory_roles: Vec::new(), role_assignable_groups: Vec::new() },
+            standing: standing(&memberships),
+            named_groups: made_up.names(&memberships),
+            memberships: Memberships::Known(memberships),
             ..Facts::unread(id?)
         })
+    }
+}
+
+fn standing(memberships: &[Membership]) -> Standing {
+    let member = memberships.iter().filter(|membership| membership.relation == Relation::Member);
+    let role_assignable = memberships.iter().map(|membership| &membership.group);
+    let role_assignable = role_assignable.filter(|group| group.role_assignable == Some(true));
+    Standing::Known {
+        directory_roles: Vec::new(),
+        role_assignable_groups: role_assignable.map(|group| group.id).collect(),
+        groups: member.map(|membership| membership.group.id).collect(),
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use model::ObjectId;
 
-use super::Compiler;
 use super::rules::RuleNames;
+use super::{Compiler, Id};
 use crate::file;
 use crate::policy::{Exception, LastDay};
 
@@ -25,13 +25,26 @@ impl Compiler<'_> {
     }
 
     fn exception(&mut self, exception: &file::Exception, names: &RuleNames) -> Option<(ObjectId, Exception)> {
-        let file::Exception { guest, from, until, ticket, approved_by } = exception;
-        let guest = self.object_id(guest);
+        let file::Exception { guest, group, from, until, ticket, approved_by } = exception;
+        let guest = self.object_id(guest, Id::User);
+        let in_group = group.as_ref().map(|group| self.object_id(group, Id::Group));
         self.not_empty("from", from, "name the rules that are suspended");
-        let rules: BTreeSet<_> = from.items.iter().filter_map(|rule| self.known_rule(rule, names)).collect();
+        let mut rules = BTreeSet::new();
+        for text in &from.items {
+            let Some(rule) = self.known_rule(text, names) else { continue };
+            if group.is_some() && !names.is_about_groups(&rule) {
+                let message = format!("rule `{rule}` is not about groups, and `group` is written here");
+                let hint = "remove `group`, or give this rule an exception of its own".to_owned();
+                self.problem(text.place, message, Some(hint));
+            }
+            rules.insert(rule);
+        }
         let until = self.day(until).map(LastDay);
-        let exception =
-            Exception { rules, until: until?, ticket: ticket.clone(), approved_by: approved_by.clone() };
-        Some((guest?, exception))
+        let group = match in_group {
+            Some(group) => Some(group?),
+            None => None,
+        };
+        let (ticket, approved_by) = (ticket.clone(), approved_by.clone());
+        Some((guest?, Exception { group, rules, until: until?, ticket, approved_by }))
     }
 }

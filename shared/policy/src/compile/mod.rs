@@ -3,7 +3,9 @@
 
 mod cases;
 mod exceptions;
+mod groups;
 mod lists;
+mod made_up;
 mod partners;
 mod rules;
 
@@ -19,7 +21,7 @@ use crate::policy::{Existing, Policy, start_of};
 use crate::problem::{Problem, Problems};
 
 use self::lists::Lists;
-use self::rules::RuleNames;
+use self::rules::{Question, RuleNames};
 
 /// Reads and checks a policy. `text` is the file, `name` what messages call it, and `load` fetches a list file by the
 /// path that the policy writes (relative to the policy, if the caller so decides).
@@ -72,22 +74,25 @@ impl Compiler<'_> {
         let guardrails = self.guardrails(&file.guardrails, &lists);
         let scenarios = self.scenarios(&file.scenarios, &file.partners);
         self.rule_ids(file);
-        Policy {
+        let protected_groups = file.protect.groups.as_ref().map(|groups| self.group_refs(groups));
+        let mut policy = Policy {
             name: self.name.to_owned(),
             hash: hash(self.text, &lists),
             mode: self.word(&file.mode).unwrap_or(Mode::Observe),
             existing: file.existing.as_ref().and_then(|existing| self.existing(existing)),
             partners,
             protected: self.protected(file),
+            protected_groups: protected_groups.unwrap_or_default(),
             guardrails,
-            otherwise: file
-                .otherwise
-                .as_ref()
-                .and_then(|otherwise| self.otherwise(otherwise, &scenarios, file)),
+            otherwise: self.otherwise(file, Question::Guest, &scenarios),
+            otherwise_membership: self.otherwise(file, Question::Membership, &scenarios),
             scenarios,
             exceptions: self.exceptions(&file.exceptions, &names),
-            tests: self.tests(&file.tests, &names),
-        }
+            tests: Vec::new(),
+        };
+        self.otherwise_as_a_whole(file);
+        policy.tests = self.tests(&file.tests, &names, &policy);
+        policy
     }
 
     /// Last, because what was said already of a place is more exact.
@@ -101,7 +106,7 @@ impl Compiler<'_> {
     }
 
     fn problem(&mut self, place: Place, message: impl Into<String>, hint: Option<String>) {
-        let Place { line, column, offset: _ } = place;
+        let Place { line, column, offset: _, length: _ } = place;
         self.problems.push(Problem {
             file: self.name.to_owned(),
             line,
@@ -126,6 +131,7 @@ impl Compiler<'_> {
             line: 1 + count(until_key.matches('\n').count()),
             column: 1 + count(until_key.get(line_start..).unwrap_or_default().chars().count()),
             offset: u64::try_from(start).ok(),
+            length: u64::try_from(key.len()).ok(),
         }
     }
 
@@ -172,12 +178,12 @@ impl Compiler<'_> {
         day
     }
 
-    fn object_id(&mut self, IdText(text): &IdText) -> Option<ObjectId> {
+    fn object_id(&mut self, IdText(text): &IdText, of: Id) -> Option<ObjectId> {
         match text.value.parse() {
             Ok(id) => Some(id),
             Err(error) => {
-                let hint = "copy it from the user's page in the Entra admin center".to_owned();
-                self.problem(text.place, error.to_string(), Some(hint));
+                let error: model::ParseIdError = error;
+                self.problem(text.place, error.to_string(), Some(of.hint().to_owned()));
                 None
             }
         }
@@ -210,7 +216,23 @@ impl Compiler<'_> {
 
     fn protected(&mut self, file: &File) -> BTreeSet<ObjectId> {
         let users = file.protect.users.iter().flat_map(|users| &users.items);
-        users.filter_map(|id| self.object_id(id)).collect()
+        users.filter_map(|id| self.object_id(id, Id::User)).collect()
+    }
+}
+
+/// Whose id is to be written.
+#[derive(Debug, Clone, Copy)]
+enum Id {
+    User,
+    Group,
+}
+
+impl Id {
+    fn hint(self) -> &'static str {
+        match self {
+            Self::User => "copy it from the user's page in the Entra admin center",
+            Self::Group => "copy it from the group's page in the Entra admin center",
+        }
     }
 }
 

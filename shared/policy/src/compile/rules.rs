@@ -2,33 +2,76 @@
 
 use std::collections::BTreeSet;
 
-use model::{GuestKind, RuleId};
+use model::{Action, GuestKind, RuleId};
 
 use super::lists::Lists;
 use super::{Compiler, partners};
 use crate::conditions::{Condition, DomainCondition, DomainSource, KindCondition};
 use crate::domain::{DomainMap, Pattern, Purpose, shortened};
 use crate::file::{self, Admits, At, Entries, File, If, Text, Word, Words};
+use crate::group::Relation;
 use crate::nearest;
-use crate::policy::{Guardrail, Head, OTHERWISE_GUEST, Otherwise, Scenario};
+use crate::policy::{Guardrail, Head, OTHERWISE_GUEST, OTHERWISE_MEMBERSHIP, Otherwise, Scenario};
 
 /// The rules that the file has, as an exception or a test may name them.
 #[derive(Debug)]
 pub(super) struct RuleNames {
     /// That make findings.
     findings: Vec<String>,
+    /// Those whose findings are about groups.
+    about_groups: BTreeSet<String>,
     scenarios: Vec<String>,
 }
 
 impl RuleNames {
     pub(super) fn of(file: &File) -> Self {
         let mut findings: Vec<String> = file.guardrails.iter().map(|rule| rule.id.value.clone()).collect();
-        if file.otherwise.as_ref().is_some_and(|otherwise| otherwise.value.guest.is_some()) {
-            findings.push(OTHERWISE_GUEST.to_owned());
+        let joins = file.guardrails.iter().filter(|rule| rule.conditions.value.joins.is_some());
+        let mut about_groups: BTreeSet<String> = joins.map(|rule| rule.id.value.clone()).collect();
+        about_groups.insert(OTHERWISE_MEMBERSHIP.to_owned());
+        for question in [Question::Guest, Question::Membership] {
+            if question.rule_in(file).is_some() {
+                findings.push(question.rule_id().to_owned());
+            }
         }
         let scenarios = file.scenarios.iter().map(|scenario| scenario.id.value.clone()).collect();
-        Self { findings, scenarios }
+        Self { findings, about_groups, scenarios }
     }
+
+    pub(super) fn is_about_groups(&self, rule: &RuleId) -> bool {
+        self.about_groups.contains(rule.as_str())
+    }
+}
+
+/// The two questions that `otherwise` answers.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Question {
+    Guest,
+    Membership,
+}
+
+impl Question {
+    fn rule_id(self) -> &'static str {
+        match self {
+            Self::Guest => OTHERWISE_GUEST,
+            Self::Membership => OTHERWISE_MEMBERSHIP,
+        }
+    }
+
+    fn rule_in(self, file: &File) -> Option<&file::OtherwiseRule> {
+        let otherwise = &file.otherwise.as_ref()?.value;
+        match self {
+            Self::Guest => otherwise.guest.as_ref(),
+            Self::Membership => otherwise.membership.as_ref(),
+        }
+    }
+}
+
+/// What the findings of a rule are about, which decides what may be done about them.
+#[derive(Debug, Clone)]
+enum About {
+    TheGuest,
+    Memberships(BTreeSet<Relation>),
 }
 
 impl Compiler<'_> {
@@ -83,9 +126,12 @@ impl Compiler<'_> {
 
     fn guardrail(&mut self, guardrail: &file::Guardrail, lists: &Lists) -> Option<Guardrail> {
         let file::Guardrail { id, why, severity, conditions, then, mode } = guardrail;
-        let head = self.head(id, why.as_ref(), severity.as_ref(), then, mode.as_ref());
+        let joins = self.joins(&conditions.value);
+        let about =
+            joins.as_ref().map_or(About::TheGuest, |joins| About::Memberships(joins.relations.clone()));
+        let head = self.head(id, why.as_ref(), severity.as_ref(), then, mode.as_ref(), &about);
         let conditions = self.conditions(conditions, lists);
-        Some(Guardrail { head: head?, conditions })
+        Some(Guardrail { head: head?, conditions, joins })
     }
 
     fn head(
@@ -93,10 +139,16 @@ impl Compiler<'_> {
         id: &Text,
         why: Option<&String>,
         severity: Option<&Word<model::Severity>>,
-        then: &Words<Word<model::Action>>,
+        then: &Words<Word<Action>>,
         mode: Option<&Word<model::Mode>>,
+        about: &About,
     ) -> Option<Head> {
         self.not_empty("then", then, "write `[notify]` to tell and do nothing else");
+        for word in &then.items {
+            if let Some((message, hint)) = word.value().ok().and_then(|action| misfit(action, about)) {
+                self.problem(word.text.place, message, Some(hint.to_owned()));
+            }
+        }
         let id = self.rule_id(id);
         let severity = severity.map_or(Some(model::Severity::Medium), |severity| self.word(severity));
         let actions = self.words(then);
@@ -106,7 +158,7 @@ impl Compiler<'_> {
 
     fn conditions(&mut self, conditions: &At<If>, lists: &Lists) -> Vec<Condition> {
         if conditions.value.is_empty() {
-            let hint = "write a condition (`domain`, `kind`)".to_owned();
+            let hint = "write a condition (`domain`, `kind`, `joins`)".to_owned();
             self.problem(conditions.place, "`if` is empty and would match everybody", Some(hint));
         }
         let If { domain, kind, any_address, .. } = &conditions.value;
@@ -184,7 +236,8 @@ impl Compiler<'_> {
             Some(kind) => self.kinds(kind),
             None => BTreeSet::from([GuestKind::Guest]),
         };
-        Some(Scenario { id: id?, owner: scenario.owner.clone(), partners, kinds })
+        let joins = scenario.joins.as_ref().map(|joins| self.scenario_joins(joins));
+        Some(Scenario { id: id?, owner: scenario.owner.clone(), partners, kinds, joins })
     }
 
     fn named_partners(&mut self, words: &Words<Text>, names: &[&str]) -> BTreeSet<usize> {
@@ -207,24 +260,60 @@ impl Compiler<'_> {
 
     pub(super) fn otherwise(
         &mut self,
-        otherwise: &At<file::Otherwise>,
-        scenarios: &[Scenario],
         file: &File,
+        question: Question,
+        scenarios: &[Scenario],
     ) -> Option<Otherwise> {
+        let place = file.otherwise.as_ref()?.place;
+        let file::OtherwiseRule { severity, then, mode, why } = question.rule_in(file)?;
+        let about = match question {
+            Question::Guest => About::TheGuest,
+            Question::Membership => About::Memberships(Relation::ALL.into()),
+        };
+        let id = At { value: question.rule_id().to_owned(), place };
+        let head = self.head(&id, why.as_ref(), severity.as_ref(), then, mode.as_ref(), &about)?;
+        let spoken_of = scenarios.iter().flat_map(|scenario| scenario.kinds.iter().copied());
+        Some(Otherwise { head, kinds: spoken_of.chain([GuestKind::Guest]).collect() })
+    }
+
+    pub(super) fn otherwise_as_a_whole(&mut self, file: &File) {
+        let Some(otherwise) = &file.otherwise else { return };
         if otherwise.value.is_empty() {
-            let hint = "write `guest:` below it, or remove it".to_owned();
+            let hint = "write `guest:` or `membership:` below it, or remove it".to_owned();
             self.problem(otherwise.place, "`otherwise` is empty", Some(hint));
-        }
-        let file::OtherwiseGuest { severity, then, mode, why } = otherwise.value.guest.as_ref()?;
-        if file.scenarios.is_empty() {
+        } else if file.scenarios.is_empty() {
             let hint = "write under `scenarios` who is admitted, or remove `otherwise`".to_owned();
             let place = self.place_of_key("otherwise", otherwise.place);
             self.problem(place, "`otherwise` without scenarios would find every guest", Some(hint));
         }
-        let id = At { value: OTHERWISE_GUEST.to_owned(), place: otherwise.place };
-        let head = self.head(&id, why.as_ref(), severity.as_ref(), then, mode.as_ref())?;
-        let spoken_of = scenarios.iter().flat_map(|scenario| scenario.kinds.iter().copied());
-        Some(Otherwise { head, kinds: spoken_of.chain([GuestKind::Guest]).collect() })
+    }
+}
+
+/// Why the action has nothing to act on in such a rule, and what to write.
+fn misfit(action: Action, about: &About) -> Option<(String, &'static str)> {
+    let needed = match action {
+        Action::LeaveGroup => Relation::Member,
+        Action::DropOwnership => Relation::Owner,
+        Action::Disable | Action::LeaveGroups | Action::Notify => return None,
+    };
+    match (about, needed) {
+        (About::TheGuest, Relation::Member) => Some((
+            format!("action `{action}` needs to know which group"),
+            "write `leave-groups` for all his groups, or `joins` under the rule's `if`",
+        )),
+        (About::TheGuest, Relation::Owner) => Some((
+            format!("action `{action}` needs to know which group"),
+            "write `leave-groups` for the groups that he is a member of, or `joins` with `as: owner` under the rule's `if`",
+        )),
+        (About::Memberships(relations), _) if relations.contains(&needed) => None,
+        (About::Memberships(_), Relation::Member) => Some((
+            format!("action `{action}` takes out members, and the rule is about owners alone"),
+            "write `as: [member, owner]` beside `joins`, or `drop-ownership`",
+        )),
+        (About::Memberships(_), Relation::Owner) => Some((
+            format!("action `{action}` is for owners, and the rule is about members alone"),
+            "write `as: owner` beside `joins`, or `leave-group`",
+        )),
     }
 }
 

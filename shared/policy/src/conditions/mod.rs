@@ -1,7 +1,8 @@
-//! What a guardrail can ask about a guest, one file a condition. A condition answers yes, no or unknown with its reasons
+//! What a guardrail can ask about a guest and his groups, one file or folder a condition. A condition answers yes, no or unknown with its reasons
 //! in words, and declares here beside its code what it needs to read.
 
 mod domain;
+mod joins;
 mod kind;
 
 use jiff::Timestamp;
@@ -10,8 +11,12 @@ use model::{GuestKind, Permission};
 use crate::address::Addresses;
 use crate::facts::Facts;
 use crate::kind::Kind;
+use crate::memberships::Seen;
 
 pub(crate) use domain::{DomainCondition, DomainSource};
+pub(crate) use joins::{
+    BadNamePattern, GroupMatcher, JoinsCondition, LabelText, Match, NamePattern, Visibility,
+};
 pub(crate) use kind::{KindCondition, kind_is_unknown};
 
 /// An account under judgement, with what the conditions share about it.
@@ -20,12 +25,20 @@ pub(crate) struct Case<'a> {
     pub(crate) facts: &'a Facts,
     pub(crate) kind: Kind,
     pub(crate) addresses: Addresses,
+    /// Those of one group stand together.
+    pub(crate) memberships: Vec<Seen<'a>>,
     pub(crate) now: Timestamp,
 }
 
 impl<'a> Case<'a> {
     pub(crate) fn new(facts: &'a Facts, kind: Kind, now: Timestamp) -> Self {
-        Self { facts, kind, addresses: Addresses::of(facts), now }
+        let memberships = Seen::all(&facts.memberships);
+        Self { facts, kind, addresses: Addresses::of(facts), memberships, now }
+    }
+
+    /// All that the account has to do with one group, group by group.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &[Seen<'a>]> {
+        self.memberships.chunk_by(|a, b| a.group().id == b.group().id)
     }
 
     /// The kinds that it may be: one where it is known.
@@ -63,6 +76,7 @@ impl Case<'_> {
 
 pub(crate) const OWN_DOMAINS_UNREAD: &str = "the tenant's verified domains could not be read";
 
+/// What is asked about the guest himself. What is asked about his groups is a [`JoinsCondition`] beside it.
 #[derive(Debug, Clone)]
 pub(crate) enum Condition {
     Domain(DomainCondition),
@@ -130,6 +144,6 @@ pub struct ConditionSummary {
 
 /// Every condition that this version knows.
 #[must_use]
-pub fn conditions() -> [ConditionSummary; 2] {
-    [domain::SUMMARY, kind::SUMMARY]
+pub fn conditions() -> [ConditionSummary; 3] {
+    [domain::SUMMARY, kind::SUMMARY, joins::SUMMARY]
 }

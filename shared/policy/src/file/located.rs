@@ -15,6 +15,8 @@ pub(crate) struct Place {
     pub(crate) column: u64,
     /// In bytes from the start of the file.
     pub(crate) offset: Option<u64>,
+    /// In bytes.
+    pub(crate) length: Option<u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -29,8 +31,13 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = serde_saphyr::Spanned::<T>::deserialize(deserializer)?;
         let location = spanned.referenced;
-        let place =
-            Place { line: location.line(), column: location.column(), offset: location.span().byte_offset() };
+        let span = location.span();
+        let place = Place {
+            line: location.line(),
+            column: location.column(),
+            offset: span.byte_offset(),
+            length: span.byte_len(),
+        };
         Ok(Self { value: spanned.value, place })
     }
 }
@@ -168,11 +175,12 @@ impl<T: JsonSchema> JsonSchema for Entries<T> {
     }
 }
 
-/// A key that the language has and this version does not: read, so that the refusal can say so.
+/// A key that the language has, and that does not stand here, or that this version does not know: read, so that the
+/// refusal can say so.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct NotBuilt(pub(crate) Option<Place>);
+pub(crate) struct Refused(pub(crate) Option<Place>);
 
-impl<'de> Deserialize<'de> for NotBuilt {
+impl<'de> Deserialize<'de> for Refused {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         At::<IgnoredAny>::deserialize(deserializer).map(|at| Self(Some(at.place)))
     }
@@ -218,7 +226,7 @@ text_with_a_form!(
     { "type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }
 );
 text_with_a_form!(
-    /// The object id of a user.
+    /// An object id.
     IdText,
     { "type": "string", "format": "uuid" }
 );

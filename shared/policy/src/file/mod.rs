@@ -1,17 +1,21 @@
 //! The form of the policy file: the structs that it is read into, as they are written, each text with its place. What
 //! the texts mean is decided in `compile`; here a key is only known or unknown.
 
+mod groups;
 mod located;
 mod outline;
 mod shape;
 mod vocabulary;
 mod yaml;
 
+pub(crate) use groups::{
+    GroupText, Groups, Joins, Properties, ScenarioJoins, TestGroup, TestGroups, Written, WrittenTestGroup,
+};
 pub(crate) use located::{At, DateText, Entries, IdText, Place, Text, Words};
 pub(crate) use outline::{Blank, Node, blanks};
 pub(crate) use shape::{
-    Admits, Exception, Existing, File, Guardrail, If, ListSource, Otherwise, OtherwiseGuest, Partner,
-    Scenario, TestCase, TestGuest,
+    Admits, Exception, Existing, File, Guardrail, If, ListSource, OtherwiseRule, Partner, Scenario, TestCase,
+    TestGuest,
 };
 pub(crate) use vocabulary::{BadWord, Vocabulary, Word};
 pub(crate) use yaml::read;

@@ -4,12 +4,13 @@ use model::{Action, GuestKind, Mode, Severity};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::located::{At, DateText, Entries, IdText, NotBuilt, Place, Text, Words};
+use super::groups::{Groups, Joins, ScenarioJoins, TestGroups};
+use super::located::{At, DateText, Entries, IdText, Place, Refused, Text, Words};
 use super::vocabulary::Word;
+use crate::group::Relation;
 
 /// Keys of the language that this version does not know yet. They are fields below, left out of the schema.
-pub(crate) const NOT_BUILT_KEYS: [&str; 8] =
-    ["groups", "inviter", "inviters", "joins", "membership", "pending_for", "sponsors", "stay"];
+pub(crate) const NOT_BUILT_KEYS: [&str; 5] = ["inviter", "inviters", "pending_for", "sponsors", "stay"];
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -17,7 +18,7 @@ pub(crate) struct File {
     /// The version of the language: 1.
     #[schemars(extend("const" = 1))]
     pub(crate) version: At<u64>,
-    /// observe: record and tell. enforce: act.
+    /// observe: record and tell. ask: wait for an approver. enforce: act.
     pub(crate) mode: Word<Mode>,
     /// How far the rules go for guests who were there before. Without it they are treated as all others.
     pub(crate) existing: Option<Existing>,
@@ -80,9 +81,8 @@ pub(crate) struct Partner {
 pub(crate) struct Protect {
     /// Object ids.
     pub(crate) users: Option<Words<IdText>>,
-    #[serde(default)]
-    #[schemars(skip)]
-    groups: NotBuilt,
+    /// Whoever is a member of one of these groups, however deep.
+    pub(crate) groups: Option<Groups>,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -112,18 +112,20 @@ pub(crate) struct If {
     pub(crate) kind: Option<Words<Word<GuestKind>>>,
     /// Let `domain` act on a secondary address, too, instead of only telling.
     pub(crate) any_address: Option<At<bool>>,
+    /// Which groups the guest is in. One finding for each such group.
+    pub(crate) joins: Option<At<Joins>>,
+    /// How the guest is in them; member if not written.
+    #[serde(rename = "as")]
+    pub(crate) relation: Option<Words<Word<Relation>>>,
     #[serde(default)]
     #[schemars(skip)]
-    joins: NotBuilt,
+    inviter: Refused,
     #[serde(default)]
     #[schemars(skip)]
-    inviter: NotBuilt,
+    sponsors: Refused,
     #[serde(default)]
     #[schemars(skip)]
-    sponsors: NotBuilt,
-    #[serde(default)]
-    #[schemars(skip)]
-    pending_for: NotBuilt,
+    pending_for: Refused,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -135,12 +137,11 @@ pub(crate) struct Scenario {
     pub(crate) owner: Option<String>,
     /// All of these must hold.
     pub(crate) admits: At<Admits>,
+    /// The groups that it covers; every group if not written.
+    pub(crate) joins: Option<At<ScenarioJoins>>,
     #[serde(default)]
     #[schemars(skip)]
-    joins: NotBuilt,
-    #[serde(default)]
-    #[schemars(skip)]
-    stay: NotBuilt,
+    stay: Refused,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -152,28 +153,27 @@ pub(crate) struct Admits {
     pub(crate) kind: Option<Words<Word<GuestKind>>>,
     #[serde(default)]
     #[schemars(skip)]
-    inviters: NotBuilt,
+    inviters: Refused,
     #[serde(default)]
     #[schemars(skip)]
-    sponsors: NotBuilt,
+    sponsors: Refused,
     #[serde(default)]
     #[schemars(skip)]
-    pending_for: NotBuilt,
+    pending_for: Refused,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Otherwise {
     /// No scenario admits the guest.
-    pub(crate) guest: Option<OtherwiseGuest>,
-    #[serde(default)]
-    #[schemars(skip)]
-    membership: NotBuilt,
+    pub(crate) guest: Option<OtherwiseRule>,
+    /// No scenario that admits the guest covers the group.
+    pub(crate) membership: Option<OtherwiseRule>,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct OtherwiseGuest {
+pub(crate) struct OtherwiseRule {
     /// medium if not written.
     pub(crate) severity: Option<Word<Severity>>,
     /// What is done.
@@ -189,7 +189,9 @@ pub(crate) struct OtherwiseGuest {
 pub(crate) struct Exception {
     /// Object id.
     pub(crate) guest: IdText,
-    /// Ids of guardrails, or `otherwise.guest`.
+    /// Object id: only in this group.
+    pub(crate) group: Option<IdText>,
+    /// Ids of guardrails, `otherwise.guest` or `otherwise.membership`.
     pub(crate) from: Words<Text>,
     /// The last day (UTC) of the exception.
     pub(crate) until: DateText,
@@ -205,7 +207,8 @@ pub(crate) struct TestCase {
     /// What must hold, in a sentence.
     pub(crate) name: Text,
     pub(crate) guest: TestGuest,
-    /// Each finding by its rule, with the actions that it would carry out. `[]`: people are told, and nothing is done.
+    /// Each rule that finds something, with the actions that it would carry out, in whichever group. `[]`: people are
+    /// told, and nothing is done.
     pub(crate) expect: Entries<Expected>,
     /// The day (UTC) on which this is judged. If not written: before everything that ends.
     pub(crate) on: Option<DateText>,
@@ -231,51 +234,68 @@ pub(crate) struct TestGuest {
     pub(crate) upn: Option<String>,
     /// The day (UTC) on which the account was created.
     pub(crate) created: Option<DateText>,
+    /// The groups that he is a member of; none if not written.
+    pub(crate) member_of: Option<TestGroups>,
+    /// The groups that he owns; none if not written.
+    pub(crate) owner_of: Option<TestGroups>,
 }
 
-type Refused = Vec<(&'static str, Place)>;
+type Found = Vec<(&'static str, Place)>;
 
-fn written<const N: usize>(keys: [(&'static str, &NotBuilt); N]) -> Refused {
+fn written<const N: usize>(keys: [(&'static str, &Refused); N]) -> Found {
     keys.into_iter().filter_map(|(key, value)| value.0.map(|place| (key, place))).collect()
 }
 
 impl File {
     /// Every key in the file that this version does not know yet, with the place of its value.
-    pub(crate) fn not_built(&self) -> Refused {
-        let mut refused = written([("groups", &self.protect.groups)]);
+    pub(crate) fn not_built(&self) -> Found {
+        let mut found = Vec::new();
         for guardrail in &self.guardrails {
-            let If { domain: _, kind: _, any_address: _, joins, inviter, sponsors, pending_for } =
-                &guardrail.conditions.value;
-            refused.extend(written([
-                ("joins", joins),
+            let If {
+                domain: _,
+                kind: _,
+                any_address: _,
+                joins: _,
+                relation: _,
+                inviter,
+                sponsors,
+                pending_for,
+            } = &guardrail.conditions.value;
+            found.extend(written([
                 ("inviter", inviter),
                 ("sponsors", sponsors),
                 ("pending_for", pending_for),
             ]));
         }
         for scenario in &self.scenarios {
-            let Scenario { id: _, owner: _, admits, joins, stay } = scenario;
+            let Scenario { id: _, owner: _, admits, joins: _, stay } = scenario;
             let Admits { partners: _, kind: _, inviters, sponsors, pending_for } = &admits.value;
-            refused.extend(written([
+            found.extend(written([
                 ("inviters", inviters),
                 ("sponsors", sponsors),
                 ("pending_for", pending_for),
-                ("joins", joins),
                 ("stay", stay),
             ]));
         }
-        if let Some(otherwise) = &self.otherwise {
-            refused.extend(written([("membership", &otherwise.value.membership)]));
-        }
-        refused
+        found
+    }
+
+    /// Every place where groups are meant by id or by name, in the order of the language.
+    pub(crate) fn groups(&self) -> Vec<&Groups> {
+        let joins = self.guardrails.iter().filter_map(|rule| rule.conditions.value.joins.as_ref());
+        let guardrails = joins.flat_map(|joins| joins.value.groups());
+        let joins = self.scenarios.iter().filter_map(|scenario| scenario.joins.as_ref());
+        let scenarios = joins.filter_map(|joins| joins.value.groups.as_ref());
+        self.protect.groups.iter().chain(guardrails).chain(scenarios).collect()
     }
 }
 
 impl If {
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { domain, kind, any_address, joins, inviter, sponsors, pending_for } = self;
-        let later = [joins, inviter, sponsors, pending_for];
-        domain.is_none() && kind.is_none() && any_address.is_none() && later.iter().all(|key| key.0.is_none())
+        let Self { domain, kind, any_address, joins, relation, inviter, sponsors, pending_for } = self;
+        let later = [inviter, sponsors, pending_for];
+        let guest = domain.is_none() && kind.is_none() && any_address.is_none();
+        guest && joins.is_none() && relation.is_none() && later.iter().all(|key| key.0.is_none())
     }
 }
 
@@ -290,6 +310,6 @@ impl Admits {
 impl Otherwise {
     pub(crate) fn is_empty(&self) -> bool {
         let Self { guest, membership } = self;
-        guest.is_none() && membership.0.is_none()
+        guest.is_none() && membership.is_none()
     }
 }

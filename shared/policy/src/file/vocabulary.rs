@@ -9,6 +9,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer};
 
 use super::located::Text;
+use crate::conditions::Visibility;
+use crate::group::Relation;
 use crate::nearest;
 
 pub(crate) trait Vocabulary: Sized + Copy {
@@ -22,11 +24,10 @@ pub(crate) trait Vocabulary: Sized + Copy {
 
 impl Vocabulary for Mode {
     const NAME: &'static str = "mode";
-    // Nobody could approve yet.
-    const NOT_BUILT: &'static [&'static str] = &["ask"];
+    const NOT_BUILT: &'static [&'static str] = &[];
 
     fn all() -> Vec<(String, Self)> {
-        [Self::Observe, Self::Enforce].map(|mode| (mode.to_string(), mode)).to_vec()
+        [Self::Observe, Self::Ask, Self::Enforce].map(|mode| (mode.to_string(), mode)).to_vec()
     }
 }
 
@@ -43,8 +44,7 @@ impl Vocabulary for Severity {
 
 impl Vocabulary for Action {
     const NAME: &'static str = "action";
-    const NOT_BUILT: &'static [&'static str] =
-        &["leave-group", "leave-groups", "drop-ownership", "revoke-sessions", "delete"];
+    const NOT_BUILT: &'static [&'static str] = &["revoke-sessions", "delete"];
 
     fn all() -> Vec<(String, Self)> {
         Self::ALL.map(|action| (action.word().to_owned(), action)).to_vec()
@@ -57,6 +57,24 @@ impl Vocabulary for GuestKind {
 
     fn all() -> Vec<(String, Self)> {
         Self::ALL.map(|kind| (kind.word().to_owned(), kind)).to_vec()
+    }
+}
+
+impl Vocabulary for Relation {
+    const NAME: &'static str = "relation";
+    const NOT_BUILT: &'static [&'static str] = &[];
+
+    fn all() -> Vec<(String, Self)> {
+        Self::ALL.map(|relation| (relation.word().to_owned(), relation)).to_vec()
+    }
+}
+
+impl Vocabulary for Visibility {
+    const NAME: &'static str = "visibility";
+    const NOT_BUILT: &'static [&'static str] = &[];
+
+    fn all() -> Vec<(String, Self)> {
+        Self::ALL.map(|visibility| (visibility.word().to_owned(), visibility)).to_vec()
     }
 }
 

@@ -52,6 +52,7 @@ fn explain(error: &Error) -> (String, Option<String>) {
             (format!("{key} is repeated"), Some("keep one of them".to_owned()))
         }
         Error::SerdeInvalidType { unexpected, expected, .. } => {
+            let unexpected = if unexpected == "unit value" { "nothing" } else { unexpected };
             (format!("expected {expected}, found {unexpected}"), None)
         }
         Error::Unexpected { expected, .. } => (format!("expected {}", plain(expected)), None),

@@ -3,20 +3,25 @@
 
 mod admission;
 mod bounds;
+mod finding;
+mod groups;
+mod plan;
 mod protection;
 mod suspension;
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use model::{Finding, Mode, Subject};
+use model::{Action, Finding, Mode, Subject};
 
 use self::admission::Admission;
+use self::finding::Maker;
 use crate::address::Address;
 use crate::conditions::{Answer, Case, Condition};
 use crate::facts::Facts;
+use crate::group::Memberships;
 use crate::kind::{Kind, kind_of};
-use crate::policy::{Guardrail, Head, Policy};
+use crate::policy::{Guardrail, Policy};
 use crate::verdict::Verdict;
 
 /// Judges one account. `ceiling` is the most that the operator allows. Cannot fail: what could not be read becomes a
@@ -29,27 +34,51 @@ pub fn judge(policy: &Policy, facts: &Facts, ceiling: Mode, now: Timestamp) -> V
     }
     let case = Case::new(facts, kind, now);
     let admission = Admission::of(policy, &case);
-    let mut findings: Vec<Finding> = policy
-        .guardrails
-        .iter()
-        .filter_map(|rule| finding(policy, &rule.head, rule.answer(&case), facts, ceiling))
-        .collect();
-    if let Some(otherwise) = &policy.otherwise {
-        let answer = admission.otherwise(otherwise, &case);
-        findings.extend(finding(policy, &otherwise.head, answer, facts, ceiling));
-    }
+    let maker = Maker { policy, case: &case, ceiling };
+    let Found { findings, looked_at_groups } = find(&maker, &admission);
     let (mut findings, suspended) = suspension::split(policy, findings, facts, now);
+    let leaves_all = findings.iter().any(|finding| finding.actions.contains(&Action::LeaveGroups));
+    let wants_memberships = facts.memberships == Memberships::Unread && (looked_at_groups || leaves_all);
     let wants_standing = protection::refuse(policy, &mut findings, facts);
     let ends = suspended.iter().map(|held| held.until);
     let changes_at = ends.chain(admission.ends_at).min();
     Verdict {
         subject: subject(policy, &case),
-        admitted_by: admission.by,
+        admitted_by: admission.by().cloned(),
         findings,
         suspended,
         wants_standing,
+        wants_memberships,
         changes_at,
     }
+}
+
+/// What the rules say, before anything holds it back.
+#[derive(Debug, Default)]
+struct Found {
+    /// In the order of the file.
+    findings: Vec<Finding>,
+    /// Whether a rule had to know the groups, read or not.
+    looked_at_groups: bool,
+}
+
+fn find(maker: &Maker<'_>, admission: &Admission<'_>) -> Found {
+    let Maker { policy, case, ceiling: _ } = maker;
+    let mut found = Found::default();
+    for rule in &policy.guardrails {
+        match &rule.joins {
+            None => found.findings.extend(maker.about_the_guest(&rule.head, rule.answer(case))),
+            Some(joins) => groups::guardrail(maker, rule, joins, &mut found),
+        }
+    }
+    if let Some(otherwise) = &policy.otherwise {
+        let answer = admission.otherwise(otherwise, case);
+        found.findings.extend(maker.about_the_guest(&otherwise.head, answer));
+    }
+    if let Some(otherwise) = &policy.otherwise_membership {
+        groups::uncovered(maker, otherwise, admission, &mut found);
+    }
+    found
 }
 
 /// What protects the account from every act, in words that say what a person must do instead. A standing that was not
@@ -60,39 +89,12 @@ pub fn protection(policy: &Policy, facts: &Facts) -> Option<String> {
 }
 
 impl Guardrail {
+    /// What its conditions say about the guest himself.
     fn answer(&self, case: &Case<'_>) -> Answer {
         self.conditions
             .iter()
             .fold(Answer::Yes(Vec::new()), |answer, condition: &Condition| answer.and(condition.holds(case)))
     }
-}
-
-fn finding(policy: &Policy, head: &Head, answer: Answer, facts: &Facts, ceiling: Mode) -> Option<Finding> {
-    let (reasons, unknown, tells) = match answer {
-        Answer::No => return None,
-        Answer::Unknown(reasons) => (reasons, true, false),
-        Answer::OnlyTells(reasons) => (reasons, false, true),
-        Answer::Yes(reasons) => (reasons, false, false),
-    };
-    let (mode, held_back, actions) = if tells {
-        let note = "only a secondary address matches, which proves little: `any_address: true` lets the rule act on it";
-        (Mode::Observe, vec![note.to_owned()], Vec::new())
-    } else {
-        let (mode, held_back) = bounds::lowest(policy, head, facts, ceiling);
-        (mode, held_back, head.actions.clone())
-    };
-    Some(Finding {
-        rule: head.id.clone(),
-        object: None,
-        severity: head.severity,
-        why: head.why.clone(),
-        reasons,
-        mode,
-        held_back,
-        actions,
-        unknown,
-        refused: None,
-    })
 }
 
 fn subject(policy: &Policy, case: &Case<'_>) -> Option<Subject> {

@@ -2,7 +2,7 @@
 //! way.
 
 use jiff::Timestamp;
-use model::{Finding, RuleId};
+use model::Finding;
 
 use crate::facts::Facts;
 use crate::policy::{Exception, Policy};
@@ -18,7 +18,7 @@ pub(super) fn split(
     let mut standing = Vec::new();
     let mut suspended = Vec::new();
     for finding in findings {
-        match longest(policy, &finding.rule, facts, now) {
+        match longest(policy, &finding, facts, now) {
             Some(Hold { until, by, reason }) => suspended.push(Held { finding, until, by, reason }),
             None => standing.push(finding),
         }
@@ -32,19 +32,26 @@ struct Hold {
     reason: String,
 }
 
-/// Where several hold a finding, the one that ends last.
-fn longest(policy: &Policy, rule: &RuleId, facts: &Facts, now: Timestamp) -> Option<Hold> {
+/// Where several hold a finding, the one that ends last. One that names no group holds the rule's findings about every
+/// group.
+fn longest(policy: &Policy, finding: &Finding, facts: &Facts, now: Timestamp) -> Option<Hold> {
+    let Finding { rule, object, .. } = finding;
     let exceptions = policy.exceptions.get(&facts.id).into_iter().flatten();
-    let exceptions = exceptions.filter(|exception| exception.rules.contains(rule)).map(hold);
+    let exceptions = exceptions
+        .filter(|exception| exception.rules.contains(rule))
+        .filter(|exception| exception.group.is_none() || exception.group == *object)
+        .map(hold);
     let suspensions = facts.suspensions.iter();
-    let suspensions = suspensions
-        .filter(|held| held.guest == facts.id && held.rule == *rule)
-        .map(|held| Hold { until: held.until, by: held.by.clone(), reason: held.reason.clone() });
+    let suspensions = suspensions.filter(|held| held.covers(facts.id, rule, *object)).map(|held| Hold {
+        until: held.until,
+        by: held.by.clone(),
+        reason: held.reason.clone(),
+    });
     exceptions.chain(suspensions).filter(|hold| hold.until > now).max_by_key(|hold| hold.until)
 }
 
 fn hold(exception: &Exception) -> Hold {
-    let Exception { rules: _, until, ticket, approved_by } = exception;
+    let Exception { group: _, rules: _, until, ticket, approved_by } = exception;
     Hold {
         until: until.end(),
         by: approved_by.clone().unwrap_or_else(|| "the policy".to_owned()),

@@ -176,7 +176,7 @@ fn the_schema_knows_what_the_reader_knows_and_nothing_that_is_not_built() {
     assert_eq!(schema["additionalProperties"], false);
     assert_eq!(schema["required"], serde_json::json!(["version", "mode"]));
     assert_eq!(schema["properties"]["version"]["const"], 1);
-    assert_eq!(schema["properties"]["mode"]["enum"], serde_json::json!(["observe", "enforce"]));
+    assert_eq!(schema["properties"]["mode"]["enum"], serde_json::json!(["observe", "ask", "enforce"]));
     let keys: BTreeSet<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
     let expected = [
         "version",
@@ -194,9 +194,14 @@ fn the_schema_knows_what_the_reader_knows_and_nothing_that_is_not_built() {
     assert_eq!(keys, BTreeSet::from(expected));
     assert_eq!(schema["$defs"]["Guardrail"]["additionalProperties"], false);
     let text = schema.to_string();
-    for later in ["\"joins\"", "\"stay\"", "\"inviter\"", "\"membership\"", "\"ask\"", "\"leave-group\""] {
+    for later in ["\"stay\"", "\"inviter\"", "\"sponsors\"", "\"revoke-sessions\"", "\"delete\""] {
         assert!(!text.contains(later), "{later}");
     }
+    assert_eq!(schema["$defs"]["Joins"]["additionalProperties"], false);
+    assert_eq!(schema["$defs"]["ScenarioJoins"]["properties"].as_object().unwrap().len(), 1);
+    assert!(schema["$defs"]["Alternative"]["properties"].get("any").is_none());
+    let relations = &schema["$defs"]["If"]["properties"]["as"]["anyOf"][0]["anyOf"][0]["enum"];
+    assert_eq!(*relations, serde_json::json!(["member", "owner"]));
     // Every condition that a guardrail can ask stands in the schema, with its example for the documents.
     let conditions_in_schema = schema["$defs"]["If"]["properties"].as_object().unwrap();
     for condition in conditions() {

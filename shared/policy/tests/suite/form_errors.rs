@@ -74,7 +74,7 @@ fn an_unknown_key_is_named_with_the_nearest_one() {
 "#), @"policy.yaml:4:3: unknown key `guests`: did you mean `guest`?");
     assert_snapshot!(wrong(r#"exceptions:
   - user: x
-"#), @"policy.yaml:4:5: unknown key `user`: write one of `guest`, `from`, `until`, `ticket`, `approved_by`");
+"#), @"policy.yaml:4:5: unknown key `user`: write one of `guest`, `group`, `from`, `until`, `ticket`, `approved_by`");
     assert_snapshot!(wrong(r#"tests:
   - name: x
     guest: { email: a@b.example }
@@ -156,7 +156,7 @@ fn a_value_of_the_wrong_form_is_named() {
   - id: x
     if:
     then: [disable]
-"#), @"policy.yaml:5:7: `if` is empty and would match everybody: write a condition (`domain`, `kind`)");
+"#), @"policy.yaml:5:7: `if` is empty and would match everybody: write a condition (`domain`, `kind`, `joins`)");
     assert_snapshot!(wrong(r#"guardrails:
   - id: x
     if: { domain: [evil.example] }
@@ -179,7 +179,7 @@ mode: Observe
 "#), @"policy.yaml:2:7: unknown mode `Observe`: did you mean `observe`?");
     assert_snapshot!(wrong_as_a_whole(r#"version: 1
 mode: true
-"#), @"policy.yaml:2:7: unknown mode `true`: write one of `observe`, `enforce`");
+"#), @"policy.yaml:2:7: unknown mode `true`: write one of `observe`, `ask`, `enforce`");
     assert_snapshot!(wrong_as_a_whole(r#"version: 1
 mode: enforce
 guardrails:
@@ -188,7 +188,7 @@ guardrails:
     then: [dissable, block]
 "#), @"
     policy.yaml:6:12: unknown action `dissable`: did you mean `disable`?
-    policy.yaml:6:22: unknown action `block`: write one of `disable`, `notify`
+    policy.yaml:6:22: unknown action `block`: write one of `disable`, `leave-group`, `leave-groups`, `drop-ownership`, `notify`
     ");
     assert_snapshot!(wrong_as_a_whole(r#"version: 1
 mode: enforce
@@ -211,45 +211,30 @@ guardrails:
     assert_snapshot!(wrong_as_a_whole(r#"version: 1
 mode: enforce
 existing: { before: 2026-12-01, mode: off }
-"#), @"policy.yaml:3:39: unknown mode `off`: write one of `observe`, `enforce`");
+"#), @"policy.yaml:3:39: unknown mode `off`: write one of `observe`, `ask`, `enforce`");
 }
 
 #[test]
 fn what_is_not_built_yet_says_so() {
     assert_snapshot!(wrong_as_a_whole(r#"version: 1
-mode: ask
-"#), @"policy.yaml:2:7: mode `ask` is not built yet: write one of `observe`, `enforce`");
-    assert_snapshot!(wrong_as_a_whole(r#"version: 1
 mode: enforce
 guardrails:
   - id: blocked-domain
     if: { domain: [evil.example] }
-    then: [disable, leave-group, leave-groups, drop-ownership, revoke-sessions, delete]
-    mode: ask
+    then: [disable, revoke-sessions, delete]
 "#), @"
-    policy.yaml:6:21: action `leave-group` is not built yet: write one of `disable`, `notify`
-    policy.yaml:6:34: action `leave-groups` is not built yet: write one of `disable`, `notify`
-    policy.yaml:6:48: action `drop-ownership` is not built yet: write one of `disable`, `notify`
-    policy.yaml:6:64: action `revoke-sessions` is not built yet: write one of `disable`, `notify`
-    policy.yaml:6:81: action `delete` is not built yet: write one of `disable`, `notify`
-    policy.yaml:7:11: mode `ask` is not built yet: write one of `observe`, `enforce`
+    policy.yaml:6:21: action `revoke-sessions` is not built yet: write one of `disable`, `leave-group`, `leave-groups`, `drop-ownership`, `notify`
+    policy.yaml:6:38: action `delete` is not built yet: write one of `disable`, `leave-group`, `leave-groups`, `drop-ownership`, `notify`
     ");
     assert_snapshot!(wrong_as_a_whole(r#"version: 1
 mode: enforce
-protect:
-  # groups that nobody leaves
-  groups:
-    - 77aa0000-0000-4000-8000-000000000001
 partners:
   fabrikam: { domains: [fabrikam.com] }
 guardrails:
-  - id: confidential-groups
-    if:
-      joins:
-        any: [ { name: "Finance *" }, { label: Confidential } ]
-    then: [leave-group]
   - id: guests-do-not-invite
-    if: { inviter: { kind: guest } }
+    # proven by the audit alone
+    if:
+      inviter: { kind: guest }
     then: [disable]
   - id: sponsored
     if: { domain: evil.example, sponsors: 1, pending_for: 30d }
@@ -257,24 +242,15 @@ guardrails:
 scenarios:
   - id: agency-work
     admits: { partners: [fabrikam], inviters: { group: 1f0c }, sponsors: 1, pending_for: 30d }
-    joins: { groups: [77aa] }
     stay: 180d
-otherwise:
-  guest: { then: [disable] }
-  membership: { severity: medium, then: [leave-group] }
 "#), @"
-    policy.yaml:5:3: `groups` is not built yet: remove it until a later version knows it
-    policy.yaml:12:7: `joins` is not built yet: remove it until a later version knows it
-    policy.yaml:14:12: action `leave-group` is not built yet: write one of `disable`, `notify`
-    policy.yaml:16:11: `inviter` is not built yet: remove it until a later version knows it
-    policy.yaml:19:33: `sponsors` is not built yet: remove it until a later version knows it
-    policy.yaml:19:46: `pending_for` is not built yet: remove it until a later version knows it
-    policy.yaml:23:37: `inviters` is not built yet: remove it until a later version knows it
-    policy.yaml:23:64: `sponsors` is not built yet: remove it until a later version knows it
-    policy.yaml:23:77: `pending_for` is not built yet: remove it until a later version knows it
-    policy.yaml:24:5: `joins` is not built yet: remove it until a later version knows it
-    policy.yaml:25:5: `stay` is not built yet: remove it until a later version knows it
-    policy.yaml:28:3: `membership` is not built yet: remove it until a later version knows it
+    policy.yaml:9:7: `inviter` is not built yet: remove it until a later version knows it
+    policy.yaml:12:33: `sponsors` is not built yet: remove it until a later version knows it
+    policy.yaml:12:46: `pending_for` is not built yet: remove it until a later version knows it
+    policy.yaml:16:37: `inviters` is not built yet: remove it until a later version knows it
+    policy.yaml:16:64: `sponsors` is not built yet: remove it until a later version knows it
+    policy.yaml:16:77: `pending_for` is not built yet: remove it until a later version knows it
+    policy.yaml:17:5: `stay` is not built yet: remove it until a later version knows it
     ");
     assert_snapshot!(wrong_as_a_whole(r#"version: 1
 mode: enforce

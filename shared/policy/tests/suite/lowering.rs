@@ -74,6 +74,7 @@ fn a_protected_account_is_never_acted_on_and_a_person_is_told_what_to_do() {
     let standing = |roles: &[&str], groups: &[ObjectId]| Standing::Known {
         directory_roles: roles.iter().map(|role| (*role).to_owned()).collect(),
         role_assignable_groups: groups.to_vec(),
+        groups: groups.iter().copied().collect(),
     };
     let mut lines = Vec::new();
     for (policy, facts) in [
@@ -128,6 +129,7 @@ fn suspension(rule: &str, until: &str) -> Suspension {
     Suspension {
         guest: ALICE,
         rule: rule.parse().unwrap(),
+        object: None,
         until: at(until),
         by: "bob@contoso.com".to_owned(),
         reason: "a mistake".to_owned(),

@@ -3,11 +3,21 @@
 
 mod admission;
 mod blank;
+mod coverage;
 mod example;
 mod form_errors;
+mod group_errors;
+mod group_properties;
+mod joins;
 mod lowering;
 mod matching;
 mod meaning_errors;
 mod mistakes;
+mod names;
+mod plain_reading;
+mod plans;
+mod policy_tests;
 mod properties;
+mod resolving;
+mod views;
 mod world;

@@ -10,7 +10,7 @@ fn what_would_match_or_admit_everybody_is_refused() {
   - id: x
     if: {}
     then: [disable]
-"#), @"policy.yaml:5:9: `if` is empty and would match everybody: write a condition (`domain`, `kind`)");
+"#), @"policy.yaml:5:9: `if` is empty and would match everybody: write a condition (`domain`, `kind`, `joins`)");
     assert_snapshot!(wrong(r#"guardrails:
   - id: x
     if: { domain: [] }
@@ -39,7 +39,7 @@ fn what_would_match_or_admit_everybody_is_refused() {
   - id: x
     admits: { partners: [] }
 "#), @"policy.yaml:5:25: `partners` is empty: name partners, or remove the key");
-    assert_snapshot!(wrong("otherwise: {}\n"), @"policy.yaml:3:12: `otherwise` is empty: write `guest:` below it, or remove it");
+    assert_snapshot!(wrong("otherwise: {}\n"), @"policy.yaml:3:12: `otherwise` is empty: write `guest:` or `membership:` below it, or remove it");
     assert_snapshot!(wrong(r#"otherwise:
   guest: { then: [disable] }
 "#), @"policy.yaml:3:1: `otherwise` without scenarios would find every guest: write under `scenarios` who is admitted, or remove `otherwise`");

@@ -1,8 +1,12 @@
 //! Made-up guests and policies, in as few words as a test can say them.
 
-use guestlist_policy::{Facts, Identity, Policy, Standing, Verdict, judge, parse};
+use std::collections::BTreeSet;
+
+use guestlist_policy::{
+    Facts, Group, Identity, Membership, Memberships, Policy, Relation, Standing, Verdict, judge, parse,
+};
 use jiff::Timestamp;
-use model::{Finding, Mode, ObjectId};
+use model::{Finding, Mode, ObjectId, Step};
 
 pub(crate) const ALICE: ObjectId = ObjectId::from_u128(0x5c1e_0000_0000_4000_8000_0000_0000_0001);
 
@@ -59,7 +63,8 @@ pub(crate) fn guest(mail: &str) -> Facts {
         created_at: Some(at("2026-11-01T00:00:00Z")),
         sponsors: Some(Vec::new()),
         verified_domains: Some(vec!["contoso.com".to_owned(), "contoso.onmicrosoft.com".to_owned()]),
-        standing: Standing::Known { directory_roles: Vec::new(), role_assignable_groups: Vec::new() },
+        standing: standing(&[]),
+        memberships: Memberships::Known(Vec::new()),
         ..Facts::unread(ALICE)
     }
 }
@@ -81,25 +86,105 @@ pub(crate) fn judged(policy: &Policy, facts: &Facts) -> Verdict {
     judge(policy, facts, Mode::Enforce, now())
 }
 
+/// No role, and a member of these groups.
+pub(crate) fn standing(groups: &[ObjectId]) -> Standing {
+    Standing::Known {
+        directory_roles: Vec::new(),
+        role_assignable_groups: Vec::new(),
+        groups: groups.iter().copied().collect::<BTreeSet<_>>(),
+    }
+}
+
+pub(crate) fn group_id(number: u128) -> ObjectId {
+    ObjectId::from_u128(0x77aa_0000_0000_4000_8000_0000_0000_0000 + number)
+}
+
+/// A private Microsoft 365 group without a label, of which everything was read.
+pub(crate) fn group(number: u128, name: &str) -> Group {
+    let no = Some(false);
+    Group {
+        name: Some(name.to_owned()),
+        labels: Some(Vec::new()),
+        role_assignable: no,
+        team: no,
+        visibility: Some("Private".to_owned()),
+        dynamic: no,
+        on_premises_synced: no,
+        mail_enabled: Some(true),
+        unified: Some(true),
+        management_restricted: no,
+        ..Group::unread(group_id(number))
+    }
+}
+
+pub(crate) fn member(group: Group) -> Membership {
+    Membership { group, relation: Relation::Member, new: true }
+}
+
+pub(crate) fn owner(group: Group) -> Membership {
+    Membership { group, relation: Relation::Owner, new: true }
+}
+
+/// A guest of a partner, in these groups.
+pub(crate) fn joined(memberships: Vec<Membership>) -> Facts {
+    Facts { memberships: Memberships::Known(memberships), ..guest("alice@fabrikam.com") }
+}
+
 /// One finding as a line: what it would do, whether it does, and why.
 pub(crate) fn line(finding: &Finding) -> String {
-    let Finding { rule, object, severity, why, reasons, mode, held_back, actions, unknown, refused } =
-        finding;
-    assert!(object.is_none() && !reasons.is_empty());
+    let Finding {
+        rule,
+        object,
+        severity,
+        why,
+        reasons,
+        mode,
+        held_back,
+        actions,
+        plan,
+        by_hand,
+        names,
+        unknown,
+        refused,
+    } = finding;
+    assert!(!reasons.is_empty());
     let actions: Vec<&str> = actions.iter().map(|action| action.word()).collect();
     let mut line = format!("{rule} ({severity}, {mode}) [{}]", actions.join(", "));
+    if let Some(object) = object {
+        line.push_str(&format!(" in {}", names.get(object).map_or("?", String::as_str)));
+    }
     if *unknown {
         line.push_str(" unknown");
     }
     line.push_str(&format!("\n  {}", reasons.join("\n  ")));
-    for (label, texts) in
-        [("why", why.as_slice()), ("held back", held_back.as_slice()), ("refused", refused.as_slice())]
-    {
+    let steps: Vec<String> = plan.steps.iter().map(step).collect();
+    // What only disables says nothing that the actions do not say.
+    let steps = if steps == ["disable"] { Vec::new() } else { steps };
+    for (label, texts) in [
+        ("plan", steps.as_slice()),
+        ("by hand", by_hand.as_slice()),
+        ("why", why.as_slice()),
+        ("held back", held_back.as_slice()),
+        ("refused", refused.as_slice()),
+    ] {
         for text in texts {
             line.push_str(&format!("\n  {label}: {text}"));
         }
     }
     line
+}
+
+fn step(step: &Step) -> String {
+    let group = step.group().map(|group| group.to_string()).unwrap_or_default();
+    let last = group.trim_start_matches("77aa0000-0000-4000-8000-").trim_start_matches('0');
+    match step {
+        Step::Disable { .. } => "disable".to_owned(),
+        Step::Enable { .. } => "enable".to_owned(),
+        Step::RemoveMember { .. } => format!("leave {last}"),
+        Step::AddMember { .. } => format!("join {last}"),
+        Step::RemoveOwner { .. } => format!("drop {last}"),
+        Step::AddOwner { .. } => format!("own {last}"),
+    }
 }
 
 pub(crate) fn told(verdict: &Verdict) -> String {
@@ -109,12 +194,8 @@ pub(crate) fn told(verdict: &Verdict) -> String {
 
 /// The rules that would write something now.
 pub(crate) fn acting(verdict: &Verdict) -> Vec<&str> {
-    verdict
-        .findings
-        .iter()
-        .filter(|finding| finding.acts(ALICE))
-        .map(|finding| finding.rule.as_str())
-        .collect()
+    let acting = verdict.findings.iter().filter(|finding| finding.acts());
+    acting.map(|finding| finding.rule.as_str()).collect()
 }
 
 /// One guardrail on domains.

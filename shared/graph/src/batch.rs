@@ -37,6 +37,9 @@ struct Reply {
     body: Value,
 }
 
+/// What Graph takes in one batch.
+const MOST: usize = 20;
+
 enum Slot {
     Open,
     Again(Failure),
@@ -50,22 +53,45 @@ impl Client {
         &self,
         targets: [Target; N],
     ) -> Result<[Result<Document, GraphError>; N], GraphError> {
-        const { assert!(N <= 20, "Graph takes twenty requests in a batch") };
+        const { assert!(N <= MOST, "Graph takes twenty requests in a batch") };
+        let mut slots = [const { Slot::Open }; N];
+        self.read_into(&targets, &mut slots).await?;
+        Ok(slots.map(Slot::close))
+    }
+
+    /// The same for any number of targets, twenty in a round trip. What befalls a whole batch befalls everything in it
+    /// that is not answered yet, and all that would come after it: a Graph that is away is not asked again for each.
+    pub(crate) async fn batch_all(&self, targets: &[Target]) -> Vec<Result<Document, GraphError>> {
+        let mut results = Vec::with_capacity(targets.len());
+        let mut broken: Option<GraphError> = None;
+        for targets in targets.chunks(MOST) {
+            let mut slots: Vec<Slot> = targets.iter().map(|_| Slot::Open).collect();
+            if broken.is_none() {
+                broken = self.read_into(targets, &mut slots).await.err();
+            }
+            results.extend(slots.into_iter().map(|slot| match &broken {
+                Some(error) => slot.close_after(error),
+                None => slot.close(),
+            }));
+        }
+        results
+    }
+
+    async fn read_into(&self, targets: &[Target], slots: &mut [Slot]) -> Result<(), GraphError> {
         let mut patience = self.patience();
         let mut renewed = false;
-        let mut slots = [const { Slot::Open }; N];
         loop {
             let mut request = self.request(Method::POST, &Target::new("/$batch"));
-            request.body = Some(body(&targets, &slots));
+            request.body = Some(body(targets, slots));
             let answer = self.ask_within(&request, &mut patience).await?.document()?;
-            self.fill(&mut slots, answer)?;
+            self.fill(slots, answer)?;
             let waiting = || slots.iter().filter_map(Slot::failure);
             if waiting().next().is_none() {
-                break;
+                return Ok(());
             }
             if waiting().any(|failure| failure.happened == Happened::Unauthorized) {
                 if renewed {
-                    break;
+                    return Ok(());
                 }
                 renewed = true;
                 self.renew_token().await?;
@@ -73,11 +99,10 @@ impl Client {
             }
             let told = waiting().map(Failure::retry_after).max().flatten();
             let Some(wait) = patience.wait(told, false) else {
-                break;
+                return Ok(());
             };
             tokio::time::sleep(wait).await;
         }
-        Ok(slots.map(Slot::close))
     }
 
     fn fill(&self, slots: &mut [Slot], answer: Document) -> Result<(), GraphError> {
@@ -137,6 +162,14 @@ impl Slot {
         match self {
             Self::Again(failure) => Some(failure),
             Self::Open | Self::Closed(_) => None,
+        }
+    }
+
+    /// After `error` ended the batch.
+    fn close_after(self, error: &GraphError) -> Result<Document, GraphError> {
+        match self {
+            Self::Closed(result) => result,
+            Self::Open | Self::Again(_) => Err(error.clone()),
         }
     }
 

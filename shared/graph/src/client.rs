@@ -24,6 +24,7 @@ use crate::token::{Token, Tokens};
 
 pub(crate) const AGENT: &str = concat!("guestlist/", env!("CARGO_PKG_VERSION"));
 pub(crate) const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
+const CONSISTENCY_LEVEL: HeaderName = HeaderName::from_static("consistencylevel");
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
 /// Speaks to Graph as one app. Clones share the token.
@@ -55,6 +56,16 @@ pub(crate) struct Request {
     pub(crate) repeat: Repeat,
     /// Instead of the client's own.
     pub(crate) timeout: Option<Duration>,
+    pub(crate) wants: Wants,
+}
+
+/// What a request wants to be answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wants {
+    Json,
+    /// A bare number. Graph counts directory objects only for a caller who bears with a count that lags
+    /// (<https://learn.microsoft.com/graph/aad-advanced-queries>).
+    Count,
 }
 
 /// A success.
@@ -115,8 +126,11 @@ impl Client {
     }
 
     pub(crate) fn request(&self, method: Method, target: &Target) -> Request {
-        let url = target.url(&self.endpoints);
-        Request { method, url, body: None, repeat: Repeat::Safe, timeout: None }
+        Self::bare(method, target.url(&self.endpoints))
+    }
+
+    fn bare(method: Method, url: Url) -> Request {
+        Request { method, url, body: None, repeat: Repeat::Safe, timeout: None, wants: Wants::Json }
     }
 
     pub(crate) async fn read(&self, target: &Target) -> Result<Document, GraphError> {
@@ -124,8 +138,16 @@ impl Client {
     }
 
     pub(crate) async fn read_url(&self, url: Url) -> Result<Document, GraphError> {
-        let request = Request { method: Method::GET, url, body: None, repeat: Repeat::Safe, timeout: None };
-        self.ask(request).await?.document()
+        self.ask(Self::bare(Method::GET, url)).await?.document()
+    }
+
+    /// What a path that ends in `/$count` answers.
+    pub(crate) async fn count(&self, target: &Target) -> Result<u64, GraphError> {
+        let request = Request { wants: Wants::Count, ..self.request(Method::GET, target) };
+        let Answer { body, trace } = self.ask(request).await?;
+        let text = str::from_utf8(&body).ok().map(|text| text.trim_start_matches('\u{feff}').trim());
+        let count = text.and_then(|text| text.parse().ok());
+        count.ok_or_else(|| GraphError::unreadable("it is not a count", &trace))
     }
 
     pub(crate) async fn ask(&self, request: Request) -> Result<Answer, GraphError> {
@@ -199,12 +221,19 @@ impl Client {
     }
 
     fn call(&self, request: &Request, token: &Token, client_request_id: &str) -> Call {
+        let accept = match request.wants {
+            Wants::Json => "application/json",
+            Wants::Count => "text/plain",
+        };
         let mut call = Call::new(request.method.clone(), request.url.clone())
-            .header(ACCEPT, "application/json")
+            .header(ACCEPT, accept)
             .header(USER_AGENT, AGENT)
             .header(CLIENT_REQUEST_ID, client_request_id)
             .timeout(request.timeout.unwrap_or(self.timeout));
         call.headers.insert(AUTHORIZATION, token.header.clone());
+        if request.wants == Wants::Count {
+            call = call.header(CONSISTENCY_LEVEL, "eventual");
+        }
         if let Some(body) = &request.body {
             call = call.header(CONTENT_TYPE, "application/json");
             call.body = body.clone();

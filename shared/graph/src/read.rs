@@ -7,7 +7,7 @@ use model::{ObjectId, TenantId};
 use serde_json::Value;
 
 use crate::client::{Client, Document};
-use crate::error::GraphError;
+use crate::error::{GraphError, Trace};
 use crate::loose;
 use crate::page::{Page, PageLink, each};
 use crate::standing::Standing;
@@ -62,7 +62,7 @@ impl Reader {
     /// # Errors
     /// Any, also when only a part could be read: half of somebody's roles is not an answer.
     pub async fn standing(&self, id: ObjectId) -> Result<Standing, GraphError> {
-        let [member_of, owned] = self.0.batch([member_of(id), owned(id)]).await?;
+        let [member_of, owned] = self.0.batch([roles(id), owned(id)]).await?;
         self.whole_standing(member_of?, owned?).await
     }
 
@@ -71,7 +71,7 @@ impl Reader {
     /// # Errors
     /// The user's error first, then the standing's.
     pub async fn user_and_standing(&self, id: ObjectId) -> Result<(User, Standing), GraphError> {
-        let targets = [Target::user(id).query(User::QUERY), member_of(id), owned(id)];
+        let targets = [Target::user(id).query(User::QUERY), roles(id), owned(id)];
         let [found, member_of, owned] = self.0.batch(targets).await?;
         let user = user(id, found?)?;
         Ok((user, self.whole_standing(member_of?, owned?).await?))
@@ -80,7 +80,7 @@ impl Reader {
     async fn whole_standing(&self, member_of: Document, owned: Document) -> Result<Standing, GraphError> {
         let (member_of, trace) = self.0.rest(member_of).await?;
         let (owned, _) = self.0.rest(owned).await?;
-        Standing::read(&member_of, &owned).map_err(|why| GraphError::unreadable(why, &trace))
+        standing(&member_of, &owned, &trace)
     }
 
     /// Whether a user of this id waits in the recycle bin. 1 unit.
@@ -124,6 +124,15 @@ impl Reader {
         read.unwrap_or(Err("it names no organization")).map_err(|why| GraphError::unreadable(why, &trace))
     }
 
+    /// How many guests there are, by `userType` alone. The count may lag. 1 unit
+    /// (<https://learn.microsoft.com/graph/aad-advanced-queries>).
+    ///
+    /// # Errors
+    /// Any; an answer that is not a number is [`GraphError::Unreadable`].
+    pub async fn count_guests(&self) -> Result<u64, GraphError> {
+        self.0.count(&Target::new("/users/$count").query("$filter=userType%20eq%20%27Guest%27")).await
+    }
+
     /// All users of the tenant, 999 at a time. 2 units a page.
     ///
     /// # Errors
@@ -135,19 +144,24 @@ impl Reader {
     }
 }
 
-fn member_of(id: ObjectId) -> Target {
-    Target::of_user(id, "transitiveMemberOf").query(Standing::MEMBER_OF)
+/// Roles, and groups however deep.
+pub(crate) fn roles(id: ObjectId) -> Target {
+    Target::of_user(id, "transitiveMemberOf").query(Standing::QUERY)
 }
 
 fn owned(id: ObjectId) -> Target {
-    Target::of_user(id, "ownedObjects").query(Standing::OWNED)
+    Target::of_user(id, "ownedObjects").query(Standing::QUERY)
+}
+
+pub(crate) fn standing(member_of: &[Value], owned: &[Value], trace: &Trace) -> Result<Standing, GraphError> {
+    Standing::read(member_of, owned).map_err(|why| GraphError::unreadable(why, trace))
 }
 
 fn deleted(id: ObjectId) -> Target {
     Target::deleted(id).query("$select=id")
 }
 
-fn user(id: ObjectId, document: Document) -> Result<User, GraphError> {
+pub(crate) fn user(id: ObjectId, document: Document) -> Result<User, GraphError> {
     let Document { value, trace } = document;
     let user = User::read(&value).map_err(|why| GraphError::unreadable(why, &trace))?;
     if user.id == id { Ok(user) } else { Err(GraphError::unreadable("it is about another user", &trace)) }

@@ -21,18 +21,25 @@ pub struct Standing {
     /// Groups of which Graph shows the id alone, because the app may not read groups: any of them may be
     /// role-assignable.
     pub hidden_groups: Vec<ObjectId>,
+    /// Every group of which he is a member, however deep, those of which only the id is shown included. Groups that
+    /// hide their members are missing where the app lacks `Member.Read.Hidden`.
+    pub groups: BTreeSet<ObjectId>,
 }
 
 impl Standing {
     /// `isAssignableToRole` is null on ordinary groups, so that only a missing name tells that it was withheld.
-    pub(crate) const MEMBER_OF: &'static str = "$select=id,displayName,isAssignableToRole&$top=999";
-    pub(crate) const OWNED: &'static str = Self::MEMBER_OF;
+    pub(crate) const QUERY: &'static str = "$select=id,displayName,isAssignableToRole&$top=999";
 
     pub(crate) fn read(member_of: &[Value], owned: &[Value]) -> Result<Self, String> {
         let mut roles = Vec::new();
         let (mut assignable, mut hidden) = (BTreeSet::new(), BTreeSet::new());
-        for value in member_of.iter().chain(owned) {
+        let mut groups = BTreeSet::new();
+        let as_member = member_of.iter().map(|value| (value, true));
+        for (value, is_member) in as_member.chain(owned.iter().map(|value| (value, false))) {
             let Entry { id, kind, fields } = Entry::read(value)?;
+            if is_member && matches!(kind.as_deref(), Some("group") | None) {
+                groups.insert(id);
+            }
             let name = loose::text(fields, "displayName");
             match kind.as_deref() {
                 Some("directoryrole") => roles.push(name.unwrap_or_else(|| id.to_string())),
@@ -51,6 +58,7 @@ impl Standing {
             directory_roles: roles,
             role_assignable_groups: assignable.into_iter().collect(),
             hidden_groups: hidden.into_iter().collect(),
+            groups,
         })
     }
 }
@@ -84,6 +92,7 @@ mod tests {
             directory_roles: vec!["User Administrator".into()],
             role_assignable_groups: vec![id(2), id(6)],
             hidden_groups: vec![id(5)],
+            groups: BTreeSet::from([id(2), id(3), id(5)]),
         };
         assert_eq!(Standing::read(&member_of, &owned), Ok(expected));
         assert!(Standing::read(&[json!({"id": "x"})], &[]).is_err());

@@ -69,6 +69,10 @@ impl User {
         accountEnabled,createdDateTime,onPremisesSyncEnabled,isManagementRestricted,companyName\
         &$expand=sponsors($select=id,displayName)&$top=999";
 
+    /// What tells of which kind somebody is, and nothing else.
+    pub(crate) const QUERY_KIND: &'static str =
+        "$select=id,userType,identities,creationType,externalUserState&$top=999";
+
     pub(crate) fn read(value: &Value) -> Result<Self, String> {
         let object = value.as_object().ok_or("a user is not an object")?;
         let id = loose::text(object, "id").and_then(|id| id.parse().ok());

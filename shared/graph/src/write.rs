@@ -1,5 +1,5 @@
 //! The Writer: the only place that changes a tenant, and the only one whose app may. A new remediation has its arm in
-//! [`Writer::apply`].
+//! [`Writer::request`].
 //!
 //! Never here: a judgement whether it should be done, or a claim that it was: that is told by reading back.
 
@@ -8,9 +8,9 @@ use http::Method;
 use model::{ObjectId, Step};
 use serde_json::json;
 
-use crate::client::Client;
+use crate::client::{Client, Repeat, Request};
 use crate::error::GraphError;
-use crate::target::Target;
+use crate::target::{Link, Relation, Target};
 
 /// Writes to a tenant.
 #[derive(Debug, Clone)]
@@ -33,25 +33,137 @@ impl Writer {
         &self.0
     }
 
+    /// Sends a step: one request, 1 unit and 1 write. Graph tells apart neither "it was so before" nor "it is not there"
+    /// from other reasons, so that what follows is a read, whatever came of it.
+    ///
     /// # Errors
-    /// See the step's own call.
+    /// Of every step [`GraphError::Forbidden`] (advice: give up): the app lacks the permission, or the account is an
+    /// administrator's, or the group is role-assignable, dynamic or restricted, all in the same words.
+    ///
+    /// | step | what is already so | other answers |
+    /// | --- | --- | --- |
+    /// | disable, enable | accepted | [`GraphError::NotFound`] (advice: maybe not replicated yet) |
+    /// | remove a member or an owner | [`GraphError::NotFound`], the same as when the group or the user is gone: only a read of his groups tells (advice: maybe not replicated yet) | [`GraphError::Rejected`] 400 (advice: give up) for the last owner, and for groups that are mail-enabled or mastered on premises |
+    /// | add a member or an owner | [`GraphError::Rejected`] 400 with a code that means anything: only a read of his groups tells it from a refusal (advice: give up) | [`GraphError::NotFound`] (advice: maybe not replicated yet) |
+    ///
+    /// Disabling and enabling are sent again where an answer was lost. Adding is not: whoever was taken out again in between
+    /// would be let in without anybody having looked. Removing is not either: a second one would answer that there is
+    /// nothing to remove, and nobody would know whose doing that is. They are then [`GraphError::Unreachable`] or
+    /// [`GraphError::Unavailable`] (advice: try again).
     pub async fn apply(&self, step: Step) -> Result<Written, GraphError> {
+        let answer = self.0.ask(self.request(step)).await?;
+        Ok(Written { request_id: answer.trace.request_id })
+    }
+
+    /// The one request of a step
+    /// (<https://learn.microsoft.com/graph/api/user-update>, <https://learn.microsoft.com/graph/api/group-delete-members>,
+    /// <https://learn.microsoft.com/graph/api/group-post-members>).
+    fn request(&self, step: Step) -> Request {
+        let members = |group| Link { group, relation: Relation::Members };
+        let owners = |group| Link { group, relation: Relation::Owners };
         match step {
-            Step::Disable { user } => self.set_account_enabled(user, false).await,
-            Step::Enable { user } => self.set_account_enabled(user, true).await,
+            Step::Disable { user } => self.switch(user, false),
+            Step::Enable { user } => self.switch(user, true),
+            Step::RemoveMember { user, group } => self.remove(members(group), user),
+            Step::AddMember { user, group } => self.add(members(group), user),
+            Step::RemoveOwner { user, group } => self.remove(owners(group), user),
+            Step::AddOwner { user, group } => self.add(owners(group), user),
         }
     }
 
-    /// Twice is the same as once, so it is repeated where an answer was lost. 1 unit and 1 write
-    /// (<https://learn.microsoft.com/graph/api/user-update>).
-    ///
-    /// # Errors
-    /// [`GraphError::Forbidden`] where the app lacks `User.EnableDisableAccount.All`, and for administrators and members
-    /// or owners of role-assignable groups.
-    pub async fn set_account_enabled(&self, user: ObjectId, enabled: bool) -> Result<Written, GraphError> {
+    fn switch(&self, user: ObjectId, enabled: bool) -> Request {
         let mut request = self.0.request(Method::PATCH, &Target::user(user));
         request.body = Some(Bytes::from(json!({"accountEnabled": enabled}).to_string()));
-        let answer = self.0.ask(request).await?;
-        Ok(Written { request_id: answer.trace.request_id })
+        request
+    }
+
+    fn remove(&self, link: Link, user: ObjectId) -> Request {
+        let mut request = self.0.request(Method::DELETE, &link.to(user));
+        request.repeat = Repeat::IfNotDone;
+        request
+    }
+
+    fn add(&self, link: Link, user: ObjectId) -> Request {
+        let mut request = self.0.request(Method::POST, &link.to_anybody());
+        let object = self.0.endpoints().at(&format!("/directoryObjects/{user}"));
+        request.body = Some(Bytes::from(json!({"@odata.id": object}).to_string()));
+        request.repeat = Repeat::IfNotDone;
+        request
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::Router;
+    use jiff::Timestamp;
+    use model::{Clock, TenantId};
+    use proptest::prelude::*;
+    use secrecy::SecretString;
+    use wire::Wire;
+
+    use super::*;
+    use crate::cloud::{Cloud, Endpoints};
+    use crate::credential::{App, Credential};
+
+    fn writer(endpoints: Endpoints) -> Writer {
+        let credential = Credential::Secret(SecretString::from("hush"));
+        let app = App { tenant: TenantId::from_u128(3), client_id: "client".to_owned(), credential };
+        let clock = Clock::new(|| Timestamp::UNIX_EPOCH);
+        Writer::new(Client::new(Wire::InProcess(Router::new()), endpoints, app, clock, Duration::ZERO))
+    }
+
+    fn steps(user: ObjectId, group: ObjectId) -> [Step; 6] {
+        let disable = Step::Disable { user };
+        let leave = Step::RemoveMember { user, group };
+        let drop = Step::RemoveOwner { user, group };
+        [disable, disable.undo(), leave, leave.undo(), drop, drop.undo()]
+    }
+
+    /// The whole list of what can be sent. The match names every step, so that a new one has to be added here.
+    fn expected(step: Step, root: &str) -> (Method, String, Option<String>) {
+        let link = |user: ObjectId| Some(format!(r#"{{"@odata.id":"{root}/v1.0/directoryObjects/{user}"}}"#));
+        let switch = |enabled: bool| Some(format!(r#"{{"accountEnabled":{enabled}}}"#));
+        let (method, path, body) = match step {
+            Step::Disable { user } => (Method::PATCH, format!("users/{user}"), switch(false)),
+            Step::Enable { user } => (Method::PATCH, format!("users/{user}"), switch(true)),
+            Step::RemoveMember { user, group } => {
+                (Method::DELETE, format!("groups/{group}/members/{user}/$ref"), None)
+            }
+            Step::AddMember { user, group } => {
+                (Method::POST, format!("groups/{group}/members/$ref"), link(user))
+            }
+            Step::RemoveOwner { user, group } => {
+                (Method::DELETE, format!("groups/{group}/owners/{user}/$ref"), None)
+            }
+            Step::AddOwner { user, group } => {
+                (Method::POST, format!("groups/{group}/owners/$ref"), link(user))
+            }
+        };
+        (method, format!("{root}/v1.0/{path}"), body)
+    }
+
+    proptest! {
+        #[test]
+        fn a_step_is_its_one_request_in_every_cloud_and_a_deletion_always_ends_in_ref(
+            user in any::<u128>(), group in any::<u128>(),
+        ) {
+            let clouds = Cloud::ALL.map(Cloud::endpoints).into_iter();
+            let proxy = Endpoints::parse("http://127.0.0.1:1", "http://127.0.0.1:1/graph").unwrap();
+            for endpoints in clouds.chain([proxy]) {
+                let root = endpoints.graph.as_str().trim_end_matches('/').to_owned();
+                let writer = writer(endpoints);
+                for step in steps(ObjectId::from_u128(user), ObjectId::from_u128(group)) {
+                    let Request { method, url, body, repeat, timeout: _, wants: _ } = writer.request(step);
+                    let body = body.map(|body| String::from_utf8(body.to_vec()).unwrap());
+                    let sent = (method.clone(), url.to_string(), body);
+                    prop_assert_eq!(sent, expected(step, &root));
+                    prop_assert_eq!(repeat == Repeat::Safe, method == Method::PATCH);
+                    prop_assert!(method != Method::DELETE || url.path().ends_with("/$ref"));
+                    prop_assert_eq!((url.query(), url.fragment()), (None, None));
+                }
+            }
+        }
     }
 }

@@ -142,6 +142,15 @@ pub(crate) fn invited(tenant: &mut Tenant, invite: &Invite, sponsors: Vec<Uuid>,
     }
 }
 
+impl User {
+    /// By id, user principal name, mail address or display name.
+    pub(crate) fn is_called(&self, text: &str) -> bool {
+        let names = [Some(&self.user_principal_name), self.mail.as_ref(), Some(&self.display_name)];
+        Uuid::parse_str(text) == Ok(self.id)
+            || names.into_iter().flatten().any(|name| name.eq_ignore_ascii_case(text))
+    }
+}
+
 impl Directory {
     /// Sends an invitation: the guest exists from now on, pending.
     pub fn invite(&self, invite: Invite) -> Uuid {
@@ -261,14 +270,7 @@ impl Directory {
 
     /// The user with this id, user principal name, mail address or display name, if there is exactly one.
     pub fn find_user(&self, text: &str) -> Option<User> {
-        let names = |user: &User| {
-            [Some(&user.user_principal_name), user.mail.as_ref(), Some(&user.display_name)]
-                .into_iter()
-                .flatten()
-                .any(|name| name.eq_ignore_ascii_case(text))
-        };
-        let id = Uuid::parse_str(text).ok();
-        let mut found = self.users().into_iter().filter(|user| Some(user.id) == id || names(user));
+        let mut found = self.users().into_iter().filter(|user| user.is_called(text));
         found.next().filter(|_| found.next().is_none())
     }
 

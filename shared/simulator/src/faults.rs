@@ -95,6 +95,9 @@ pub struct NotificationFaults {
     pub reordered: f64,
     /// By the simulator's clock.
     pub delayed: Option<Delay>,
+    /// A notification waits this long (by the simulator's clock), and what changes in the same object meanwhile joins
+    /// it: one notification that names several members in no order, even one member as added and as removed.
+    pub coalesced: Option<Delay>,
 }
 
 /// One failure of one coming call.

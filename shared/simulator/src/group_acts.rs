@@ -77,6 +77,13 @@ impl Tenant {
     }
 }
 
+impl Group {
+    /// By id or display name.
+    fn is_called(&self, text: &str) -> bool {
+        Uuid::parse_str(text) == Ok(self.id) || self.display_name.eq_ignore_ascii_case(text)
+    }
+}
+
 impl Directory {
     pub fn create_group(&self, new: NewGroup) -> Uuid {
         self.world.act(|state, now| {
@@ -166,6 +173,24 @@ impl Directory {
         })
     }
 
+    /// The user, group, service principal or device of this id or name, if there is exactly one.
+    pub fn find_object(&self, text: &str) -> Option<Uuid> {
+        let id = Uuid::parse_str(text).ok();
+        let others: Vec<Uuid> = self.world.look(|state, _| {
+            let named = |other: &&Other| Some(other.id) == id || other.name.eq_ignore_ascii_case(text);
+            state.tenant.others.values().filter(named).map(|other| other.id).collect()
+        });
+        let users = self.users().into_iter().filter(|user| user.is_called(text)).map(|user| user.id);
+        let groups = self.groups().into_iter().filter(|group| group.is_called(text)).map(|group| group.id);
+        let mut found = users.chain(groups).chain(others);
+        found.next().filter(|_| found.next().is_none())
+    }
+
+    /// `Private`, `Public` or `HiddenMembership`.
+    pub fn set_visibility(&self, id: Uuid, visibility: &str) -> Result<(), DirectoryError> {
+        self.set_group(id, |group| group.visibility = Some(visibility.to_owned()))
+    }
+
     /// The true state, soft-deleted groups included.
     pub fn group(&self, id: Uuid) -> Option<Group> {
         self.world.look(|state, _| state.tenant.true_group(id).cloned())
@@ -182,9 +207,7 @@ impl Directory {
 
     /// The group with this id or display name, if there is exactly one.
     pub fn find_group(&self, text: &str) -> Option<Group> {
-        let id = Uuid::parse_str(text).ok();
-        let named = |group: &Group| Some(group.id) == id || group.display_name.eq_ignore_ascii_case(text);
-        let mut found = self.groups().into_iter().filter(named);
+        let mut found = self.groups().into_iter().filter(|group| group.is_called(text));
         found.next().filter(|_| found.next().is_none())
     }
 

@@ -82,6 +82,7 @@ struct Inside {
     now: Option<Timestamp>,
     next: HashMap<String, VecDeque<Answer>>,
     always: HashMap<String, Answer>,
+    later: HashMap<String, Answer>,
     seen: Vec<Seen>,
     granted: u32,
     good: HashSet<String>,
@@ -147,6 +148,11 @@ impl Fake {
         self.inside().always.insert(what.to_owned(), answer);
     }
 
+    /// The next one is answered as ever, and all that follow like this.
+    pub(crate) fn after_one(&self, what: &str, answer: Answer) {
+        self.inside().later.insert(what.to_owned(), answer);
+    }
+
     pub(crate) fn pass(&self, time: SignedDuration) {
         let mut inside = self.inside();
         inside.now = inside.now.map(|now| now + time);
@@ -169,10 +175,20 @@ impl Fake {
         self.inside().seen.iter().filter(|seen| seen.what == what).cloned().collect()
     }
 
+    /// Whatever arrived that was not a GET, a batch or a request for a token.
+    pub(crate) fn all_writes(&self) -> usize {
+        let harmless = |what: &str| what.starts_with("GET ") || what.ends_with("/$batch") || what == "token";
+        self.inside().seen.iter().filter(|seen| !harmless(&seen.what)).count()
+    }
+
     fn recall(&self, what: &str) -> Option<Answer> {
         let mut inside = self.inside();
         let next = inside.next.get_mut(what).and_then(VecDeque::pop_front);
-        next.or_else(|| inside.always.get(what).cloned())
+        let answer = next.or_else(|| inside.always.get(what).cloned());
+        if let Some(later) = inside.later.remove(what) {
+            inside.always.insert(what.to_owned(), later);
+        }
+        answer
     }
 
     fn grant(&self) -> Answer {

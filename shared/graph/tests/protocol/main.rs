@@ -5,6 +5,10 @@ mod batches;
 #[cfg(test)]
 mod fake;
 #[cfg(test)]
+mod groups;
+#[cfg(test)]
+mod linking;
+#[cfg(test)]
 mod reading;
 #[cfg(test)]
 mod retries;

@@ -1,4 +1,5 @@
-//! One handler for each act. People are named by id, user principal name, mail or display name; groups by id or name.
+//! One handler for each act on people, who are named by id, user principal name, mail or display name. Acts on groups
+//! are in `group_acts`.
 use std::sync::Arc;
 
 use axum::Json;
@@ -10,12 +11,11 @@ use serde_json::{Value, json};
 use super::{Done, Problem, directory};
 use crate::directory::{Directory, DirectoryError, Invite, NewUser, Redeem};
 use crate::faults::Faults;
-use crate::group_acts::NewGroup;
-use crate::tenant::{Group, GroupKind, User, UserType};
+use crate::tenant::{User, UserType};
 use crate::world::World;
 
-type Shared = State<Arc<World>>;
-type Given<T> = Result<Json<T>, JsonRejection>;
+pub(super) type Shared = State<Arc<World>>;
+pub(super) type Given<T> = Result<Json<T>, JsonRejection>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,51 +57,6 @@ pub(super) struct AddUserBody {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct LinkBody {
-    group: String,
-    user: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct GroupBody {
-    name: String,
-    #[serde(default)]
-    kind: KindOfGroup,
-    label: Option<String>,
-    owner: Option<String>,
-    #[serde(default)]
-    role_assignable: bool,
-    rule: Option<String>,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum KindOfGroup {
-    #[default]
-    Security,
-    Microsoft365,
-    Team,
-    MailEnabledSecurity,
-    Distribution,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RenameBody {
-    group: String,
-    name: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct LabelBody {
-    group: String,
-    label: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct UserBody {
     user: String,
 }
@@ -119,7 +74,7 @@ impl From<DirectoryError> for Problem {
     }
 }
 
-fn find_user(directory: &Directory, text: &str) -> Result<User, Problem> {
+pub(super) fn find_user(directory: &Directory, text: &str) -> Result<User, Problem> {
     directory.find_user(text).ok_or_else(|| {
         Problem::missing(format!(
             "no one user is `{text}`: give an id, a user principal name, or a mail from GET /control/users"
@@ -127,13 +82,7 @@ fn find_user(directory: &Directory, text: &str) -> Result<User, Problem> {
     })
 }
 
-fn find_group(directory: &Directory, text: &str) -> Result<Group, Problem> {
-    directory.find_group(text).ok_or_else(|| {
-        Problem::missing(format!("no one group is `{text}`: give an id or a name from GET /control/groups"))
-    })
-}
-
-fn done(fields: Value) -> Done {
+pub(super) fn done(fields: Value) -> Done {
     Ok(Json(fields))
 }
 
@@ -173,67 +122,6 @@ pub(super) async fn add_user(world: Shared, body: Given<AddUserBody>) -> Done {
     done(json!({"id": id.to_string()}))
 }
 
-async fn link(
-    world: Shared,
-    body: Given<LinkBody>,
-    act: impl FnOnce(&Directory, uuid::Uuid, uuid::Uuid) -> Result<(), DirectoryError>,
-) -> Done {
-    let Json(LinkBody { group: named, user: person }) = body?;
-    let directory = directory(&world);
-    let (group, user) = (find_group(&directory, &named)?.id, find_user(&directory, &person)?.id);
-    act(&directory, group, user)?;
-    done(json!({"group": group.to_string(), "user": user.to_string()}))
-}
-
-pub(super) async fn add_member(world: Shared, body: Given<LinkBody>) -> Done {
-    link(world, body, Directory::add_member).await
-}
-
-pub(super) async fn remove_member(world: Shared, body: Given<LinkBody>) -> Done {
-    link(world, body, Directory::remove_member).await
-}
-
-pub(super) async fn add_owner(world: Shared, body: Given<LinkBody>) -> Done {
-    link(world, body, Directory::add_owner).await
-}
-
-pub(super) async fn remove_owner(world: Shared, body: Given<LinkBody>) -> Done {
-    link(world, body, Directory::remove_owner).await
-}
-
-pub(super) async fn group(world: Shared, body: Given<GroupBody>) -> Done {
-    let Json(GroupBody { name, kind, label, owner, role_assignable, rule }) = body?;
-    let directory = directory(&world);
-    let owners = owner.map(|owner| find_user(&directory, &owner)).transpose()?;
-    let kind = match kind {
-        KindOfGroup::Security => GroupKind::Security,
-        KindOfGroup::Microsoft365 => GroupKind::Microsoft365,
-        KindOfGroup::Team => GroupKind::Team,
-        KindOfGroup::MailEnabledSecurity => GroupKind::MailEnabledSecurity,
-        KindOfGroup::Distribution => GroupKind::Distribution,
-    };
-    let owners = owners.into_iter().map(|owner| owner.id).collect();
-    let new = NewGroup { kind, label, role_assignable, dynamic: rule, owners, ..NewGroup::named(&name) };
-    let id = directory.create_group(new);
-    done(json!({"id": id.to_string()}))
-}
-
-pub(super) async fn rename_group(world: Shared, body: Given<RenameBody>) -> Done {
-    let Json(RenameBody { group: named, name }) = body?;
-    let directory = directory(&world);
-    let id = find_group(&directory, &named)?.id;
-    directory.rename_group(id, &name)?;
-    done(json!({"group": id.to_string()}))
-}
-
-pub(super) async fn label(world: Shared, body: Given<LabelBody>) -> Done {
-    let Json(LabelBody { group: named, label }) = body?;
-    let directory = directory(&world);
-    let id = find_group(&directory, &named)?.id;
-    directory.set_label(id, label.as_deref())?;
-    done(json!({"group": id.to_string()}))
-}
-
 async fn on_user(
     world: Shared,
     body: Given<UserBody>,
@@ -264,6 +152,10 @@ pub(super) async fn delete(world: Shared, body: Given<UserBody>) -> Done {
 
 pub(super) async fn restore(world: Shared, body: Given<UserBody>) -> Done {
     on_user(world, body, Directory::restore_user).await
+}
+
+pub(super) async fn purge(world: Shared, body: Given<UserBody>) -> Done {
+    on_user(world, body, Directory::purge_user).await
 }
 
 pub(super) async fn role(world: Shared, body: Given<RoleBody>) -> Done {

@@ -1,6 +1,7 @@
 //! The control API, for people who try out policies: the acts of a tenant as small POSTs, and its true state. It
-//! shares the port with Graph and needs no token. The acts themselves are in `acts`.
+//! shares the port with Graph and needs no token. The acts themselves are in `acts` and `group_acts`.
 mod acts;
+mod group_acts;
 mod shown;
 
 use std::sync::Arc;
@@ -55,18 +56,23 @@ pub(crate) fn router() -> Router<Arc<World>> {
         .route("/control/invite", post(acts::invite))
         .route("/control/redeem", post(acts::redeem))
         .route("/control/add-user", post(acts::add_user))
-        .route("/control/add-member", post(acts::add_member))
-        .route("/control/remove-member", post(acts::remove_member))
-        .route("/control/add-owner", post(acts::add_owner))
-        .route("/control/remove-owner", post(acts::remove_owner))
-        .route("/control/group", post(acts::group))
-        .route("/control/rename-group", post(acts::rename_group))
-        .route("/control/label", post(acts::label))
+        .route("/control/add-member", post(group_acts::add_member))
+        .route("/control/remove-member", post(group_acts::remove_member))
+        .route("/control/add-owner", post(group_acts::add_owner))
+        .route("/control/remove-owner", post(group_acts::remove_owner))
+        .route("/control/group", post(group_acts::group))
+        .route("/control/rename-group", post(group_acts::rename_group))
+        .route("/control/label", post(group_acts::label))
+        .route("/control/visibility", post(group_acts::visibility))
+        .route("/control/delete-group", post(group_acts::delete_group))
+        .route("/control/restore-group", post(group_acts::restore_group))
+        .route("/control/add-object", post(group_acts::add_object))
         .route("/control/disable", post(acts::disable))
         .route("/control/enable", post(acts::enable))
         .route("/control/promote", post(acts::promote))
         .route("/control/delete", post(acts::delete))
         .route("/control/restore", post(acts::restore))
+        .route("/control/purge", post(acts::purge))
         .route("/control/role", post(acts::role))
         .route("/control/faults", get(shown::faults).post(acts::faults))
         .route("/control/users", get(shown::users))

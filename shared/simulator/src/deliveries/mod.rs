@@ -32,6 +32,8 @@ pub(crate) struct Letter {
     pub(crate) subscription: Uuid,
     pub(crate) notice: Notice,
     pub(crate) due: Timestamp,
+    /// Later changes of the same object may join it until it leaves.
+    joinable: bool,
     first_tried: Option<Timestamp>,
     attempts: u32,
 }
@@ -55,20 +57,33 @@ impl Outbox {
         luck: &mut Luck,
         now: Timestamp,
     ) {
-        let mut rolls = |chance: f64| luck.rolls(chance);
-        if rolls(faults.lost) {
+        let notice = Notice::of(change);
+        if luck.rolls(faults.lost) || self.join(subscription, &notice, luck, now) {
             return;
         }
-        let late = faults.delayed.filter(|delay| rolls(delay.chance));
-        let due = late.and_then(|delay| now.checked_add(delay.by).ok()).unwrap_or(now);
-        let copies = if rolls(faults.doubled) { 2 } else { 1 };
+        let late = faults.delayed.filter(|delay| luck.rolls(delay.chance));
+        let gathers = faults.coalesced.filter(|span| luck.rolls(span.chance));
+        let waits = late.into_iter().chain(gathers);
+        let due = waits.fold(now, |due, wait| due.checked_add(wait.by).unwrap_or(due));
+        let copies = if luck.rolls(faults.doubled) { 2 } else { 1 };
         for _ in 0..copies {
-            self.put(subscription, Notice::of(change), due);
+            let joinable = gathers.is_some();
+            self.queue.push(Letter { joinable, ..Letter::new(subscription, notice.clone(), due) });
         }
     }
 
     pub(crate) fn put(&mut self, subscription: Uuid, notice: Notice, due: Timestamp) {
-        self.queue.push(Letter { subscription, notice, due, first_tried: None, attempts: 0 });
+        self.queue.push(Letter::new(subscription, notice, due));
+    }
+
+    /// Whether a notification about the same object that has not left yet took this one up.
+    fn join(&mut self, subscription: Uuid, notice: &Notice, luck: &mut Luck, now: Timestamp) -> bool {
+        let mut joined = false;
+        for letter in &mut self.queue {
+            let open = letter.joinable && letter.attempts == 0 && letter.due >= now;
+            joined |= open && letter.subscription == subscription && letter.notice.absorb(notice, luck);
+        }
+        joined
     }
 
     pub(crate) fn next_due(&self, subscriptions: &Subscriptions) -> Option<Timestamp> {
@@ -138,6 +153,10 @@ impl Outbox {
 }
 
 impl Letter {
+    fn new(subscription: Uuid, notice: Notice, due: Timestamp) -> Self {
+        Self { subscription, notice, due, joinable: false, first_tried: None, attempts: 0 }
+    }
+
     /// A subscription whose authorization ran out holds its notifications back; lifecycle events go out all the same.
     fn is_held(&self, subscriptions: &Subscriptions) -> bool {
         let held = subscriptions.get(self.subscription).is_some_and(|subscription| subscription.held);

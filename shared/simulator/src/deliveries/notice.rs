@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::dates;
+use crate::faults::Luck;
 use crate::graph::subscriptions::Subscription;
 use crate::tenant::{Change, ObjectKind, Relation};
 
@@ -50,6 +51,31 @@ impl Notice {
         let members = links.iter().filter(|link| link.relation == Relation::Member);
         let members = members.map(|link| (link.object, link.added)).collect();
         Self::Changed { of: *of, id: *id, purged: *purged, members, sequence: *sequence, at: *at }
+    }
+
+    /// Takes up a later notice about the same object, unless one of them tells of its end. Each member stands in it once
+    /// as added and once as removed at most, in no order.
+    pub(crate) fn absorb(&mut self, later: &Self, luck: &mut Luck) -> bool {
+        match (self, later) {
+            (
+                Self::Changed { of, id, purged: false, members, sequence, at },
+                Self::Changed {
+                    of: later_of,
+                    id: later_id,
+                    purged: false,
+                    members: more,
+                    sequence: newest,
+                    at: latest,
+                },
+            ) if of == later_of && id == later_id => {
+                let new: Vec<_> = more.iter().filter(|member| !members.contains(member)).copied().collect();
+                members.extend(new);
+                luck.draws.shuffle(members);
+                (*sequence, *at) = (*newest, *latest);
+                true
+            }
+            (Self::Changed { .. } | Self::Lifecycle(_), Self::Changed { .. } | Self::Lifecycle(_)) => false,
+        }
     }
 
     pub(crate) fn is_lifecycle(&self) -> bool {

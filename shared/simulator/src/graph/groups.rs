@@ -6,9 +6,6 @@ use crate::odata::{Type, select};
 use crate::tenant::{Group, Object, Relation, View, documents};
 use crate::world::State;
 
-/// Members of a group with `visibility: HiddenMembership` need this beside the permission to read members.
-const HIDDEN: &str = "Member.Read.Hidden";
-
 pub(crate) fn list(state: &mut State, call: &Call) -> Result<Answer, Refusal> {
     let view = state.view(call.sight);
     let items = view.live_groups().map(|(place, group)| (place, Object::Group(group))).collect();
@@ -35,10 +32,7 @@ pub(crate) fn relation(
 ) -> Result<Answer, Refusal> {
     let view = state.view(call.sight);
     let group = find(&view, call)?;
-    let objects = match hidden_from(group, call) && relation != "owners" {
-        true => Vec::new(),
-        false => select::related(Object::Group(group), relation, &view),
-    };
+    let objects = select::related(Object::Group(group), relation, &view, &call.caller);
     let shape = if users_only { Shape::Cast(Type::User) } else { Shape::Mixed };
     lists::answer(call, &view, lists::numbered(objects), shape, state.faults.page_at_most)
 }
@@ -46,12 +40,9 @@ pub(crate) fn relation(
 pub(crate) fn count_members(state: &mut State, call: &Call) -> Result<Answer, Refusal> {
     let view = state.view(call.sight);
     let group = find(&view, call)?;
-    let members = if hidden_from(group, call) { Vec::new() } else { view.linked(group, Relation::Member) };
+    let hidden = select::hides_members(group, &call.caller);
+    let members = if hidden { Vec::new() } else { view.linked(group, Relation::Member) };
     lists::count(call, Type::DirectoryObject, members.into_iter().map(documents::of_object))
-}
-
-fn hidden_from(group: &Group, call: &Call) -> bool {
-    group.visibility.as_deref() == Some("HiddenMembership") && !call.caller.has(HIDDEN)
 }
 
 pub(crate) fn find<'a>(view: &View<'a>, call: &Call) -> Result<&'a Group, Refusal> {

@@ -6,8 +6,11 @@ use uuid::Uuid;
 use super::call::{Answer, Call};
 use super::refusal::Refusal;
 use super::{groups, permissions, properties, user_writes};
-use crate::tenant::{Group, Object, Relation};
+use crate::tenant::{Group, Object, OtherKind, Relation};
 use crate::world::{Sight, State};
+
+/// Microsoft Graph, `group`: the owners of a group.
+const MOST_OWNERS: usize = 100;
 
 /// The group to be written, if the app may write its links.
 fn writable(state: &State, call: &Call, relation: Relation) -> Result<Group, Refusal> {
@@ -47,7 +50,7 @@ pub(crate) fn add(state: &mut State, call: &Call, name: &str) -> Result<Answer, 
         _ => return Err(Refusal::directory("Expected one property: '@odata.id'.")),
     };
     let mut group = writable(state, call, relation)?;
-    link(state, &mut group, object, relation)?;
+    link(state, call, &mut group, object, relation)?;
     state.tenant.put_group(group, call.now);
     Ok(Answer::nothing())
 }
@@ -59,24 +62,37 @@ pub(crate) fn add_many(state: &mut State, call: &Call, urls: &Value) -> Result<A
     let mut group = writable(state, call, Relation::Member)?;
     for url in urls {
         let object = properties::reference(url.as_str().unwrap_or_default())?;
-        link(state, &mut group, object, Relation::Member)?;
+        link(state, call, &mut group, object, Relation::Member)?;
     }
     state.tenant.put_group(group, call.now);
     Ok(Answer::nothing())
 }
 
-fn link(state: &State, group: &mut Group, object: Uuid, relation: Relation) -> Result<(), Refusal> {
-    let there = match state.tenant.truth().object(object) {
+fn link(
+    state: &State,
+    call: &Call,
+    group: &mut Group,
+    object: Uuid,
+    relation: Relation,
+) -> Result<(), Refusal> {
+    let view = state.view(Sight { seen_until: None, settled_until: call.sight.settled_until });
+    let can_own = match view.object(object) {
         Some(Object::Role(_)) | None => return Err(Refusal::not_found(&object.to_string())),
-        Some(Object::Group(_)) if relation == Relation::Owner => {
-            return Err(Refusal::directory("Only users and service principals can own a group."));
-        }
-        Some(Object::User(_) | Object::Group(_) | Object::Other(_)) => {
-            group.linked(relation).contains(&object)
-        }
+        Some(Object::User(_)) => true,
+        Some(Object::Group(_)) => false,
+        Some(Object::Other(other)) => match other.kind {
+            OtherKind::ServicePrincipal => true,
+            OtherKind::Device => false,
+        },
     };
-    if there {
+    if relation == Relation::Owner && !can_own {
+        return Err(Refusal::directory("Only users and service principals can own a group."));
+    }
+    if group.linked(relation).contains(&object) {
         return Err(user_writes::already_there(relation.property()));
+    }
+    if relation == Relation::Owner && group.owners.len() >= MOST_OWNERS {
+        return Err(Refusal::directory("A group can have at most 100 owners."));
     }
     group.linked_mut(relation).insert(object);
     Ok(())
@@ -86,7 +102,8 @@ pub(crate) fn remove(state: &mut State, call: &Call, name: &str) -> Result<Answe
     let relation = relation(name);
     let object = user_writes::linked_id(call)?;
     let mut group = writable(state, call, relation)?;
-    if !group.linked(relation).contains(&object) {
+    let view = state.view(Sight { seen_until: None, settled_until: call.sight.settled_until });
+    if !group.linked(relation).contains(&object) || view.object(object).is_none() {
         return Err(Refusal::not_found(&object.to_string()));
     }
     if relation == Relation::Owner {

@@ -46,7 +46,7 @@ pub(crate) fn relation(
 ) -> Result<Answer, Refusal> {
     let view = state.view(call.sight);
     let user = find(&view, call)?;
-    let objects = select::related(Object::User(user), relation, &view);
+    let objects = select::related(Object::User(user), relation, &view, &call.caller);
     let shape = if groups_only { Shape::Cast(Type::Group) } else { Shape::Mixed };
     lists::answer(call, &view, lists::numbered(objects), shape, state.faults.page_at_most)
 }

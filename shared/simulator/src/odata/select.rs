@@ -8,7 +8,7 @@ use super::{Form, Type};
 use crate::graph::call::Caller;
 use crate::graph::permissions;
 use crate::graph::refusal::Refusal;
-use crate::tenant::{Object, OtherKind, Relation, View, documents};
+use crate::tenant::{Group, Object, OtherKind, Relation, View, documents};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Selection {
@@ -142,7 +142,7 @@ pub(crate) fn show_plain(
     let of = type_of(object);
     let mut shown = selection.show(of, &documents::of_object(object));
     if let Some(expansion) = &selection.expand {
-        let related = related(object, &expansion.relation, view);
+        let related = related(object, &expansion.relation, view, caller);
         let mut values: Vec<Value> = related
             .into_iter()
             .take(EXPANDED_AT_MOST)
@@ -157,12 +157,30 @@ pub(crate) fn show_plain(
     Value::Object(shown)
 }
 
-/// The objects of a navigation property.
-pub(crate) fn related<'a>(object: Object<'a>, relation: &str, view: &View<'a>) -> Vec<Object<'a>> {
+/// Who is in a group with `visibility: HiddenMembership` is told to those alone who have this beside the permission to
+/// read members. The others are not refused: they see no members, and do not see the group among somebody's groups.
+const HIDDEN: &str = "Member.Read.Hidden";
+
+pub(crate) fn hides_members(group: &Group, caller: &Caller) -> bool {
+    group.visibility.as_deref() == Some("HiddenMembership") && !caller.has(HIDDEN)
+}
+
+/// The objects of a navigation property, as far as the caller may know of them.
+pub(crate) fn related<'a>(
+    object: Object<'a>,
+    relation: &str,
+    view: &View<'a>,
+    caller: &Caller,
+) -> Vec<Object<'a>> {
     let id = object.id();
+    let known = |mut found: Vec<Object<'a>>| {
+        found.retain(|object| !matches!(object, Object::Group(group) if hides_members(group, caller)));
+        found
+    };
     match (relation, object) {
-        ("memberOf", _) => view.member_of(id),
-        ("transitiveMemberOf", _) => view.transitive_member_of(id),
+        ("members" | "transitiveMembers", Object::Group(group)) if hides_members(group, caller) => Vec::new(),
+        ("memberOf", _) => known(view.member_of(id)),
+        ("transitiveMemberOf", _) => known(view.transitive_member_of(id)),
         ("ownedObjects", Object::User(_)) => {
             view.groups_of(id, Relation::Owner).into_iter().map(Object::Group).collect()
         }

@@ -49,6 +49,55 @@ async fn a_whole_story_can_be_told_by_hand() {
 }
 
 #[tokio::test]
+async fn a_story_about_groups_can_be_told_by_hand() {
+    let world = World::new().await;
+    let tenant = world.simulator.tenant();
+    let group = json!({"name": "Project X", "kind": "microsoft365", "owner": "Bob", "visibility": "Public"});
+    let id = post(&world, "group", group).await.expect(200)["id"].as_str().unwrap().parse().unwrap();
+    assert_eq!(tenant.group(id).unwrap().visibility.as_deref(), Some("Public"));
+    let on_premises = json!({"name": "Old", "synced": true, "restricted": true});
+    post(&world, "group", on_premises).await.expect(200);
+    let old = tenant.find_group("Old").unwrap();
+    assert!(old.management_restricted && old.on_premises_sync_enabled == Some(true));
+    for (kind, name) in [("device", "Laptop 7"), ("service-principal", "Backup")] {
+        let made = post(&world, "add-object", json!({"name": name, "kind": kind})).await;
+        let object = made.expect(200)["id"].as_str().unwrap().parse().unwrap();
+        post(&world, "add-member", json!({"group": "Project X", "user": name})).await.expect(200);
+        assert!(tenant.is_member(id, object));
+    }
+    post(&world, "add-member", json!({"group": "Project X", "user": "Finance Board"})).await.expect(200);
+    assert!(tenant.is_member(id, contoso::FINANCE));
+    post(&world, "add-owner", json!({"group": "Project X", "user": "alice@contoso.com"})).await.expect(200);
+    post(&world, "remove-owner", json!({"group": "Project X", "user": "Bob"})).await.expect(200);
+    assert!(tenant.is_owner(id, contoso::ALICE) && !tenant.is_owner(id, contoso::BOB));
+    post(&world, "visibility", json!({"group": "Project X", "visibility": "HiddenMembership"}))
+        .await
+        .expect(200);
+    assert_eq!(tenant.group(id).unwrap().visibility.as_deref(), Some("HiddenMembership"));
+    post(&world, "delete-group", json!({"group": "Project X"})).await.expect(200);
+    assert!(tenant.group(id).unwrap().deleted_at.is_some());
+    post(&world, "restore-group", json!({"group": "Project X"})).await.expect(200);
+    assert!(tenant.group(id).unwrap().deleted_at.is_none());
+    post(&world, "purge", json!({"user": "Bob"})).await.expect(200);
+    assert!(tenant.user(contoso::BOB).is_none());
+    assert!(world.simulator.take_writes().is_empty(), "acts of people are no writes of apps");
+}
+
+#[tokio::test]
+async fn every_act_that_the_help_lists_is_there() {
+    let world = World::new().await;
+    let help = read(world.http.get(format!("{}/control/acts", world.simulator.url()))).await;
+    let acts: Vec<&String> = help.body["POST"].as_object().unwrap().keys().collect();
+    for act in &acts {
+        let answer = post(&world, act.trim_start_matches("/control/"), json!({"no such field": 1})).await;
+        assert_eq!(answer.status, 400, "{act}: {}", answer.body);
+    }
+    for act in ["add-owner", "remove-owner", "rename-group", "label", "visibility", "add-object", "restore"] {
+        assert!(acts.iter().any(|known| known.ends_with(act)), "{act}");
+    }
+}
+
+#[tokio::test]
 async fn a_mistake_names_its_fix() {
     let world = World::new().await;
     for (path, body, hint) in [
@@ -56,7 +105,10 @@ async fn a_mistake_names_its_fix() {
         ("invite", json!({"address": "m@evil.example", "by": "zoe@contoso.com"}), "GET /control/users"),
         ("invite", json!({"adress": "m@evil.example", "by": "Alice"}), "GET /control/acts"),
         ("add-member", json!({"group": "Nothing", "user": "Bob"}), "GET /control/groups"),
+        ("add-member", json!({"group": "Marketing", "user": "Nobody"}), "POST /control/add-object"),
+        ("visibility", json!({"group": "Marketing", "visibility": "Secret"}), "GET /control/acts"),
         ("restore", json!({"user": "Bob"}), "soft-deleted"),
+        ("restore-group", json!({"group": "Marketing"}), "soft-deleted"),
         ("faults", json!({"weather": "bad"}), "GET /control/faults"),
     ] {
         let answer = post(&world, path, body).await;

@@ -44,6 +44,58 @@ async fn a_fresh_object_is_not_there_yet() {
 }
 
 #[tokio::test]
+async fn a_stale_group_shows_the_members_owners_and_name_from_before() {
+    let world = World::new().await;
+    let token = world.reader().await;
+    let tenant = world.simulator.tenant();
+    let lag = SignedDuration::from_secs(30);
+    world.simulator.set_faults(|faults| faults.stale = Some(Stale { lag, chance: 1.0 }));
+    world.pass(SignedDuration::from_mins(1));
+    tenant.add_member(contoso::FINANCE, contoso::ALICE).unwrap();
+    tenant.remove_member(contoso::FINANCE, contoso::BOB).unwrap();
+    tenant.add_owner(contoso::FINANCE, contoso::BOB).unwrap();
+    tenant.rename_group(contoso::FINANCE, "Finance").unwrap();
+    let (alice, bob, carol) =
+        (contoso::ALICE.to_string(), contoso::BOB.to_string(), contoso::CAROL.to_string());
+    let path = format!("/groups/{}", contoso::FINANCE);
+    for (name, members, owners) in
+        [("Finance Board", [&bob], vec![&carol]), ("Finance", [&alice], vec![&bob, &carol])]
+    {
+        assert_eq!(world.get(&token, &path).await.body["displayName"], name);
+        assert_eq!(world.get(&token, &format!("{path}/members?$select=id")).await.ids(), members);
+        let found = world.get(&token, &format!("{path}/owners?$select=id")).await;
+        let mut found = found.ids();
+        found.sort_unstable();
+        let mut owners: Vec<&str> = owners.into_iter().map(String::as_str).collect();
+        owners.sort_unstable();
+        assert_eq!(found, owners);
+        world.pass(lag);
+    }
+}
+
+#[tokio::test]
+async fn a_fresh_guest_is_in_no_group_yet_and_cannot_be_linked_or_unlinked() {
+    let world = World::new().await;
+    let token = world.master().await;
+    let tenant = world.simulator.tenant();
+    let lag = SignedDuration::from_secs(30);
+    world.simulator.set_faults(|faults| faults.fresh = Some(Stale { lag, chance: 1.0 }));
+    let guest = tenant.invite(Invite::new("mallory@evil.example", contoso::ALICE));
+    tenant.add_member(contoso::MARKETING, guest).unwrap();
+    let members = format!("/groups/{}/members", contoso::MARKETING);
+    let reference = json!({"@odata.id": format!("{}/v1.0/directoryObjects/{guest}", world.simulator.url())});
+    let link = format!("/groups/{}/members/$ref", contoso::FINANCE);
+    assert!(world.get(&token, &members).await.ids().is_empty());
+    let removal = format!("{members}/{guest}/$ref");
+    world.call(&token, "DELETE", &removal, None).await.expect_error(404, "Request_ResourceNotFound");
+    world.call(&token, "POST", &link, Some(reference.clone())).await.expect(404);
+    world.pass(lag);
+    assert_eq!(world.get(&token, &members).await.ids(), [guest.to_string()]);
+    world.call(&token, "POST", &link, Some(reference)).await.expect(204);
+    world.call(&token, "DELETE", &removal, None).await.expect(204);
+}
+
+#[tokio::test]
 async fn throttling_and_failures_are_graph_errors_with_their_header() {
     let world = World::new().await;
     let token = world.reader().await;

@@ -5,6 +5,7 @@ mod batches;
 mod control;
 mod deltas;
 mod faults;
+mod groups;
 mod in_process;
 mod notifications;
 mod reading;

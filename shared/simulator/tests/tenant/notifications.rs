@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use simulator::{Delay, Delivery, GroupKind, Invite, Lifecycle, NewGroup, contoso};
+use simulator::{Delay, Delivery, GroupKind, Invite, Lifecycle, NewGroup, OtherKind, contoso};
 
 use crate::world::World;
 
@@ -60,6 +60,66 @@ async fn members_show_in_a_notification_and_owners_and_names_do_not() {
         deltas,
         [json!([{"id": guest}]), json!([{"id": guest, "@removed": "deleted"}]), json!(null), json!(null)]
     );
+}
+
+#[tokio::test]
+async fn a_member_may_be_a_group_a_device_or_a_service_principal_and_shows_its_id_alone() {
+    let world = World::new().await;
+    let tenant = world.simulator.tenant();
+    let device = tenant.add_object(OtherKind::Device, "Laptop");
+    let principal = tenant.add_object(OtherKind::ServicePrincipal, "Backup");
+    world.subscribe("/groups").await;
+    for member in [device, principal, contoso::FINANCE] {
+        tenant.add_member(contoso::MARKETING, member).unwrap();
+    }
+    tenant.set_label(contoso::MARKETING, Some("Confidential")).unwrap();
+    tenant.set_visibility(contoso::MARKETING, "Public").unwrap();
+    tenant.remove_owner(contoso::MARKETING, contoso::ALICE).unwrap();
+    world.simulator.deliver_due().await;
+    let notices = world.receiver.take();
+    let ids = [device, principal, contoso::FINANCE].map(|id| json!([{"id": id.to_string()}]));
+    let deltas: Vec<&Value> = notices.iter().map(|notice| &notice["resourceData"]["members@delta"]).collect();
+    assert_eq!(deltas, [&ids[0], &ids[1], &ids[2], &Value::Null, &Value::Null, &Value::Null]);
+    assert!(notices.iter().all(|notice| notice["resource"] == format!("Groups/{}", contoso::MARKETING)));
+}
+
+#[tokio::test]
+async fn changes_of_one_group_within_a_short_time_can_come_as_one_notification() {
+    let world = World::new().await;
+    let tenant = world.simulator.tenant();
+    world.subscribe("/groups").await;
+    let gathers = Delay { by: SignedDuration::from_secs(20), chance: 1.0 };
+    world.simulator.set_faults(|faults| faults.notifications.coalesced = Some(gathers));
+    tenant.add_member(contoso::MARKETING, contoso::BOB).unwrap();
+    tenant.add_member(contoso::FINANCE, contoso::ALICE).unwrap();
+    world.pass(SignedDuration::from_secs(10));
+    tenant.remove_member(contoso::MARKETING, contoso::BOB).unwrap();
+    tenant.rename_group(contoso::MARKETING, "Sales").unwrap();
+    tenant.add_member(contoso::MARKETING, contoso::CAROL).unwrap();
+    tenant.add_member(contoso::MARKETING, contoso::BOB).unwrap();
+    assert_eq!(world.simulator.deliver_due().await, 0, "it waits");
+    world.pass(SignedDuration::from_secs(10));
+    assert_eq!(world.simulator.deliver_due().await, 2);
+    let notices = world.receiver.take();
+    let of = |group: uuid::Uuid| {
+        let found = notices.iter().find(|notice| notice["resource"] == format!("Groups/{group}"));
+        found.unwrap()["resourceData"]["members@delta"].as_array().unwrap().clone()
+    };
+    let (bob, carol) = (contoso::BOB.to_string(), contoso::CAROL.to_string());
+    let marketing = of(contoso::MARKETING);
+    assert_eq!(marketing.len(), 3, "{marketing:?}");
+    for member in [json!({"id": bob}), json!({"id": bob, "@removed": "deleted"}), json!({"id": carol})] {
+        assert!(marketing.contains(&member), "{member}");
+    }
+    assert_eq!(of(contoso::FINANCE), [json!({"id": contoso::ALICE.to_string()})]);
+    // What has left takes nothing up, and an end is never mixed with anything.
+    tenant.remove_member(contoso::MARKETING, contoso::BOB).unwrap();
+    tenant.delete_group(contoso::FINANCE).unwrap();
+    tenant.rename_group(contoso::MARKETING, "Sales & Co").unwrap();
+    world.pass(SignedDuration::from_secs(20));
+    assert_eq!(world.simulator.deliver_due().await, 2);
+    let kinds: Vec<Value> = world.receiver.take().iter().map(|notice| notice["changeType"].clone()).collect();
+    assert!(kinds.contains(&json!("updated")) && kinds.contains(&json!("deleted")), "{kinds:?}");
 }
 
 #[tokio::test]

@@ -126,6 +126,7 @@ async fn groups(world: &World) {
     let token = world.master().await;
     let tenant = world.simulator.tenant();
     let reader = world.reader().await;
+    reads_about_groups(world).await;
     let device = tenant.add_object(OtherKind::Device, "Laptop");
     let principal = tenant.add_object(OtherKind::ServicePrincipal, "Backup");
     tenant.add_member(contoso::MARKETING, device).unwrap();
@@ -195,6 +196,62 @@ async fn groups(world: &World) {
     write("POST", "/directoryObjects/getByIds".to_owned(), Some(ids), 200).await;
 }
 
+/// What a client asks that looks after groups, option for option.
+async fn reads_about_groups(world: &World) {
+    let token = world.reader().await;
+    let tenant = world.simulator.tenant();
+    let names = "id,displayName,groupTypes,mailEnabled,securityEnabled,isAssignableToRole,visibility,\
+        resourceProvisioningOptions,membershipRule,onPremisesSyncEnabled,isManagementRestricted,assignedLabels";
+    let user = "$select=id,displayName,userPrincipalName,mail,otherMails,proxyAddresses,identities,userType,\
+        creationType,externalUserState,externalUserStateChangeDateTime,accountEnabled,createdDateTime,\
+        onPremisesSyncEnabled,isManagementRestricted,companyName&$expand=sponsors($select=id,displayName)";
+    let device = tenant.add_object(OtherKind::Device, "Tablet");
+    let secret = tenant.create_group(NewGroup {
+        kind: GroupKind::Microsoft365,
+        visibility: Some("HiddenMembership".to_owned()),
+        synced: true,
+        management_restricted: true,
+        label: Some("Secret".to_owned()),
+        members: vec![contoso::BOB],
+        owners: vec![contoso::BOB],
+        ..NewGroup::named("O'Brien & Co")
+    });
+    tenant.assign_role(contoso::BOB, "Reports Reader").unwrap();
+    let (bob, finance) = (contoso::BOB, contoso::FINANCE);
+    let urls = [
+        format!("/users/{bob}?{user}"),
+        format!("/users/{bob}/transitiveMemberOf?$select=id,displayName,isAssignableToRole&$top=999"),
+        format!("/users/{bob}/memberOf?$select={names}&$top=999"),
+        format!("/users/{bob}/ownedObjects?$select={names}&$top=999"),
+        format!("/groups/{secret}?$select={names}"),
+        format!("/groups/{finance}/owners?$select=id&$top=999"),
+        format!("/users/{device}?{user}"),
+    ];
+    let part = |(id, url): (usize, &String)| json!({"id": id.to_string(), "method": "GET", "url": url});
+    let parts: Vec<Value> = urls.iter().enumerate().map(part).collect();
+    world.call(&token, "POST", "/$batch", Some(json!({"requests": parts}))).await.expect(200);
+    for url in &urls {
+        let status = if url.contains(&device.to_string()) { 404 } else { 200 };
+        world.get(&token, url).await.expect(status);
+    }
+    let kind = "$select=id,userType,identities,creationType,externalUserState&$top=999";
+    world.get(&token, &format!("/groups/{finance}/members?{kind}")).await.expect(200);
+    let filter = "$filter=displayName%20eq%20%27O%27%27Brien%20%26%20Co%27&$select=id&$top=999";
+    let found = world.get(&token, &format!("/groups?{filter}")).await;
+    assert_eq!(found.ids(), [secret.to_string()]);
+    let count = world.request(&token, "GET", "/users/$count?$filter=userType%20eq%20%27Guest%27", None);
+    let count = count.header("ConsistencyLevel", "eventual").header("Accept", "text/plain");
+    assert_eq!(count.send().await.unwrap().status(), 200);
+    // Of a group that the app may not read, type and id alone.
+    world.simulator.grant(contoso::READER, &["User.Read.All"]);
+    let narrow = world.reader().await;
+    for url in &urls[1..4] {
+        world.get(&narrow, url).await.expect(200);
+    }
+    let all = ["User.Read.All", "Group.Read.All", "GroupMember.Read.All", "AuditLog.Read.All"];
+    world.simulator.grant(contoso::READER, &all);
+}
+
 async fn subscriptions(world: &World) {
     let token = world.reader().await;
     let users = world.subscribe("/users").await;
@@ -209,6 +266,14 @@ async fn subscriptions(world: &World) {
     let id = users["id"].as_str().unwrap();
     world.simulator.send_lifecycle(id.parse().unwrap(), Lifecycle::ReauthorizationRequired);
     assert!(world.simulator.deliver_due().await > 5);
+    let gathers = simulator::Delay { by: jiff::SignedDuration::from_secs(20), chance: 1.0 };
+    world.simulator.set_faults(|faults| faults.notifications.coalesced = Some(gathers));
+    tenant.add_member(contoso::MARKETING, contoso::CAROL).unwrap();
+    tenant.remove_member(contoso::MARKETING, contoso::CAROL).unwrap();
+    tenant.add_owner(contoso::MARKETING, contoso::CAROL).unwrap();
+    world.pass(jiff::SignedDuration::from_secs(20));
+    assert_eq!(world.simulator.deliver_due().await, 1);
+    world.simulator.calm();
     let path = format!("/subscriptions/{id}");
     world.get(&token, "/subscriptions").await.expect(200);
     world.get(&token, &path).await.expect(200);

@@ -9,6 +9,6 @@ fn a_start_without_settings_tells_all_that_is_missing() {
     insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"
     error: 2 settings are missing or wrong:
       GUESTLIST_TENANT_ID is not set: the tenant's id, from the overview page of Entra
-      GUESTLIST_SLACK_WEBHOOK_URL_FILE, or GUESTLIST_WEBHOOK_URL_FILE with GUESTLIST_WEBHOOK_SECRET_FILE, is not set: where people are told
+      none of these is set, and people have to be told somewhere: GUESTLIST_SLACK_WEBHOOK_URL_FILE or GUESTLIST_SLACK_BOT_TOKEN_FILE; GUESTLIST_TEAMS_WEBHOOK_URL_FILE; GUESTLIST_PAGERDUTY_ROUTING_KEY_FILE; GUESTLIST_WEBHOOK_URL_FILE with GUESTLIST_WEBHOOK_SECRET_FILE
     ");
 }

@@ -2,21 +2,27 @@
 //! asks for.
 //! Never here: settings, retries, the order of deliveries.
 
-use std::fmt;
-use std::net::IpAddr;
-
 use jiff::{SignedDuration, Timestamp};
 use model::ChannelName;
-use secrecy::{ExposeSecret as _, SecretString};
-use url::{Host, Url};
 use wire::Wire;
 
-use crate::{Message, Slack, Webhook};
+use crate::{Message, PagerDuty, Slack, SlackBot, Teams, Webhook};
 
 #[derive(Debug, Clone)]
 pub enum Channel {
     Slack(Slack),
+    SlackBot(SlackBot),
+    Teams(Teams),
+    PagerDuty(PagerDuty),
     Webhook(Webhook),
+}
+
+/// What a channel says about a message that it took.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Receipt {
+    /// What the channel needs to show a later state in the same place, for the next [`Channel::send`] about the same
+    /// incident. Names a place, and holds no secret.
+    pub posted: Option<String>,
 }
 
 impl Channel {
@@ -25,18 +31,68 @@ impl Channel {
     pub fn name(&self) -> &ChannelName {
         match self {
             Self::Slack(slack) => slack.name(),
+            Self::SlackBot(bot) => bot.name(),
+            Self::Teams(teams) => teams.name(),
+            Self::PagerDuty(pager) => pager.name(),
             Self::Webhook(webhook) => webhook.name(),
         }
     }
 
-    /// Sends the message once.
+    /// Sends the message once. `posted` is the last receipt's about the same incident: a channel that can shows the
+    /// message in that place instead of a second one.
     ///
     /// # Errors
     /// The channel did not take it, for now or for good.
-    pub async fn send(&self, wire: &Wire, message: &Message, now: Timestamp) -> Result<(), SendError> {
+    pub async fn send(
+        &self,
+        wire: &Wire,
+        message: &Message,
+        posted: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Receipt, SendError> {
         match self {
-            Self::Slack(slack) => slack.send(wire, message, now).await,
-            Self::Webhook(webhook) => webhook.send(wire, message, now).await,
+            Self::Slack(slack) => slack.send(wire, message, now).await?,
+            Self::SlackBot(bot) => return bot.send(wire, message, posted, now).await,
+            Self::Teams(teams) => teams.send(wire, message, now).await?,
+            Self::PagerDuty(pager) => pager.send(wire, message, now).await?,
+            Self::Webhook(webhook) => webhook.send(wire, message, now).await?,
+        }
+        Ok(Receipt::default())
+    }
+
+    /// Whether a later state of an incident takes the place of the message before it, so that it is no second message.
+    #[must_use]
+    pub fn edits_in_place(&self) -> bool {
+        match self {
+            Self::SlackBot(_) => true,
+            Self::Slack(_) | Self::Teams(_) | Self::PagerDuty(_) | Self::Webhook(_) => false,
+        }
+    }
+
+    /// Whether many messages may become one. Not where each opens or closes an alert of its own.
+    #[must_use]
+    pub fn rolls_up(&self) -> bool {
+        match self {
+            Self::PagerDuty(_) => false,
+            Self::Slack(_) | Self::SlackBot(_) | Self::Teams(_) | Self::Webhook(_) => true,
+        }
+    }
+
+    /// What is known once the channel took a message, and what is not.
+    #[must_use]
+    pub fn taken_means(&self) -> &'static str {
+        match self {
+            Self::Slack(_) => "Slack has posted it",
+            Self::SlackBot(_) => {
+                "Slack has posted it, and later states of an incident are edited into its message"
+            }
+            Self::Teams(_) => {
+                "Teams has started the workflow, which does not say that the card arrived: look into the channel"
+            }
+            Self::PagerDuty(_) => {
+                "PagerDuty has accepted the event, which does not say that anybody was called: look at the service"
+            }
+            Self::Webhook(_) => "the receiver has answered with success",
         }
     }
 }
@@ -52,7 +108,7 @@ pub enum SendError {
     Broken { why: String },
 }
 
-/// Why a channel cannot be set up. Never shows the URL.
+/// Why a channel cannot be set up. Never shows the URL or a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChannelError {
     #[error("use the URL of the channel `{channel}`: it is not a URL; it starts with `https://`")]
@@ -67,43 +123,34 @@ pub enum ChannelError {
     )]
     Credentials { channel: ChannelName },
     #[error(
+        "use the URL of the channel `{channel}`: it has a sign in its path or query that would have to be rewritten, and \
+         then its signature fails; copy the URL again, whole and without quotes"
+    )]
+    NotExact { channel: ChannelName },
+    #[error(
+        "use the URL of the channel `{channel}`: it is that of an Office 365 connector, which Microsoft has switched off; \
+         in Teams open `Workflows`, make one that starts `When a Teams webhook request is received` and posts the card, \
+         and use its URL"
+    )]
+    OfficeConnector { channel: ChannelName },
+    #[error(
         "set up the channel `{channel}`: it has no secret to sign with; write `whsec_` and then the output of \
          `openssl rand -base64 32`"
     )]
     NoSecret { channel: ChannelName },
-}
-
-/// A URL that is itself a credential. Shows its host and nothing else.
-#[derive(Clone)]
-pub(crate) struct SecretUrl(Url);
-
-impl SecretUrl {
-    pub(crate) fn read(channel: &ChannelName, url: &SecretString) -> Result<Self, ChannelError> {
-        let channel = || channel.clone();
-        let url = Url::parse(url.expose_secret().trim());
-        let url = url.map_err(|_| ChannelError::NotAUrl { channel: channel() })?;
-        let this_machine = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
-            Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
-            None => return Err(ChannelError::NotAUrl { channel: channel() }),
-        };
-        if url.scheme() != "https" && !(url.scheme() == "http" && this_machine) {
-            return Err(ChannelError::NotHttps { channel: channel() });
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(ChannelError::Credentials { channel: channel() });
-        }
-        Ok(Self(url))
-    }
-
-    pub(crate) fn expose(&self) -> Url {
-        self.0.clone()
-    }
-}
-
-impl fmt::Debug for SecretUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}/…", self.0.scheme(), self.0.host_str().unwrap_or_default())
-    }
+    #[error(
+        "use the token of the channel `{channel}`: it is not a bot's; it starts with `xoxb-` and stands under `OAuth & \
+         Permissions` of the Slack app"
+    )]
+    NotABotToken { channel: ChannelName },
+    #[error(
+        "post to `{id}`: it is not the id of a Slack channel, like `C0123456789`; it stands at the end of the channel's \
+         details in Slack"
+    )]
+    NotAChannelId { channel: ChannelName, id: String },
+    #[error(
+        "use the routing key of the channel `{channel}`: it has 32 letters and digits; it is the integration key of an \
+         `Events API v2` integration of a PagerDuty service"
+    )]
+    NotARoutingKey { channel: ChannelName },
 }

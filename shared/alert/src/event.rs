@@ -3,10 +3,13 @@
 //! Never here: headers and signatures.
 
 use jiff::Timestamp;
-use model::{GuestKind, Mode, NoticeKind, Severity};
+use model::{GuestKind, Mode, NoticeKind, Severity, Step};
 use serde::Serialize;
 
-use crate::message::{About, IncidentReport, Message, NoticeReport, RollUpReport, Who};
+use crate::message::{
+    About, ApprovalReport, Group, IncidentReport, Message, NoticeReport, Progress, RollUpReport, StepReport,
+    Who,
+};
 use crate::plain::clean;
 
 /// Version of `data`.
@@ -63,9 +66,44 @@ struct IncidentData {
     hypothetical: bool,
     what_was_done: String,
     what_a_person_must_do: Option<String>,
+    /// What only a person can do of what the rule asks for.
+    by_hand: Vec<String>,
+    plan: PlanData,
+    approval: Option<ApprovalData>,
+    /// Until when it waits for somebody to decide.
+    waits_until: Option<Timestamp>,
     left_over: Vec<String>,
     graph_request_ids: Vec<String>,
     commands: Commands,
+}
+
+/// The writes that the rule asks for.
+#[derive(Serialize)]
+struct PlanData {
+    /// Names the plan: an approval is for it and for no other.
+    hash: String,
+    steps: Vec<StepData>,
+}
+
+#[derive(Serialize)]
+struct StepData {
+    step: &'static str,
+    group: Option<GroupData>,
+    progress: Progress,
+    text: String,
+}
+
+#[derive(Serialize)]
+struct GroupData {
+    id: String,
+    name: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ApprovalData {
+    by: String,
+    reason: String,
+    at: Timestamp,
 }
 
 #[derive(Serialize)]
@@ -91,6 +129,9 @@ struct Rule {
     id: String,
     /// The group, where the finding is about a membership.
     object: Option<String>,
+    group: Option<GroupData>,
+    /// What the guest is in that group, as far as the plan tells: `member`, `owner`.
+    relations: Vec<&'static str>,
     why: Option<String>,
     reasons: Vec<String>,
     /// The rule could not be checked, so that it may or may not be broken.
@@ -99,6 +140,8 @@ struct Rule {
 
 #[derive(Serialize)]
 struct Commands {
+    approve: Option<String>,
+    reject: Option<String>,
     undo: Option<String>,
     show: String,
 }
@@ -170,6 +213,12 @@ pub(crate) fn body(message: &Message) -> Result<String, serde_json::Error> {
     Ok(shortest)
 }
 
+/// What is said about it, without the envelope.
+pub(crate) fn data(message: &Message) -> Result<serde_json::Value, serde_json::Error> {
+    let event: serde_json::Value = serde_json::from_str(&body(message)?)?;
+    Ok(event.get("data").cloned().unwrap_or_default())
+}
+
 fn event(message: &Message, characters: usize, items: usize) -> Event {
     let mut short = Shortened { characters, items, truncated: false };
     let about = match &message.about {
@@ -201,22 +250,74 @@ fn incident(report: &IncidentReport, short: &mut Shortened) -> IncidentData {
         opened_at: report.opened_at,
         seen: report.seen,
         guest: guest(&report.who, short),
-        rule: Rule {
-            id: report.rule.to_string(),
-            object: report.object.map(|id| id.to_string()),
-            why: short.maybe(report.why.as_ref()),
-            reasons: short.texts(&report.reasons),
-            unknown: report.unknown,
-        },
+        rule: rule(report, short),
         mode: report.mode,
         held_back: short.texts(&report.held_back),
         actions: report.actions.clone(),
         hypothetical: report.hypothetical,
         what_was_done: short.text(&report.done),
         what_a_person_must_do: short.maybe(report.must.as_ref()),
+        by_hand: short.texts(&report.by_hand),
+        plan: plan(report, short),
+        approval: report.approval.as_ref().map(|given| approval(given, short)),
+        waits_until: report.decide.as_ref().map(|decide| decide.until),
         left_over: short.texts(&report.left_over),
         graph_request_ids: short.texts(&report.requests),
-        commands: Commands { undo: report.undo.clone(), show: report.show.clone() },
+        commands: Commands {
+            approve: report.decide.as_ref().map(|decide| decide.approve.clone()),
+            reject: report.decide.as_ref().map(|decide| decide.reject.clone()),
+            undo: report.undo.clone(),
+            show: report.show.clone(),
+        },
+    }
+}
+
+fn rule(report: &IncidentReport, short: &mut Shortened) -> Rule {
+    Rule {
+        id: report.rule.to_string(),
+        object: report.group.as_ref().map(|group| group.id.to_string()),
+        group: report.group.as_ref().map(|named| group(named, short)),
+        relations: report.relations.clone(),
+        why: short.maybe(report.why.as_ref()),
+        reasons: short.texts(&report.reasons),
+        unknown: report.unknown,
+    }
+}
+
+fn plan(report: &IncidentReport, short: &mut Shortened) -> PlanData {
+    PlanData {
+        hash: report.plan.to_string(),
+        steps: short.list(&report.steps, |short, one| step(one, short)),
+    }
+}
+
+fn approval(given: &ApprovalReport, short: &mut Shortened) -> ApprovalData {
+    let ApprovalReport { by, reason, at } = given;
+    ApprovalData { by: short.text(by), reason: short.text(reason), at: *at }
+}
+
+fn group(named: &Group, short: &mut Shortened) -> GroupData {
+    GroupData { id: named.id.to_string(), name: short.maybe(named.name.as_ref()) }
+}
+
+fn step(report: &StepReport, short: &mut Shortened) -> StepData {
+    let StepReport { step, group: named, progress, text } = report;
+    StepData {
+        step: word(*step),
+        group: named.as_ref().map(|named| group(named, short)),
+        progress: *progress,
+        text: short.text(text),
+    }
+}
+
+fn word(step: Step) -> &'static str {
+    match step {
+        Step::Disable { user: _ } => "disable",
+        Step::Enable { user: _ } => "enable",
+        Step::RemoveMember { .. } => "remove-member",
+        Step::AddMember { .. } => "add-member",
+        Step::RemoveOwner { .. } => "remove-owner",
+        Step::AddOwner { .. } => "add-owner",
     }
 }
 

@@ -1,12 +1,16 @@
 //! An alert about a guest's finding: who, which rule, and what the ledger knows beside it.
 //! Never here: the words for each state (`wording.rs`), and the markup of a product.
 
-use model::{Incident, Outcome, Step, StepResult, Subject, Suspension};
+use model::{Finding, Incident, ObjectId, Outcome, Step, Subject, Suspension};
 
-use crate::message::{About, IncidentReport, Message, Sponsor, Who, first_letter_up};
+use crate::decision;
+use crate::known::Known;
+use crate::message::{
+    About, Group, IncidentReport, Kind, Message, Sponsor, StepReport, Who, first_letter_up,
+};
 use crate::plain::clean;
 use crate::section::{Piece, unmarked};
-use crate::wording::{Telling, tell};
+use crate::wording::{Telling, Topic, tell};
 
 /// What the ledger knows beside the incident. An alert without it is right, and says a little less.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,12 +31,26 @@ pub fn about_incident(incident: &Incident, sequence: u32) -> Message {
 /// and until when an undo holds.
 #[must_use]
 pub fn about_incident_with(incident: &Incident, sequence: u32, background: Background<'_>) -> Message {
-    let known = Known::from(background.outcomes);
-    let Telling { kind, headline: verb, hypothetical, done, must, undoable } =
-        tell(incident, &known, background.suspension);
-    let headline_pieces = headline(incident, &verb);
+    let known = Known::of(incident, background.outcomes);
+    let topic = Topic { incident, known: &known, suspension: background.suspension };
+    let telling = tell(&topic);
+    let headline_pieces = headline(incident, &telling.headline);
+    Message {
+        id: format!("{}-{sequence}", incident.id),
+        kind: telling.kind,
+        severity: incident.finding.severity,
+        headline: unmarked(&headline_pieces),
+        at: incident.updated_at,
+        about: About::Incident(Box::new(report(&topic, telling))),
+        headline_pieces,
+    }
+}
+
+fn report(topic: &Topic<'_>, telling: Telling) -> IncidentReport {
+    let Telling { kind, headline: _, hypothetical, done, must, undoable } = telling;
+    let incident = topic.incident;
     let finding = &incident.finding;
-    let report = IncidentReport {
+    IncidentReport {
         incident: incident.id.clone(),
         tenant: incident.key.tenant,
         correlation: incident.correlation,
@@ -41,7 +59,8 @@ pub fn about_incident_with(incident: &Incident, sequence: u32, background: Backg
         seen: incident.seen,
         who: who(&incident.subject),
         rule: finding.rule.clone(),
-        object: finding.object,
+        group: finding.object.map(|id| group(topic, id)),
+        relations: relations(finding),
         why: finding.why.as_ref().map(|why| clean(why, 500)),
         reasons: cleaned(&finding.reasons),
         unknown: finding.unknown,
@@ -50,21 +69,71 @@ pub fn about_incident_with(incident: &Incident, sequence: u32, background: Backg
         actions: finding.actions.iter().map(ToString::to_string).collect(),
         hypothetical,
         done,
+        steps: steps(topic, hypothetical),
+        plan: incident.plan().hash(),
         must,
+        by_hand: if is_over(kind) { Vec::new() } else { cleaned(&finding.by_hand) },
+        approval: decision::approval(incident),
         left_over: cleaned(&incident.left_over),
+        decide: decision::decide(incident),
         undo: undoable.then(|| format!("guestlist undo {}", incident.id)),
         show: format!("guestlist incidents show {}", incident.id),
-        requests: known.requests,
-    };
-    Message {
-        id: format!("{}-{sequence}", incident.id),
-        kind,
-        severity: finding.severity,
-        headline: unmarked(&headline_pieces),
-        at: incident.updated_at,
-        about: About::Incident(Box::new(report)),
-        headline_pieces,
+        requests: topic.known.requests(),
     }
+}
+
+/// Whether nothing is left for a person to do about it.
+fn is_over(kind: Kind) -> bool {
+    match kind {
+        Kind::Undoing | Kind::Undone | Kind::Rejected | Kind::Resolved => true,
+        Kind::Finding
+        | Kind::Unknown
+        | Kind::Waiting
+        | Kind::Acting
+        | Kind::Done
+        | Kind::Partly
+        | Kind::Refused
+        | Kind::Failed
+        | Kind::Expired
+        | Kind::Notice
+        | Kind::RollUp => false,
+    }
+}
+
+fn group(topic: &Topic<'_>, id: ObjectId) -> Group {
+    Group { id, name: topic.plan().name(id) }
+}
+
+fn steps(topic: &Topic<'_>, hypothetical: bool) -> Vec<StepReport> {
+    let plan = topic.plan();
+    let report = |step: &Step| {
+        let (progress, why) = topic.known.progress(*step);
+        StepReport {
+            step: *step,
+            group: step.group().map(|id| group(topic, id)),
+            progress,
+            text: plan.became(*step, progress, why, hypothetical),
+        }
+    };
+    plan.steps.iter().map(report).collect()
+}
+
+/// What the plan takes from the guest in the group that the finding is about.
+fn relations(finding: &Finding) -> Vec<&'static str> {
+    let here = |step: &&Step| step.group().is_some() && step.group() == finding.object;
+    let mut relations: Vec<&'static str> = finding
+        .plan
+        .steps
+        .iter()
+        .filter(here)
+        .filter_map(|step| match step {
+            Step::RemoveMember { .. } | Step::AddMember { .. } => Some("member"),
+            Step::RemoveOwner { .. } | Step::AddOwner { .. } => Some("owner"),
+            Step::Disable { user: _ } | Step::Enable { user: _ } => None,
+        })
+        .collect();
+    relations.dedup();
+    relations
 }
 
 fn cleaned(texts: &[String]) -> Vec<String> {
@@ -99,48 +168,11 @@ fn headline(incident: &Incident, verb: &str) -> Vec<Piece> {
     let called = called.map_or_else(|| subject.id.to_string(), |called| clean(called, 60));
     let (before, after) = verb.split_once('*').unwrap_or((verb, ""));
     let finding = &incident.finding;
-    vec![
-        Piece::Words(first_letter_up(&format!("{before}{} ", subject.kind))),
-        Piece::Value(called),
-        Piece::Words(format!("{after}: {} ({})", finding.rule, finding.severity)),
-    ]
-}
-
-/// What the outcomes say that the incident does not.
-pub(crate) struct Known {
-    /// Nothing had to be sent.
-    pub(crate) already_so: bool,
-    /// Something of ours was sent and not reversed. `None` where no outcome is at hand.
-    pub(crate) in_force: Option<bool>,
-    requests: Vec<String>,
-}
-
-impl From<&[Outcome]> for Known {
-    fn from(outcomes: &[Outcome]) -> Self {
-        let mut outcomes: Vec<&Outcome> = outcomes.iter().collect();
-        outcomes.sort_by_key(|outcome| outcome.at);
-        let mut sent = false;
-        let mut in_force = false;
-        for outcome in &outcomes {
-            match &outcome.result {
-                StepResult::Done | StepResult::Sent | StepResult::Intended => {
-                    sent = true;
-                    in_force = match outcome.step {
-                        Step::Disable { user: _ } => true,
-                        Step::Enable { user: _ } => false,
-                    };
-                }
-                StepResult::AlreadySo | StepResult::Refused { why: _ } | StepResult::Failed { why: _ } => {}
-            }
-        }
-        let last = outcomes.last().map(|outcome| &outcome.result);
-        let mut requests: Vec<String> =
-            outcomes.iter().filter_map(|outcome| outcome.request.as_ref()).map(|id| clean(id, 64)).collect();
-        requests.dedup();
-        Self {
-            already_so: !sent && matches!(last, Some(StepResult::AlreadySo)),
-            in_force: last.is_some().then_some(in_force),
-            requests,
-        }
+    let mut pieces =
+        vec![Piece::Words(first_letter_up(&format!("{before}{} ", subject.kind))), Piece::Value(called)];
+    if !after.is_empty() {
+        pieces.push(Piece::Prose(after.to_owned()));
     }
+    pieces.push(Piece::Words(format!(": {} ({})", finding.rule, finding.severity)));
+    pieces
 }

@@ -1,74 +1,10 @@
 //! Slack's markup made harmless: what others wrote cannot format, mention, link or leave its line. Slack has no escape
 //! for most of it, so signs that mean something are shown as signs that look alike
-//! (<https://docs.slack.dev/messaging/formatting-message-text>). Lengths are UTF-16 units, the larger way to count.
+//! (<https://docs.slack.dev/messaging/formatting-message-text>).
 //! Never here: blocks.
 
-use crate::plain::CUT;
+use crate::atom::{Atom, Place, first, fit, signs, stretches};
 use crate::section::Piece;
-
-/// What is never split: a character with its escape, or one end of a stretch of code.
-enum Atom {
-    Sign(String),
-    Open,
-    Close,
-}
-
-pub(crate) fn length(text: &str) -> usize {
-    text.encode_utf16().count()
-}
-
-/// The atoms in `most` UTF-16 units, with a mark where some had to be left out, and code always closed.
-fn fit(atoms: &[Atom], most: usize) -> String {
-    let mark = length(CUT);
-    let (mut used, mut in_code) = (0_usize, false);
-    // How many atoms stay if the mark is needed, and whether code is open there.
-    let mut keep = (0_usize, false);
-    for (n, atom) in (1_usize..).zip(atoms) {
-        let width = match atom {
-            Atom::Sign(sign) => length(sign),
-            Atom::Open | Atom::Close => 1,
-        };
-        used = used.saturating_add(width);
-        in_code = match atom {
-            Atom::Sign(_) => in_code,
-            Atom::Open => true,
-            Atom::Close => false,
-        };
-        if used.saturating_add(mark).saturating_add(usize::from(in_code)) <= most {
-            keep = (n, in_code);
-        }
-    }
-    if used <= most {
-        return joined(atoms);
-    }
-    let (kept, open) = keep;
-    let close = if open { "`" } else { "" };
-    format!("{}{CUT}{close}", joined(atoms.get(..kept).unwrap_or_default()))
-}
-
-fn joined(atoms: &[Atom]) -> String {
-    let signs = atoms.iter().map(|atom| match atom {
-        Atom::Sign(sign) => sign.as_str(),
-        Atom::Open | Atom::Close => "`",
-    });
-    signs.collect()
-}
-
-/// A character, with the one before it and what follows.
-type Place<'a> = (char, char, &'a str);
-
-fn signs<'a>(
-    text: &'a str,
-    show: impl Fn(Place<'a>) -> Option<&'static str> + 'a,
-) -> impl Iterator<Item = Atom> + 'a {
-    let mut before = ' ';
-    text.char_indices().map(move |(at, c)| {
-        let rest = text.get(at..).unwrap_or_default().strip_prefix(c).unwrap_or_default();
-        let sign = show((before, c, rest)).map_or_else(|| entity(c), str::to_owned);
-        before = c;
-        Atom::Sign(sign)
-    })
-}
 
 /// Slack asks for these three to be escaped, and for no others.
 fn entity(c: char) -> String {
@@ -78,10 +14,6 @@ fn entity(c: char) -> String {
         '>' => "&gt;".to_owned(),
         c => c.to_string(),
     }
-}
-
-fn first(rest: &str) -> char {
-    rest.chars().next().unwrap_or(' ')
 }
 
 /// In code nothing is formatted, and `verbatim` keeps Slack from linking.
@@ -124,29 +56,26 @@ fn defanged(place: Place<'_>) -> Option<&'static str> {
 /// The longest that one value may get.
 const MOST_OF_A_VALUE: usize = 350;
 
+const TICK: &str = "`";
+
 fn code(value: &str, into: &mut Vec<Atom>) {
-    into.push(Atom::Open);
+    into.push(Atom::Open(TICK));
     let value = if value.trim().is_empty() { "(blank)" } else { value };
-    let atoms: Vec<Atom> = signs(value, in_code).collect();
-    into.push(Atom::Sign(fit(&atoms, MOST_OF_A_VALUE)));
-    into.push(Atom::Close);
+    let atoms: Vec<Atom> = signs(value, in_code, entity).collect();
+    into.push(Atom::Sign(fit(&atoms, MOST_OF_A_VALUE, TICK)));
+    into.push(Atom::Close(TICK));
 }
 
 /// A sentence of ours: what stands between backticks becomes code, and the rest formats nothing.
 fn prose(text: &str, into: &mut Vec<Atom>) {
-    let mut parts = text.split('`').peekable();
-    let mut quoted = false;
-    while let Some(part) = parts.next() {
-        if quoted && parts.peek().is_some() {
-            into.push(Atom::Open);
-            into.extend(signs(part, in_code));
-            into.push(Atom::Close);
+    for (quoted, part) in stretches(text) {
+        if quoted {
+            into.push(Atom::Open(TICK));
+            into.extend(signs(&part, in_code, entity));
+            into.push(Atom::Close(TICK));
         } else {
-            // The backtick before the last part has no partner: it is a sign like any other.
-            into.extend(quoted.then(|| Atom::Sign("'".to_owned())));
-            into.extend(signs(part, unformatted));
+            into.extend(signs(&part, unformatted, entity));
         }
-        quoted = !quoted;
     }
 }
 
@@ -159,7 +88,7 @@ pub(crate) fn mrkdwn(line: &[Piece], most: usize) -> String {
             Piece::Value(text) => code(text, &mut atoms),
         }
     }
-    fit(&atoms, most)
+    fit(&atoms, most, TICK)
 }
 
 /// A line as text without any markup, of at most `most` UTF-16 units.
@@ -167,16 +96,18 @@ pub(crate) fn text(line: &[Piece], most: usize) -> String {
     let mut atoms = Vec::new();
     for piece in line {
         match piece {
-            Piece::Words(text) => atoms.extend(signs(text, unformatted)),
-            Piece::Prose(text) | Piece::Value(text) => atoms.extend(signs(text, defanged)),
+            Piece::Words(text) => atoms.extend(signs(text, unformatted, entity)),
+            Piece::Prose(text) | Piece::Value(text) => atoms.extend(signs(text, defanged, entity)),
         }
     }
-    fit(&atoms, most)
+    fit(&atoms, most, TICK)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::atom::length;
+    use crate::plain::CUT;
 
     #[track_caller]
     fn check_value(value: &str, expected: &str) {

@@ -3,8 +3,10 @@
 
 use jiff::Timestamp;
 use model::{
-    Correlation, GuestKind, IncidentId, Mode, NoticeKind, ObjectId, RolledUp, RuleId, Severity, TenantId,
+    Correlation, GuestKind, IncidentId, Mode, NoticeKind, ObjectId, PlanHash, RolledUp, RuleId, Severity,
+    Step, TenantId,
 };
+use serde::Serialize;
 
 use crate::section::Piece;
 
@@ -40,10 +42,14 @@ pub enum Kind {
     Finding,
     /// Something could not be read, so that a rule may or may not be broken.
     Unknown,
+    /// Somebody has to approve or reject it first.
+    Waiting,
     /// A worker is at it, or the write was accepted and no read shows it yet.
     Acting,
     /// Done and read back, or so before.
     Done,
+    /// Some of it is done and read back, and the rest is for a person.
+    Partly,
     /// Not tried: a person must do it.
     Refused,
     /// Tried, and Graph would not.
@@ -51,6 +57,10 @@ pub enum Kind {
     /// An undo was accepted, and no read shows it yet.
     Undoing,
     Undone,
+    /// Somebody decided that it is not to be done.
+    Rejected,
+    /// Nobody decided in time. Nothing was done.
+    Expired,
     /// The finding is gone.
     Resolved,
     /// About Guestlist itself or its surroundings.
@@ -66,15 +76,38 @@ impl Kind {
         match self {
             Self::Finding => "guest.finding",
             Self::Unknown => "guest.unknown",
+            Self::Waiting => "guest.waiting",
             Self::Acting => "guest.acting",
             Self::Done => "guest.done",
+            Self::Partly => "guest.partly",
             Self::Refused => "guest.refused",
             Self::Failed => "guest.failed",
             Self::Undoing => "guest.undoing",
             Self::Undone => "guest.undone",
+            Self::Rejected => "guest.rejected",
+            Self::Expired => "guest.expired",
             Self::Resolved => "guest.resolved",
             Self::Notice => "guestlist.notice",
             Self::RollUp => "guestlist.roll_up",
+        }
+    }
+
+    /// Whether nothing more happens until somebody does something.
+    #[must_use]
+    pub fn asks_for_a_person(self) -> bool {
+        match self {
+            Self::Unknown | Self::Waiting | Self::Partly | Self::Refused | Self::Failed | Self::Expired => {
+                true
+            }
+            Self::Finding
+            | Self::Acting
+            | Self::Done
+            | Self::Undoing
+            | Self::Undone
+            | Self::Rejected
+            | Self::Resolved
+            | Self::Notice
+            | Self::RollUp => false,
         }
     }
 }
@@ -94,7 +127,9 @@ pub struct IncidentReport {
     pub who: Who,
     pub rule: RuleId,
     /// The group, where the finding is about a membership.
-    pub object: Option<ObjectId>,
+    pub group: Option<Group>,
+    /// What the guest is in that group, as far as the plan tells: `member`, `owner`.
+    pub relations: Vec<&'static str>,
     /// The rule's own `why`.
     pub why: Option<String>,
     /// What was seen that breaks the rule.
@@ -110,16 +145,78 @@ pub struct IncidentReport {
     pub hypothetical: bool,
     /// What was done, would be done, or why nothing was.
     pub done: String,
+    /// Each write that the rule asks for, in order, and what became of it.
+    pub steps: Vec<StepReport>,
+    /// Names the plan that these steps are: an approval is for it and for no other.
+    pub plan: PlanHash,
     /// What a person must do, where we cannot.
     pub must: Option<String>,
+    /// The parts of what the rule asks for that only a person can do, each with what he must do.
+    pub by_hand: Vec<String>,
+    /// Who decided that it is to be done.
+    pub approval: Option<ApprovalReport>,
     /// What remains although the plan was carried out.
     pub left_over: Vec<String>,
+    /// The commands that decide, while it waits for that.
+    pub decide: Option<Decide>,
     /// The command that reverses it, where there is something of ours to reverse.
     pub undo: Option<String>,
     /// The command that shows all of it.
     pub show: String,
     /// Graph's `request-id`s of the writes, for a support case.
     pub requests: Vec<String>,
+}
+
+/// A group. Its name was written by its owners.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    pub id: ObjectId,
+    pub name: Option<String>,
+}
+
+/// One write to the tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepReport {
+    pub step: Step,
+    pub group: Option<Group>,
+    pub progress: Progress,
+    /// What became of it, in a sentence.
+    pub text: String,
+}
+
+/// How far a step came. Never further than a read or an answer of Graph has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Progress {
+    /// Nothing was sent.
+    NotDone,
+    /// Sent, and no read has shown it yet.
+    Sent,
+    /// Sent, and a read has shown it.
+    Done,
+    /// It was so before. Nothing had to be changed.
+    AlreadySo,
+    /// It was done, and somebody changed it back.
+    PutBack,
+    /// It was done, and an undo was read back.
+    Undone,
+    Refused,
+    Failed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApprovalReport {
+    pub by: String,
+    pub reason: String,
+    pub at: Timestamp,
+}
+
+/// Two commands, of which one is to be given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decide {
+    pub approve: String,
+    pub reject: String,
+    pub until: Timestamp,
 }
 
 /// The guest. All but the ids and the kind was written by whoever he is.

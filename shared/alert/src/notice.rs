@@ -102,6 +102,22 @@ fn words(kind: NoticeKind) -> Words {
             "Renew the credential, or grant the permission and consent to it as an administrator",
             "guestlist doctor",
         ),
+        NoticeKind::BreakerOpened => Words::new(
+            "The circuit breaker is open: every remediation waits for approval",
+            "Find out why so many guests were to be touched in an hour. Approve or reject what waits, one by one or by \
+             rule; reset the breaker once you know. A reset releases nothing that waits",
+            "guestlist breaker show",
+        ),
+        NoticeKind::BreakerReset => Words::new(
+            "The circuit breaker was reset: remediations are carried out again",
+            "What waits goes on waiting: approve or reject it",
+            "guestlist breaker show",
+        ),
+        NoticeKind::AmbiguousName => Words::new(
+            "The policy names a group by a name that is not one group's",
+            "Write the group's id into the policy. Until then what the name decides is told, and not acted on",
+            "guestlist resolve",
+        ),
         NoticeKind::WritesStopped => Words::new(
             "All writes to the tenant are stopped",
             "Findings are recorded and told, and nothing is done about them until somebody resumes",

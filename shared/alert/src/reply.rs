@@ -50,7 +50,7 @@ pub(crate) fn refusal(who: &str, reply: &Reply, word: Option<&str>, now: Timesta
 }
 
 /// `Retry-After` in seconds, decimals included, or as an HTTP date (RFC 9110, section 10.2.3).
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
+pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = match value.parse::<f64>() {
         Ok(seconds) if seconds >= 0.0 => SignedDuration::try_from_secs_f64(seconds).unwrap_or(LONGEST_WAIT),

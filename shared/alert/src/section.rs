@@ -2,9 +2,12 @@
 //! its markup.
 //! Never here: that markup.
 
-use model::{IncidentId, RolledUp};
+use model::{IncidentId, Mode, RolledUp};
 
-use crate::message::{About, IncidentReport, Kind, Message, NoticeReport, RollUpReport, Who, moment};
+use crate::message::{
+    About, ApprovalReport, Decide, Group, IncidentReport, Kind, Message, NoticeReport, RollUpReport, Who,
+    moment,
+};
 
 /// Who wrote a piece decides how it may be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,18 +117,30 @@ fn of_incident(report: &IncidentReport, message: &Message) -> Sections {
         Section { title: "What happened", lines: what_happened(report, message) },
     ];
     let mut done = vec![vec![Piece::Prose(report.done.clone())]];
+    if report.steps.len() > 1 {
+        let steps: Vec<String> = report.steps.iter().map(|step| step.text.clone()).collect();
+        done.extend(bullets("• ", &steps));
+    }
+    done.extend(report.approval.iter().map(approved));
     done.extend(bullets("• held back: ", &report.held_back));
     if !report.requests.is_empty() {
         done.push(labelled("Graph request-id", report.requests.iter().cloned()));
     }
     let title = if report.hypothetical { "What would be done" } else { "What was done" };
     body.push(Section { title, lines: done });
-    if let Some(must) = &report.must {
-        body.push(Section { title: "What a person must do", lines: vec![vec![Piece::Prose(must.clone())]] });
+    let mut must: Vec<Line> = report.must.iter().map(|must| vec![Piece::Prose(must.clone())]).collect();
+    must.extend(bullets("• ", &report.by_hand));
+    if !must.is_empty() {
+        let would = report.must.is_none() && report.hypothetical && report.mode == Mode::Observe;
+        let title = if would { "What a person would have to do" } else { "What a person must do" };
+        body.push(Section { title, lines: must });
     }
     if !report.left_over.is_empty() {
         body.push(Section { title: "What is left over", lines: bullets("• ", &report.left_over) });
     }
+    let decide = report.decide.iter().flat_map(|Decide { approve, reject, until: _ }| {
+        [vec![words("Approve: "), value(approve)], vec![words("Reject: "), value(reject)]]
+    });
     let undo = report.undo.iter().map(|command| vec![words("Undo: "), value(command)]);
     let show = vec![words("Details: "), value(&report.show)];
     let footer = vec![words(format!(
@@ -137,7 +152,7 @@ fn of_incident(report: &IncidentReport, message: &Message) -> Sections {
         moment(report.opened_at),
         times(u64::from(report.seen)),
     ))];
-    Sections { body, commands: undo.chain([show]).collect(), footer }
+    Sections { body, commands: decide.chain(undo).chain([show]).collect(), footer }
 }
 
 fn who(who: &Who) -> Vec<Line> {
@@ -183,9 +198,35 @@ fn what_happened(report: &IncidentReport, message: &Message) -> Vec<Line> {
     };
     let mut lines = vec![vec![words(breaks), value(&report.rule), words(tail)]];
     lines.extend(report.why.iter().map(|why| vec![words("Why the rule: "), Piece::Prose(why.clone())]));
-    lines.extend(report.object.iter().map(|group| labelled("Group", [group.to_string()])));
+    lines.extend(report.group.iter().map(|group| of_group(group, &report.relations)));
     lines.extend(bullets("• ", &report.reasons));
     lines
+}
+
+/// `Group: Finance EU (id) · member`
+fn of_group(group: &Group, relations: &[&'static str]) -> Line {
+    let Group { id, name } = group;
+    let mut line = match name {
+        Some(name) => {
+            let mut line = labelled("Group", [name.clone()]);
+            line.extend([words(" ("), value(id), words(")")]);
+            line
+        }
+        None => labelled("Group", [id.to_string()]),
+    };
+    if !relations.is_empty() {
+        line.push(words(format!(" · {}", relations.join(" and "))));
+    }
+    line
+}
+
+fn approved(approval: &ApprovalReport) -> Line {
+    let ApprovalReport { by, reason, at } = approval;
+    let mut line = vec![words("Approved by "), value(by), words(format!(" at {}", moment(*at)))];
+    if !reason.trim().is_empty() {
+        line.extend([words(": "), value(reason)]);
+    }
+    line
 }
 
 fn of_notice(report: &NoticeReport, message: &Message) -> Sections {

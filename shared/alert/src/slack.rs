@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use model::ChannelName;
 use secrecy::SecretString;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use wire::{Call, Reply, Wire};
 
-use crate::channel::SecretUrl;
+use crate::secret_url::SecretUrl;
 use crate::{ChannelError, Message, SendError, block_kit, reply};
 
 const WHO: &str = "slack";
@@ -64,7 +64,7 @@ impl Slack {
     }
 
     pub(crate) async fn send(&self, wire: &Wire, message: &Message, now: Timestamp) -> Result<(), SendError> {
-        let answer = self.post(wire, &block_kit::payload(message)).await?;
+        let answer = self.post(wire, block_kit::payload(message)).await?;
         if answer.status != StatusCode::BAD_REQUEST || for_good(&answer) {
             return judge(&answer, now);
         }
@@ -75,11 +75,11 @@ impl Slack {
             slack.error = word,
             "slack refused the blocks; sending plain text"
         );
-        judge(&self.post(wire, &block_kit::plain_payload(message)).await?, now)
+        judge(&self.post(wire, block_kit::plain_payload(message)).await?, now)
     }
 
-    async fn post(&self, wire: &Wire, payload: &Value) -> Result<Reply, SendError> {
-        let mut call = Call::post(self.url.expose(), payload.to_string())
+    async fn post(&self, wire: &Wire, payload: Map<String, Value>) -> Result<Reply, SendError> {
+        let mut call = Call::post(self.url.expose(), Value::Object(payload).to_string())
             .header(CONTENT_TYPE, "application/json; charset=utf-8")
             .timeout(Self::TIMEOUT);
         call.max_reply = Self::MAX_REPLY;

@@ -12,7 +12,7 @@ use seal::WebhookSecret;
 use secrecy::SecretString;
 use wire::{Call, Wire};
 
-use crate::channel::SecretUrl;
+use crate::secret_url::SecretUrl;
 use crate::{ChannelError, Message, SendError, event, reply};
 
 const WHO: &str = "the webhook";

@@ -10,8 +10,8 @@ use graph::{Client, Reader, Writer};
 use model::Clock;
 use policy::Policy;
 use responder::{
-    Assessor, Directory, Handler, Notices, Open, Receiver, Remediator, Rules, Steward, SubscriptionKeeper,
-    Tally, Teller, Worker,
+    Assessor, Census, Directory, Handler, Notices, Open, Receiver, Remediator, Rules, Steward,
+    SubscriptionKeeper, Tally, Teller, Worker,
 };
 use seal::StateKeys;
 use tokio::sync::watch;
@@ -78,6 +78,7 @@ pub struct Parts {
     pub workers: Vec<Worker>,
     pub steward: Option<Steward>,
     pub keeper: Option<SubscriptionKeeper>,
+    pub census: Option<Census>,
     pub notices: Notices,
 }
 
@@ -90,6 +91,7 @@ impl Assembly {
             workers: Vec::new(),
             steward: None,
             keeper: None,
+            census: None,
             notices: self.notices(),
         };
         for part in parts {
@@ -112,6 +114,7 @@ impl Assembly {
                     let handler = Handler::Steward(Box::new(keeper.clone()));
                     built.workers.push(self.worker("steward", &self.store.queues.chores, handler));
                     built.keeper = Some(keeper);
+                    built.census = Some(self.census()?);
                     built.steward = Some(self.steward());
                 }
             }
@@ -130,7 +133,7 @@ impl Assembly {
         Notices {
             ledger: store.ledger.clone(),
             queues: store.queues.clone(),
-            channels: settings.channels.names(),
+            routes: settings.channels.routes(),
             clock: clock.clone(),
         }
     }
@@ -156,7 +159,7 @@ impl Assembly {
         Ok(Rules {
             policy: self.policy.clone().context("no policy was loaded")?,
             ceiling: self.settings.ceiling,
-            channels: self.settings.channels.names(),
+            routes: self.settings.channels.routes(),
         })
     }
 
@@ -222,10 +225,15 @@ impl Assembly {
         }
     }
 
+    fn census(&self) -> anyhow::Result<Census> {
+        Ok(Census { reader: self.reader()?, ledger: self.store.ledger.clone(), clock: self.clock.clone() })
+    }
+
     fn steward(&self) -> Steward {
         Steward {
             ledger: self.store.ledger.clone(),
             queues: self.store.queues.clone(),
+            notices: self.notices(),
             clock: self.clock.clone(),
             correlate: crate::correlate,
         }

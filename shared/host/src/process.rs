@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use model::{Clock, Watched};
 use policy::Policy;
-use responder::{Open, Steward, SubscriptionKeeper, Trouble, Worker};
+use responder::{Census, Open, Steward, SubscriptionKeeper, Trouble, Worker};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use wire::Wire;
@@ -30,6 +30,8 @@ const LOOKS_EVERY: Duration = Duration::from_millis(250);
 const POLICY_EVERY: Duration = Duration::from_secs(2);
 const STEWARD_EVERY: Duration = Duration::from_secs(15);
 const SUBSCRIPTIONS_EVERY: Duration = Duration::from_mins(3);
+/// It counts anew only after hours; this is how soon it tries again.
+const CENSUS_EVERY: Duration = Duration::from_mins(5);
 const SUBSCRIPTIONS_AGAIN: Duration = Duration::from_secs(20);
 
 /// A process that is about to run: its settings were read, its store is open.
@@ -76,7 +78,7 @@ impl Serving {
     pub async fn run(self, server: Option<Server>, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Self { assembly, parts, policy_path, policy } = self;
         let entering = enter(&assembly.settings.data, &parts);
-        let Parts { receiver, workers, steward, keeper, notices } = assembly.build(&parts)?;
+        let Parts { receiver, workers, steward, keeper, census, notices } = assembly.build(&parts)?;
         let _running = match entering {
             Some(entering) => take_over(entering, &workers).await,
             None => None,
@@ -96,6 +98,9 @@ impl Serving {
         }
         if let Some(steward) = steward {
             running.spawn(wake(steward, stopped.clone()));
+        }
+        if let Some(census) = census {
+            running.spawn(count(census, stopped.clone()));
         }
         if let Some(keeper) = keeper {
             running.spawn(keep(keeper, stopped.clone()));
@@ -219,6 +224,17 @@ async fn wake(steward: Steward, mut stop: watch::Receiver<bool>) {
             tracing::error!("failed to wake what is due: {trouble}");
         }
         if !pause(STEWARD_EVERY, &mut stop).await {
+            break;
+        }
+    }
+}
+
+async fn count(census: Census, mut stop: watch::Receiver<bool>) {
+    loop {
+        if let Err(trouble) = census.look().await {
+            tracing::warn!("failed to count the guests: {trouble}");
+        }
+        if !pause(CENSUS_EVERY, &mut stop).await {
             break;
         }
     }

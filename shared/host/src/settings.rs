@@ -160,11 +160,7 @@ fn policy(form: &mut Form<'_>, needed: bool) -> Option<PathBuf> {
 
 fn ceiling(form: &mut Form<'_>) -> Option<Mode> {
     let value = form.optional("GUESTLIST_AT_MOST").unwrap_or_else(|| "observe".to_owned());
-    form.parsed("GUESTLIST_AT_MOST", Some(value), |text| match text.parse::<Mode>() {
-        Ok(Mode::Ask) => Err("`ask` is not built yet: use `observe` or `enforce`".to_owned()),
-        Ok(mode) => Ok(mode),
-        Err(error) => Err(error.to_string()),
-    })
+    form.parsed("GUESTLIST_AT_MOST", Some(value), str::parse::<Mode>)
 }
 
 fn public_url(form: &mut Form<'_>, needed: bool) -> Option<Url> {

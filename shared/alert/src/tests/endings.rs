@@ -27,7 +27,7 @@ fn a_refusal_says_what_a_person_must_do() {
     [section] *What was done*
     Nothing was done: the guest holds the directory role `User Administrator`.
     [section] *What a person must do*
-    Decide, and disable the account 00000000-0000-0000-0000-000000005c1e by hand if it must be.
+    Decide, and disable the account by hand if it must be.
     [section] Details: `guestlist incidents show 2f446fae28c24a7f-1`
     [context] incident 2f446fae28c24a7f-1 · refused · mode enforce · tenant 00000000-0000-0000-0000-0000000000c0 · opened 2026-11-20 10:00:00 UTC · seen once
     ");
@@ -38,7 +38,7 @@ fn a_refusal_says_what_a_person_must_do() {
     "refused"
     false
     "Nothing was done: the guest holds the directory role `User Administrator`."
-    "Decide, and disable the account 00000000-0000-0000-0000-000000005c1e by hand if it must be."
+    "Decide, and disable the account by hand if it must be."
     []
     null
     "#);
@@ -55,7 +55,7 @@ fn a_failure_says_why_and_offers_an_undo_only_where_something_is_in_force() {
     "failed"
     false
     "Failed to disable the account: Graph answered 403."
-    "Look at the account 00000000-0000-0000-0000-000000005c1e in the Entra admin center: the rule asks to disable it."
+    "Look at it in the Entra admin center: the rule asks to disable the account."
     []
     null
     "#);
@@ -103,6 +103,7 @@ fn an_undo_says_who_asked_why_and_until_when_it_holds() {
     let suspension = Suspension {
         guest: GUEST,
         rule: "blocked-domain".parse().unwrap(),
+        object: None,
         until: at("11:00:00").checked_add(SignedDuration::from_hours(7 * 24)).unwrap(),
         by,
         reason,
@@ -151,7 +152,7 @@ fn a_finding_that_is_gone_is_told_with_what_stays_in_force() {
     "Resolved for guest mallory@evil.example: blocked-domain (high)"
     "resolved"
     false
-    "The finding is gone since 2026-11-20 12:00:00 UTC: the guest does not break this rule any more. What was done about it (disabled) was not reversed."
+    "The finding is gone since 2026-11-20 12:00:00 UTC: the guest does not break this rule any more. What was done about it (disabled the account) was not reversed."
     null
     ["sharing links of the account are still there"]
     "guestlist undo 2f446fae28c24a7f-1"

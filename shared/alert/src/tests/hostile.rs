@@ -1,11 +1,14 @@
 //! Guests who choose their names with care.
 
-use model::{Action, Finding, GuestKind, Incident, Mode, ObjectId, Severity, SponsorName, State, Subject};
+use model::{
+    Action, Approval, Finding, GuestKind, Incident, Mode, ObjectId, Outcome, Plan, Severity, SponsorName,
+    State, Step, StepResult, Subject,
+};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::{GUEST, at, finding, in_state, met, slack, subject, webhook};
-use crate::{Background, Message, about_incident, about_incident_with, block_kit, markup};
+use super::{GUEST, at, finding, in_state, met, outcome, slack, subject, webhook};
+use crate::{Background, Message, about_incident, about_incident_with, atom, block_kit};
 
 fn texts<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
     match value {
@@ -35,25 +38,29 @@ pub(super) fn expect_within_limits(message: &Message) {
             "context" => (&block["elements"][0]["text"], 3_000),
             other => panic!("{other}"),
         };
-        let length = markup::length(text.as_str().unwrap());
+        let length = atom::length(text.as_str().unwrap());
         assert!((1..=most).contains(&length), "{length}: {text}");
     }
     let mut found = Vec::new();
+    let payload = Value::Object(payload);
     texts(&payload, &mut found);
-    let all: usize = found.iter().map(|text| markup::length(text)).sum();
+    let all: usize = found.iter().map(|text| atom::length(text)).sum();
     assert!(all <= 8_000, "{all}");
     let plain = block_kit::plain_payload(message);
-    let length = markup::length(plain["text"].as_str().unwrap());
+    let length = atom::length(plain["text"].as_str().unwrap());
     assert!((1..=4_000).contains(&length), "{length}");
     let body = crate::event::body(message).unwrap();
     assert!(body.len() <= 20_000, "{}", body.len());
+    super::cards::expect_within_limits(message);
+    super::pager::expect_within_limits(message);
 }
 
 /// Nothing in any text that Slack would take for markup, a mention or a link, whoever wrote it.
 #[track_caller]
-fn expect_harmless(message: &Message) {
-    let payload = block_kit::payload(message);
-    let plain = block_kit::plain_payload(message);
+pub(super) fn expect_harmless(message: &Message) {
+    super::cards::expect_harmless(message);
+    let payload = Value::Object(block_kit::payload(message));
+    let plain = Value::Object(block_kit::plain_payload(message));
     let mut found = Vec::new();
     texts(&payload, &mut found);
     texts(&plain, &mut found);
@@ -182,6 +189,10 @@ fn any_state() -> impl Strategy<Value = State> {
         Just(State::Sent { since: then, look_again_at: later }),
         any_text().prop_map(|why| State::Refused { why }),
         any_text().prop_map(|why| State::Failed { why }),
+        any_text().prop_map(move |why| State::Partly { at: then, why }),
+        Just(State::Waiting { since: then, until: later }),
+        Just(State::Expired { at: then }),
+        (any_text(), any_text()).prop_map(move |(by, reason)| State::Rejected { at: then, by, reason }),
         any_text().prop_map(move |why| State::Resolved { at: then, why }),
         (any_text(), any_text()).prop_map(move |(by, reason)| State::Undone { at: then, by, reason }),
         (any_text(), any_text()).prop_map(move |(by, reason)| State::Undoing {
@@ -210,18 +221,31 @@ fn any_subject() -> impl Strategy<Value = Subject> {
     )
 }
 
+/// Out of as many groups, with the account disabled before.
+fn steps(groups: usize) -> Vec<Step> {
+    let groups = (1..).map(ObjectId::from_u128).take(groups);
+    let leave = groups.flat_map(|group| {
+        [Step::RemoveMember { user: GUEST, group }, Step::RemoveOwner { user: GUEST, group }]
+    });
+    std::iter::once(Step::Disable { user: GUEST }).chain(leave).collect()
+}
+
 fn any_finding() -> impl Strategy<Value = Finding> {
     let some_texts = || prop::collection::vec(any_text(), 0..15);
-    (some_texts(), some_texts(), prop::option::of(any_text()), any::<bool>(), any::<bool>()).prop_map(
-        |(reasons, held_back, why, unknown, notify)| Finding {
+    let lists = (some_texts(), some_texts(), some_texts(), some_texts());
+    (lists, prop::option::of(any_text()), any::<bool>(), any::<bool>()).prop_map(
+        |((reasons, held_back, by_hand, names), why, unknown, notify)| Finding {
             rule: "blocked-domain".parse().unwrap(),
-            object: Some(GUEST),
+            object: Some(ObjectId::from_u128(1)),
             severity: Severity::Critical,
             why,
             reasons,
             mode: Mode::Ask,
             held_back,
-            actions: vec![if notify { Action::Notify } else { Action::Disable }],
+            actions: vec![if notify { Action::Notify } else { Action::LeaveGroups }],
+            plan: if notify { Plan::default() } else { Plan { steps: steps(names.len()) } },
+            by_hand,
+            names: (1..).map(ObjectId::from_u128).zip(names).collect(),
             unknown,
             refused: None,
         },
@@ -237,9 +261,19 @@ proptest! {
         finding in any_finding(),
         state in any_state(),
         left_over in prop::collection::vec(any_text(), 0..15),
+        words in (any_text(), any_text()),
     ) {
-        let incident = Incident { state, left_over, ..met(subject, finding) };
-        let message = about_incident_with(&incident, 1, Background::default());
+        let (by, reason) = words.clone();
+        let plan = finding.plan.clone();
+        let approval = Some(Approval { by, reason, at: at("10:00:01"), plan: plan.clone(), spent: true });
+        let waits_because = Some(words.0.clone());
+        let incident = Incident { state, left_over, approval, waits_because, ..met(subject, finding) };
+        let outcomes: Vec<Outcome> = plan
+            .steps
+            .iter()
+            .map(|step| outcome(*step, StepResult::Failed { why: words.1.clone() }))
+            .collect();
+        let message = about_incident_with(&incident, 1, Background { outcomes: &outcomes, suspension: None });
         expect_within_limits(&message);
         expect_harmless(&message);
         let show = format!("Details: `guestlist incidents show {}`", incident.id);

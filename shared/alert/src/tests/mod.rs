@@ -1,15 +1,23 @@
 //! What every test of this crate starts from: one guest, one rule, and the moments of one day.
 
+mod cards;
+mod decisions;
 mod endings;
+mod groups;
 mod hostile;
 mod others;
+mod pager;
+mod sink;
 mod sinks;
+mod slack_bot;
 mod states;
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use model::{
     Action, ChannelName, Correlation, Finding, GuestKind, Incident, IncidentKey, Mode, ObjectId, Outcome,
-    Severity, Sighting, SponsorName, State, Step, StepResult, Subject, TenantId,
+    Plan, Routes, Severity, Sighting, Snapshot, SponsorName, State, Step, StepResult, Subject, TenantId,
 };
 use serde_json::Value;
 
@@ -44,6 +52,9 @@ fn finding(mode: Mode) -> Finding {
         mode,
         held_back: Vec::new(),
         actions: vec![Action::Disable],
+        plan: Plan { steps: vec![Step::Disable { user: GUEST }] },
+        by_hand: Vec::new(),
+        names: BTreeMap::new(),
         unknown: false,
         refused: None,
     }
@@ -57,10 +68,14 @@ fn met(subject: Subject, finding: Finding) -> Incident {
         rule: finding.rule.clone(),
         object: finding.object,
     };
-    let channels = [ChannelName("slack".to_owned())];
     let correlation = Correlation::from_u128(7);
-    let met = Sighting { subject, finding, told_with: None, correlation };
-    Incident::open(key, None, met, &channels, at("10:00:00"))
+    let snapshot = Snapshot { enabled: subject.enabled, ..Snapshot::default() };
+    let met = Sighting { subject, finding, snapshot, told_with: None, correlation };
+    Incident::open(key, None, met, &routes(), at("10:00:00"))
+}
+
+fn routes() -> Routes {
+    Routes(vec![(ChannelName("slack".to_owned()), Severity::Low)])
 }
 
 fn incident(mode: Mode) -> Incident {
@@ -80,6 +95,13 @@ fn slack(message: &crate::Message) -> String {
         shown.push_str(&format!("\n[{}] {text}", block["type"].as_str().unwrap()));
     }
     shown
+}
+
+/// All that a reader of the card sees in Teams.
+fn teams(message: &crate::Message) -> String {
+    let payload = crate::card::payload(message);
+    let blocks = payload["attachments"][0]["content"]["body"].as_array().unwrap();
+    blocks.iter().map(|block| block["text"].as_str().unwrap()).collect::<Vec<_>>().join("\n")
 }
 
 fn webhook(message: &crate::Message) -> Value {
@@ -110,10 +132,11 @@ fn outcome(step: Step, result: StepResult) -> Outcome {
     Outcome {
         incident: incident(Mode::Enforce).id,
         step,
-        enabled_before: Some(true),
+        before: Some(true),
         identity: None,
         result,
         at: at("10:00:03"),
+        found_so: false,
         request,
     }
 }

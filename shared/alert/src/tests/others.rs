@@ -6,7 +6,7 @@ use model::{ChannelName, Notice, NoticeKind, RolledUp, Severity};
 use super::{at, slack, webhook};
 use crate::{about_notice, roll_up};
 
-const KINDS: [NoticeKind; 13] = [
+const KINDS: [NoticeKind; 16] = [
     NoticeKind::ForgedNotifications,
     NoticeKind::OversizedNotification,
     NoticeKind::UnreadableNotification,
@@ -17,6 +17,9 @@ const KINDS: [NoticeKind; 13] = [
     NoticeKind::ChannelBroken,
     NoticeKind::SubscriptionTrouble,
     NoticeKind::CredentialTrouble,
+    NoticeKind::BreakerOpened,
+    NoticeKind::BreakerReset,
+    NoticeKind::AmbiguousName,
     NoticeKind::WritesStopped,
     NoticeKind::WritesResumed,
     NoticeKind::Test,

@@ -1,81 +1,15 @@
 //! Channels against receivers on loopback: what is posted, and what each answer leads to.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
-
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State as Shared;
-use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode};
-use jiff::{SignedDuration, Timestamp};
-use model::{ChannelName, Mode};
+use http::StatusCode;
+use jiff::SignedDuration;
 use seal::{SignedRequest, VerifyingSecret, WebhookSecret};
 use secrecy::SecretString;
 use serde_json::Value;
 use wire::Wire;
 
-use super::{at, incident};
-use crate::{Channel, ChannelError, Message, SendError, Slack, Webhook, about_incident};
-
-/// In the path of every URL, and to be seen nowhere.
-const PATH: &str = "/services/T0/B0/topsecret";
-
-type Answer = (StatusCode, Vec<(&'static str, &'static str)>, &'static str);
-
-/// Answers as it was told, and keeps what it was sent.
-#[derive(Clone, Default)]
-struct Sink {
-    answers: Arc<Mutex<VecDeque<Answer>>>,
-    posts: Arc<Mutex<Vec<(HeaderMap, Bytes)>>>,
-}
-
-async fn take(Shared(sink): Shared<Sink>, headers: HeaderMap, body: Bytes) -> Response {
-    sink.posts.lock().unwrap().push((headers, body));
-    let answer = sink.answers.lock().unwrap().pop_front();
-    let Some((status, headers, text)) = answer else {
-        return std::future::pending().await;
-    };
-    let mut response = (status, text).into_response();
-    for (name, value) in headers {
-        response.headers_mut().insert(name, value.parse().unwrap());
-    }
-    response
-}
-
-impl Sink {
-    fn answering(answers: &[Answer]) -> Self {
-        Self { answers: Arc::new(Mutex::new(answers.iter().cloned().collect())), ..Self::default() }
-    }
-
-    async fn url(&self) -> SecretString {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}{PATH}", listener.local_addr().unwrap());
-        let router = Router::new().fallback(take).with_state(self.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        url.into()
-    }
-
-    fn posts(&self) -> Vec<(HeaderMap, Bytes)> {
-        self.posts.lock().unwrap().clone()
-    }
-
-    fn json(&self) -> Vec<Value> {
-        self.posts().iter().map(|(_, body)| serde_json::from_slice(body).unwrap()).collect()
-    }
-}
-
-fn name() -> ChannelName {
-    ChannelName("ops".to_owned())
-}
-
-fn message() -> Message {
-    about_incident(&incident(Mode::Observe), 1)
-}
-
-fn now() -> Timestamp {
-    at("10:00:00")
-}
+use super::sink::{Answer, PATH, Post, Sink, broken, later, message, name, now, take};
+use crate::{Channel, ChannelError, SendError, Slack, Webhook};
 
 fn secret() -> WebhookSecret {
     WebhookSecret::parse(&WebhookSecret::generate([7; 32])).unwrap()
@@ -83,20 +17,12 @@ fn secret() -> WebhookSecret {
 
 async fn to_slack(sink: &Sink) -> Result<(), SendError> {
     let channel = Channel::Slack(Slack::new(name(), &sink.url().await).unwrap());
-    channel.send(&Wire::network().unwrap(), &message(), now()).await
+    channel.send(&Wire::network().unwrap(), &message(), None, now()).await.map(|_| ())
 }
 
 async fn to_webhook(sink: &Sink, secrets: Vec<WebhookSecret>) -> Result<(), SendError> {
     let channel = Channel::Webhook(Webhook::new(name(), &sink.url().await, secrets).unwrap());
-    channel.send(&Wire::network().unwrap(), &message(), now()).await
-}
-
-fn later(after: Option<SignedDuration>, why: &str) -> Result<(), SendError> {
-    Err(SendError::Later { after, why: why.to_owned() })
-}
-
-fn broken(why: &str) -> Result<(), SendError> {
-    Err(SendError::Broken { why: why.to_owned() })
+    channel.send(&Wire::network().unwrap(), &message(), None, now()).await.map(|_| ())
 }
 
 const OK: Answer = (StatusCode::OK, Vec::new(), "ok");
@@ -107,8 +33,8 @@ async fn slack_gets_one_post_with_blocks_and_text() {
     assert_eq!(to_slack(&sink).await, Ok(()));
     let posts = sink.posts();
     assert_eq!(posts.len(), 1);
-    assert_eq!(posts[0].0["content-type"], "application/json; charset=utf-8");
-    assert_eq!(sink.json()[0], crate::block_kit::payload(&message()));
+    assert_eq!(posts[0].headers["content-type"], "application/json; charset=utf-8");
+    assert_eq!(sink.json()[0], Value::Object(crate::block_kit::payload(&message())));
 }
 
 #[tokio::test]
@@ -204,7 +130,7 @@ async fn the_webhook_is_signed_by_every_secret_and_verifies() {
     let other = WebhookSecret::parse(&WebhookSecret::generate([9; 32])).unwrap();
     let sink = Sink::answering(&[(StatusCode::NO_CONTENT, Vec::new(), "")]);
     assert_eq!(to_webhook(&sink, vec![secret(), other.clone()]).await, Ok(()));
-    let (headers, body) = sink.posts().remove(0);
+    let Post { uri: _, headers, body } = sink.posts().remove(0);
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     assert_eq!(header("content-type"), Some("application/json"));
     assert_eq!(header("webhook-id"), Some(message().id.as_str()));
@@ -267,9 +193,9 @@ async fn a_channel_that_never_answers_is_tried_again_later() {
     let slack = Channel::Slack(Slack::new(name(), &url).unwrap());
     let webhook = Channel::Webhook(Webhook::new(name(), &url, vec![secret()]).unwrap());
     let wire = Wire::InProcess(router);
-    let told = slack.send(&wire, &message(), now()).await;
+    let told = slack.send(&wire, &message(), None, now()).await.map(|_| ());
     assert_eq!(told, later(None, "slack did not answer within 15 s"));
-    let told = webhook.send(&wire, &message(), now()).await;
+    let told = webhook.send(&wire, &message(), None, now()).await.map(|_| ());
     assert_eq!(told, later(None, "the webhook did not answer within 15 s"));
 }
 
@@ -279,7 +205,7 @@ async fn a_channel_that_cannot_be_reached_is_tried_again_later_and_its_url_is_no
     let slack = Slack::new(name(), &url).unwrap();
     let webhook = Webhook::new(name(), &url, vec![secret()]).unwrap();
     for channel in [Channel::Slack(slack), Channel::Webhook(webhook)] {
-        let error = channel.send(&Wire::network().unwrap(), &message(), now()).await.unwrap_err();
+        let error = channel.send(&Wire::network().unwrap(), &message(), None, now()).await.unwrap_err();
         assert!(matches!(error, SendError::Later { .. }), "{error:?}");
         assert!(error.to_string().contains("could not be reached"), "{error}");
         for shown in [format!("{error:?}"), format!("{channel:?}")] {

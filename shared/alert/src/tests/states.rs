@@ -1,7 +1,7 @@
 //! What is told of an incident in each of its states.
 
 use insta::assert_snapshot;
-use model::{Action, Lease, Mode, State, Step, StepResult};
+use model::{Action, Lease, Mode, Plan, State, Step, StepResult};
 
 use super::{GUEST, at, finding, in_state, incident, met, outcome, slack, subject, webhook, webhook_words};
 use crate::{Background, about_incident, about_incident_with};
@@ -44,22 +44,6 @@ fn a_finding_that_is_only_observed_says_what_would_be_done_and_what_held_it_back
 }
 
 #[test]
-fn a_finding_that_waits_for_an_approver_says_so() {
-    let message = about_incident(&incident(Mode::Ask), 1);
-    assert_snapshot!(webhook_words(&message), @r#"
-    "guest.finding"
-    "2f446fae28c24a7f-1-1"
-    "Would disable guest mallory@evil.example, if approved: blocked-domain (high)"
-    "open"
-    true
-    "Would disable the account once somebody approves (mode ask: nothing was done)."
-    null
-    []
-    null
-    "#);
-}
-
-#[test]
 fn a_finding_that_is_about_to_be_acted_on_says_so_and_how_often_it_was_tried() {
     let mut pending = incident(Mode::Enforce);
     assert_snapshot!(webhook_words(&about_incident(&pending, 1)), @r#"
@@ -94,6 +78,7 @@ fn a_finding_that_is_about_to_be_acted_on_says_so_and_how_often_it_was_tried() {
 fn a_rule_that_only_tells_says_that_nothing_was_done() {
     let mut only_told = finding(Mode::Enforce);
     only_told.actions = vec![Action::Notify];
+    only_told.plan = Plan::default();
     assert_snapshot!(webhook_words(&about_incident(&met(subject(), only_told), 1)), @r#"
     "guest.finding"
     "2f446fae28c24a7f-1-1"
@@ -224,7 +209,11 @@ fn what_is_done_was_read_back_and_what_is_left_over_is_told() {
           "actions": [
             "disable"
           ],
+          "approval": null,
+          "by_hand": [],
           "commands": {
+            "approve": null,
+            "reject": null,
             "show": "guestlist incidents show 2f446fae28c24a7f-1",
             "undo": "guestlist undo 2f446fae28c24a7f-1"
           },
@@ -255,18 +244,32 @@ fn what_is_done_was_read_back_and_what_is_left_over_is_told() {
           ],
           "mode": "enforce",
           "opened_at": "2026-11-20T10:00:00Z",
+          "plan": {
+            "hash": "f78325f4a8fbb9d7",
+            "steps": [
+              {
+                "group": null,
+                "progress": "done",
+                "step": "disable",
+                "text": "disabled the account, and read it back"
+              }
+            ]
+          },
           "rule": {
+            "group": null,
             "id": "blocked-domain",
             "object": null,
             "reasons": [
               "the address `mallory@evil.example` is in the list `blocked` (`evil.example`)"
             ],
+            "relations": [],
             "unknown": false,
             "why": "organisations under sanctions"
           },
           "seen": 1,
           "state": "done",
           "tenant": "00000000-0000-0000-0000-0000000000c0",
+          "waits_until": null,
           "what_a_person_must_do": null,
           "what_was_done": "Disabled the account, and read it back at 2026-11-20 10:00:05 UTC."
         },
@@ -291,7 +294,7 @@ fn an_account_that_was_disabled_before_is_not_claimed_as_our_work() {
     "Guest mallory@evil.example was already disabled: blocked-domain (high)"
     "done"
     false
-    "Nothing was sent: the account was already disabled when it was read at 2026-11-20 10:00:05 UTC."
+    "Nothing had to be changed: the account was disabled already when it was read at 2026-11-20 10:00:05 UTC."
     null
     []
     null

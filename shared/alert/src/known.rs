@@ -1,0 +1,112 @@
+//! What the outcomes in the ledger say about the steps of an incident: which were ours, which are in force, which were
+//! reversed. Without outcomes it says what the incident itself knows, and no more.
+//! Never here: words.
+
+use jiff::Timestamp;
+use model::{Achieved, Incident, Outcome, State, Step, StepResult};
+
+use crate::message::Progress;
+use crate::plain::clean;
+
+pub(crate) struct Known<'a> {
+    incident: &'a Incident,
+    /// The oldest first.
+    outcomes: Vec<&'a Outcome>,
+}
+
+/// Whether the write changed something, or may have.
+fn was_sent(outcome: &Outcome) -> bool {
+    match &outcome.result {
+        StepResult::Done | StepResult::Sent | StepResult::Intended => !outcome.found_so,
+        StepResult::AlreadySo | StepResult::Refused { why: _ } | StepResult::Failed { why: _ } => false,
+    }
+}
+
+impl<'a> Known<'a> {
+    pub(crate) fn of(incident: &'a Incident, outcomes: &'a [Outcome]) -> Self {
+        let mut outcomes: Vec<&Outcome> = outcomes.iter().collect();
+        outcomes.sort_by_key(|outcome| outcome.at);
+        Self { incident, outcomes }
+    }
+
+    /// How far a step of the plan came, and why no further.
+    pub(crate) fn progress(&self, step: Step) -> (Progress, Option<&'a str>) {
+        let last = self.outcomes.iter().rfind(|outcome| outcome.step == step).copied();
+        let read = self.incident.has_achieved(step) || matches!(self.incident.state, State::Done { at: _ });
+        let ours = self.sent_at(step).is_some();
+        if self.reversed().contains(&step.undo()) && matches!(self.incident.state, State::Undone { .. }) {
+            return (Progress::Undone, None);
+        }
+        if read {
+            let progress =
+                if ours || self.outcomes.is_empty() { Progress::Done } else { Progress::AlreadySo };
+            return (progress, None);
+        }
+        let put_back = self.incident.achieved.iter().find(|achieved| achieved.step == step);
+        if let Some(Achieved { step: _, done_at: _, put_back: Some(put_back) }) = put_back
+            && last.is_none_or(|outcome| outcome.at <= *put_back)
+        {
+            return (Progress::PutBack, None);
+        }
+        match last.map(|outcome| &outcome.result) {
+            Some(StepResult::Done | StepResult::Sent | StepResult::Intended) => (Progress::Sent, None),
+            Some(StepResult::AlreadySo) => (Progress::AlreadySo, None),
+            Some(StepResult::Refused { why }) => (Progress::Refused, Some(why)),
+            Some(StepResult::Failed { why }) => (Progress::Failed, Some(why)),
+            None => (self.without_outcome(), None),
+        }
+    }
+
+    /// The state of the incident speaks for a step only where it is the only one.
+    fn without_outcome(&self) -> Progress {
+        let is_sent = matches!(self.incident.state, State::Sent { .. });
+        if is_sent && self.incident.plan().steps.len() == 1 { Progress::Sent } else { Progress::NotDone }
+    }
+
+    fn sent_at(&self, step: Step) -> Option<Timestamp> {
+        let sent = |outcome: &&&Outcome| outcome.step == step && was_sent(outcome);
+        self.outcomes.iter().rfind(sent).map(|outcome| outcome.at)
+    }
+
+    /// The steps of ours that took something and that nobody has reversed, in the order of their writes. `None` where no
+    /// outcome is at hand.
+    pub(crate) fn in_force(&self) -> Option<Vec<Step>> {
+        if self.outcomes.is_empty() {
+            return None;
+        }
+        let mut steps: Vec<Step> = Vec::new();
+        for outcome in self.outcomes.iter().filter(|outcome| outcome.step.takes_away()) {
+            let Some(at) = self.sent_at(outcome.step) else { continue };
+            let reversed = self.sent_at(outcome.step.undo()).is_some_and(|undone| undone >= at);
+            let ours = !reversed && self.incident.is_in_force(outcome.step, at);
+            if ours && !steps.contains(&outcome.step) {
+                steps.push(outcome.step);
+            }
+        }
+        Some(steps)
+    }
+
+    /// The writes of undos that went out.
+    pub(crate) fn reversed(&self) -> Vec<Step> {
+        let mut steps: Vec<Step> = Vec::new();
+        let undo = |outcome: &&&Outcome| !outcome.step.takes_away() && was_sent(outcome);
+        for outcome in self.outcomes.iter().filter(undo) {
+            if !steps.contains(&outcome.step) {
+                steps.push(outcome.step);
+            }
+        }
+        steps
+    }
+
+    pub(crate) fn has_outcomes(&self) -> bool {
+        !self.outcomes.is_empty()
+    }
+
+    /// Graph's, for a support case.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        let ids = self.outcomes.iter().filter_map(|outcome| outcome.request.as_ref());
+        let mut requests: Vec<String> = ids.map(|id| clean(id, 64)).collect();
+        requests.dedup();
+        requests
+    }
+}

@@ -1,14 +1,36 @@
-//! A change arrived: read the object, judge it, and write down what was found. Holds a credential that only reads.
+//! A change arrived: read the object, judge it, and write down what was found. Holds a credential that only reads. A
+//! changed group is looked at in `group.rs`; what it finds is guests, who are judged here like all others.
 //!
-//! Known but ignored (an internal member, a group: no rule looks at groups yet) is success.
+//! Known but ignored (an internal member, a group that no rule looks at) is success.
+
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use model::{Attempt, Change, Clock, Correlation, NoticeKind, ObjectId, ResourceKind, Source, Watched};
-use policy::{Facts, Standing, Verdict};
+use model::{
+    Attempt, Change, Clock, Correlation, NoticeKind, ObjectId, ResourceKind, Snapshot, Source, Watched,
+};
+use policy::{Facts, Kind, Memberships, Named, Standing, Verdict, kind_of};
 
+use crate::facts::{memberships_of, new_memberships, snapshot_of};
 use crate::queues::two_looks;
 use crate::trouble::{after, is_not_found};
-use crate::{Directory, End, Notices, Queues, Rules, Trouble, facts_of, standing_of};
+use crate::{Directory, End, Names, Notices, Queues, Rules, Trouble, facts_of, standing_of};
+
+/// What was read of somebody.
+pub(crate) struct Seen {
+    pub(crate) user: graph::User,
+    /// `None`: not asked for yet.
+    pub(crate) memberships: Option<graph::MembershipsRead>,
+    /// Groups of which the read contradicts what Graph has just told: it is looked again before anything is said.
+    pub(crate) unsettled: BTreeSet<ObjectId>,
+}
+
+/// What comes of looking at somebody.
+pub(crate) struct Judged {
+    pub(crate) verdict: Verdict,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) unsettled: BTreeSet<ObjectId>,
+}
 
 /// The flow `assess`.
 #[derive(Debug, Clone)]
@@ -31,22 +53,35 @@ impl Assessor {
     /// # Errors
     /// Graph, the ledger or a queue is in trouble: the change is to be looked at again.
     pub async fn assess(&self, change: &Change, missing: Option<Attempt>) -> Result<End, Trouble> {
-        match change.resource {
-            ResourceKind::Group => return Ok(End::Done),
-            ResourceKind::User => {}
-        }
-        match self.look(change, missing).await {
+        let looked = match change.resource {
+            ResourceKind::Group => self.look_at_group(change, missing).await,
+            ResourceKind::User => self.look(change, missing).await,
+        };
+        match looked {
             Ok(end) => Ok(end),
             Err(trouble) => self.in_trouble(change, missing, trouble).await,
         }
     }
 
     async fn look(&self, change: &Change, missing: Option<Attempt>) -> Result<End, Trouble> {
-        match self.reader.user(change.id).await {
-            Ok(user) => self.judge_and_record(change, user).await,
+        match self.read(change.id).await? {
+            Ok(seen) => self.judge_and_record(change, seen).await,
             Err(error) if is_not_found(&error) => self.look_elsewhere(change, missing).await,
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Of a guest who is known, his groups are read in the same round trip. Of all others they are asked for only when it
+    /// is plain that they are guests.
+    async fn read(&self, id: ObjectId) -> Result<Result<Seen, graph::GraphError>, Trouble> {
+        let unsettled = BTreeSet::new();
+        let with_groups = self.rules.policy().looks_at_groups() && self.ledger.known(id).await?.is_some();
+        if !with_groups {
+            let read = self.reader.user(id).await;
+            return Ok(read.map(|user| Seen { user, memberships: None, unsettled }));
+        }
+        let read = self.reader.user_and_memberships(id).await;
+        Ok(read.map(|(user, memberships)| Seen { user, memberships: Some(memberships), unsettled }))
     }
 
     /// What no waiting mends is told at once. Where a person has to mend the credential or its permissions, the change
@@ -107,34 +142,100 @@ impl Assessor {
         Ok(End::Done)
     }
 
-    async fn judge_and_record(&self, change: &Change, user: graph::User) -> Result<End, Trouble> {
+    pub(crate) async fn judge_and_record(&self, change: &Change, seen: Seen) -> Result<End, Trouble> {
         let now = self.clock.now();
-        let verdict = self.judge(user, now).await?;
+        let judged = self.judge(seen, now).await?;
         let lag = now.duration_since(change.received_at);
         tracing::info!(
             correlation = %change.correlation,
             guest.id = %change.id,
             change.source = ?change.source,
             change.age_ms = u64::try_from(lag.as_millis()).unwrap_or(0),
-            verdict.findings = verdict.findings.len(),
+            verdict.findings = judged.verdict.findings.len(),
             "assessed",
         );
-        self.record(change, verdict, now).await?;
+        self.record(change, judged, now).await?;
         Ok(End::Done)
     }
 
-    /// The same judgement as everywhere; the guest's directory roles are read only where an act depends on them.
-    async fn judge(&self, user: graph::User, now: Timestamp) -> Result<Verdict, Trouble> {
+    /// The same judgement as everywhere; the guest's groups and directory roles are read only where something depends on
+    /// them.
+    async fn judge(&self, seen: Seen, now: Timestamp) -> Result<Judged, Trouble> {
+        let Seen { user, memberships, unsettled } = seen;
         let (id, policy) = (user.id, self.rules.policy());
         let domains = self.directory.verified_domains(&self.reader, now).await?;
         let suspensions = self.ledger.suspensions(id).await?;
         let mut facts = facts_of(user, &domains, suspensions);
-        let verdict = policy::judge(&policy, &facts, self.rules.ceiling, now);
-        if !verdict.wants_standing {
-            return Ok(verdict);
+        if kind_of(&facts) != Kind::InternalMember {
+            let names = self.directory.named_groups(&self.reader, policy.group_names(), now).await?;
+            self.tell_of_names(&names).await?;
+            facts.named_groups = names.all;
+            if let Some(read) = memberships {
+                facts.memberships = self.memberships(id, read, &unsettled).await?;
+            }
         }
-        self.read_standing(id, &mut facts).await?;
-        Ok(policy::judge(&policy, &facts, self.rules.ceiling, now))
+        let mut verdict = policy::judge(&policy, &facts, self.rules.ceiling, now);
+        if verdict.wants_memberships {
+            facts.memberships = self.read_memberships(id).await?;
+            verdict = policy::judge(&policy, &facts, self.rules.ceiling, now);
+        }
+        if verdict.wants_standing {
+            self.read_standing(id, &mut facts).await?;
+            verdict = policy::judge(&policy, &facts, self.rules.ceiling, now);
+        }
+        let snapshot = snapshot_of(&facts);
+        Ok(Judged { verdict, snapshot, unsettled })
+    }
+
+    /// A name that is not one group's admits and protects nobody: people ought to know before somebody depends on it.
+    async fn tell_of_names(&self, names: &Names) -> Result<(), Trouble> {
+        for name in &names.read_now {
+            let text = match names.all.get(name) {
+                Some(Named::Several(ids)) => {
+                    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+                    format!(
+                        "the policy names the group `{name}`, and {} groups are called so: {}",
+                        ids.len(),
+                        ids.join(", ")
+                    )
+                }
+                Some(Named::Nobody) => {
+                    format!("the policy names the group `{name}`, and no group is called so")
+                }
+                Some(Named::One(_) | Named::Unread { why: _ }) | None => continue,
+            };
+            let text = format!(
+                "{text}; nothing is done because of it until the policy has an id: see `guestlist resolve`"
+            );
+            let key = format!("name/{name}");
+            self.notices.raise(NoticeKind::AmbiguousName, &key, text, 1).await?;
+        }
+        Ok(())
+    }
+
+    async fn read_memberships(&self, id: ObjectId) -> Result<Memberships, Trouble> {
+        let read = self.reader.memberships(&[id]).await.pop().map(|(_, read)| read);
+        match read {
+            Some(Ok(read)) => self.memberships(id, read, &BTreeSet::new()).await,
+            Some(Err(error)) => match error.advice() {
+                graph::Advice::GiveUp { tell } => Ok(Memberships::Unreadable { why: tell }),
+                graph::Advice::FixCredential { tell: _ }
+                | graph::Advice::TryAgain { after: _ }
+                | graph::Advice::MaybeNotReplicatedYet => Err(error.into()),
+            },
+            None => Err(Trouble::now(anyhow::anyhow!("Graph was not asked for the groups of {id}"))),
+        }
+    }
+
+    async fn memberships(
+        &self,
+        id: ObjectId,
+        read: graph::MembershipsRead,
+        unsettled: &BTreeSet<ObjectId>,
+    ) -> Result<Memberships, Trouble> {
+        let joined = self.ledger.joined(id).await?;
+        let new = new_memberships(joined.iter().map(|stored| &stored.value));
+        Ok(memberships_of(read, &new, unsettled))
     }
 
     async fn read_standing(&self, id: ObjectId, facts: &mut Facts) -> Result<(), Trouble> {

@@ -1,10 +1,13 @@
-//! From what Graph says of a user to the facts that the policy judges.
+//! From what Graph says of a user and his groups to the facts that the policy judges.
 
-use graph::User;
-use model::{SponsorName, Suspension};
-use policy::{Facts, Identity, Standing};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The facts about a user, without his standing.
+use graph::{MembershipsRead, User};
+use ledger::Joined;
+use model::{ObjectId, Snapshot, SponsorName, Suspension};
+use policy::{Facts, Group, Identity, Label, Membership, Memberships, Relation, Standing};
+
+/// The facts about a user, without his standing and his groups.
 #[must_use]
 pub fn facts_of(user: User, verified_domains: &[String], suspensions: Vec<Suspension>) -> Facts {
     let identity = |identity: graph::Identity| Identity {
@@ -33,19 +36,89 @@ pub fn facts_of(user: User, verified_domains: &[String], suspensions: Vec<Suspen
         management_restricted: user.is_management_restricted == Some(true),
         standing: Standing::Unread,
         suspensions,
+        memberships: Memberships::Unread,
+        named_groups: BTreeMap::new(),
     }
+}
+
+/// What Graph says of a group.
+#[must_use]
+pub fn group_of(group: graph::Group) -> Group {
+    let whole = group.is_whole();
+    let has = |words: Option<&Vec<String>>, word: &str| {
+        words.map(|words| words.iter().any(|one| one.eq_ignore_ascii_case(word)))
+    };
+    let label = |label: graph::AssignedLabel| Label { id: label.id, name: label.name };
+    let by_rule = has(group.group_types.as_ref(), "DynamicMembership");
+    Group {
+        id: group.id,
+        team: has(group.resource_provisioning_options.as_ref(), "Team"),
+        unified: has(group.group_types.as_ref(), "Unified"),
+        dynamic: by_rule.map(|by_rule| by_rule || group.membership_rule.is_some()),
+        // A security group has none, and that is not the same as one that was not read.
+        visibility: group.visibility.or_else(|| whole.then(|| NO_VISIBILITY.to_owned())),
+        name: group.display_name,
+        labels: group.assigned_labels.map(|labels| labels.into_iter().map(label).collect()),
+        role_assignable: group.is_assignable_to_role,
+        on_premises_synced: group.on_premises_sync_enabled,
+        mail_enabled: group.mail_enabled,
+        management_restricted: group.is_management_restricted,
+    }
+}
+
+const NO_VISIBILITY: &str = "none";
+
+/// What a guest belongs to. `joined` names the memberships that are new; those in `unsettled` are left out, because what
+/// was read of them contradicts what Graph has just told.
+#[must_use]
+pub fn memberships_of(
+    read: MembershipsRead,
+    joined: &BTreeSet<(ObjectId, Relation)>,
+    unsettled: &BTreeSet<ObjectId>,
+) -> Memberships {
+    let MembershipsRead { member_of, owner_of } = read;
+    let member_of = member_of.into_iter().map(|group| (group, Relation::Member));
+    let all = member_of.chain(owner_of.into_iter().map(|group| (group, Relation::Owner)));
+    let membership = |(group, relation): (graph::Group, Relation)| {
+        let new = joined.contains(&(group.id, relation));
+        Membership { group: group_of(group), relation, new }
+    };
+    let settled = |(group, relation): &(graph::Group, Relation)| {
+        *relation == Relation::Owner || !unsettled.contains(&group.id)
+    };
+    Memberships::Known(all.filter(settled).map(membership).collect())
+}
+
+/// The new memberships, as the ledger has them.
+#[must_use]
+pub fn new_memberships<'a>(joined: impl Iterator<Item = &'a Joined>) -> BTreeSet<(ObjectId, Relation)> {
+    joined
+        .map(|joined| (joined.group, if joined.owner { Relation::Owner } else { Relation::Member }))
+        .collect()
+}
+
+/// What these facts show of all that a step can change.
+#[must_use]
+pub fn snapshot_of(facts: &Facts) -> Snapshot {
+    let of = |wanted: Relation| match &facts.memberships {
+        Memberships::Known(all) => {
+            Some(all.iter().filter(|one| one.relation == wanted).map(|one| one.group.id).collect())
+        }
+        Memberships::Unread | Memberships::Unreadable { why: _ } => None,
+    };
+    Snapshot { enabled: facts.enabled, member_of: of(Relation::Member), owner_of: of(Relation::Owner) }
 }
 
 /// A group of which Graph shows nothing but the id may be role-assignable: then the standing is not known.
 #[must_use]
 pub fn standing_of(standing: graph::Standing) -> Standing {
-    let graph::Standing { directory_roles, role_assignable_groups, hidden_groups } = standing;
+    let graph::Standing { directory_roles, role_assignable_groups, hidden_groups, groups } = standing;
     let plain = directory_roles.is_empty() && role_assignable_groups.is_empty();
     if plain && !hidden_groups.is_empty() {
         let why = "the app may not read the guest's groups: grant it `GroupMember.Read.All`".to_owned();
         return Standing::Unreadable { why };
     }
-    Standing::Known { directory_roles, role_assignable_groups }
+    Standing::Known { directory_roles, role_assignable_groups, groups }
 }
 
 #[cfg(test)]

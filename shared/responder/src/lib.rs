@@ -4,7 +4,9 @@
 //! only [`Remediator`] has one that writes. Never here: a vendor's SDK, a URL, an environment variable, the real clock.
 
 mod assess;
+mod census;
 mod facts;
+mod group;
 mod leases;
 mod missing;
 mod notices;
@@ -14,6 +16,7 @@ mod receive;
 mod record;
 mod remediate;
 mod rules;
+mod serve;
 mod step;
 mod steward;
 mod subscriptions;
@@ -21,15 +24,18 @@ mod tell;
 mod trouble;
 mod turn;
 mod undo;
+mod undo_later;
+mod walk;
 mod worker;
 
 pub use assess::Assessor;
-pub use facts::{facts_of, standing_of};
+pub use census::Census;
+pub use facts::{facts_of, group_of, memberships_of, new_memberships, snapshot_of, standing_of};
 pub use notices::Notices;
 pub use queues::{Queues, move_of};
 pub use receive::{Receiver, Tally};
 pub use remediate::Remediator;
-pub use rules::{Directory, Rules};
+pub use rules::{Directory, Names, Rules};
 pub use steward::Steward;
 pub use subscriptions::{Receivers, SubscriptionKeeper};
 pub use tell::{Open, Teller};

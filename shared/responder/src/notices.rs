@@ -1,6 +1,8 @@
 //! Raises notices: what operators are told that is not about a guest's finding.
 
-use model::{AlertJob, ChannelName, Clock, Notice, NoticeKind, SubscriptionId, due_deliveries};
+use model::{
+    AlertJob, Breaker, ChannelName, Clock, Notice, NoticeKind, Opened, Routes, SubscriptionId, due_deliveries,
+};
 
 use crate::{Queues, Trouble};
 
@@ -9,7 +11,7 @@ use crate::{Queues, Trouble};
 pub struct Notices {
     pub ledger: ledger::Ledger,
     pub queues: Queues,
-    pub channels: Vec<ChannelName>,
+    pub routes: Routes,
     pub clock: Clock,
 }
 
@@ -19,7 +21,8 @@ impl Notices {
     /// # Errors
     /// The ledger or the queue could not be written.
     pub async fn raise(&self, kind: NoticeKind, key: &str, text: String, times: u64) -> Result<(), Trouble> {
-        let channels = self.channels.clone();
+        let ended = kind.ends().map_or(kind.severity(), NoticeKind::severity);
+        let channels = self.routes.for_severity(kind.severity().max(ended));
         self.raise_in(&channels, kind, key, text, times).await
     }
 
@@ -52,6 +55,30 @@ impl Notices {
         );
         let key = format!("{event}/{subscription}");
         self.raise(NoticeKind::SubscriptionTrouble, &key, text, 1).await
+    }
+
+    /// One loud alert each time that it opens.
+    ///
+    /// # Errors
+    /// The ledger or the queue could not be written.
+    pub(crate) async fn breaker_opened(&self, breaker: &Breaker) -> Result<(), Trouble> {
+        let Some(Opened { at, budget, limit }) = &breaker.opened else { return Ok(()) };
+        let (key, now) = (format!("breaker/{at}"), self.clock.now());
+        let text = format!(
+            "the circuit breaker has opened: the rules would have touched more than {limit} {budget} within an hour; \
+             from now on everything asks first, and nothing that waits is released by a reset"
+        );
+        let kind = NoticeKind::BreakerOpened;
+        let channels = self.routes.for_severity(kind.severity());
+        let first = |before: Option<Notice>| match before {
+            // Whoever was here at the same moment has told it.
+            Some(_) => None,
+            None => Some(Notice::new(key.clone(), kind, text.clone(), &channels, now)),
+        };
+        let Some(notice) = self.ledger.update::<Notice>(&key, first).await? else { return Ok(()) };
+        tracing::error!(notice.key = key, "{text}");
+        let due = due_deliveries(&notice.value.deliveries);
+        self.queues.tell(&AlertJob::Notice(key), due, now).await
     }
 
     /// In these channels only.

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use ledger::Stored;
 use model::{AlertJob, ChannelName, ChannelState, Delivery, DeliveryStatus, Incident, Notice, NoticeKind};
 
-use crate::tell::{fresh, next_roll_up};
+use crate::tell::{Mark, fresh, next_roll_up};
 use crate::trouble::after;
 use crate::{End, Teller, Trouble};
 
@@ -70,7 +70,8 @@ impl Teller {
         for Stored { value, .. } in self.ledger.due_incidents(within, Self::AT_ONCE).await? {
             let Incident { id, updated_at, deliveries, .. } = &value;
             for (sequence, status) in owed(deliveries, name, now) {
-                self.mark_incident(id, name, sequence, &status).await?;
+                let mark = Mark { channel: name, sequence, status: &status, posted: None };
+                self.mark_incident(id, mark).await?;
                 let due = vec![(name.clone(), *updated_at)];
                 self.notices.queues.tell(&AlertJob::Incident(id.clone()), due, now).await?;
             }

@@ -2,10 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 use model::{
-    AlertJob, Change, ChangeKind, ChannelName, Correlation, Incident, IncidentId, Job, ObjectId, Source,
-    due_deliveries,
+    AlertJob, Change, ChangeKind, ChannelName, Correlation, Incident, IncidentId, Job, MemberHint, ObjectId,
+    Source, due_deliveries,
 };
 use queue::{Collapse, Move, Queue};
+use sha2::{Digest as _, Sha256};
 
 use crate::Trouble;
 use crate::trouble::after;
@@ -59,10 +60,12 @@ const SECOND_LOOK: SignedDuration = SignedDuration::from_mins(5);
 /// A look at once, and one in five minutes. A later change moves the second look, and never delays the first.
 pub(crate) fn two_looks(change: Change, now: Timestamp) -> Result<[Move; 2], Trouble> {
     let object = format!("{}/{}", change.resource, change.id);
-    // An update that arrives later would take a deletion's place, and nobody would know why the object is gone.
+    // What arrives later takes the place of what has the same key. A deletion must not be forgotten for an update, and
+    // members that one notification named must not be forgotten for those of the next.
     let key = match change.kind {
-        ChangeKind::Updated => object,
         ChangeKind::Deleted => format!("{object}/deleted"),
+        ChangeKind::Updated if change.members.is_empty() => object,
+        ChangeKind::Updated => format!("{object}/members/{}", digest(&change.members)),
     };
     let again = Change { source: Source::SecondLook, ..change.clone() };
     let later = after(now, SECOND_LOOK);
@@ -71,6 +74,15 @@ pub(crate) fn two_looks(change: Change, now: Timestamp) -> Result<[Move; 2], Tro
         move_of(key.clone(), &look(change), now, Collapse::Earliest)?,
         move_of(format!("{key}/again"), &look(again), later, Collapse::Latest)?,
     ])
+}
+
+/// The same members are the same job, in whatever order they were named.
+fn digest(members: &[MemberHint]) -> String {
+    let mut named: Vec<String> =
+        members.iter().map(|MemberHint { id, removed }| format!("{id} {removed}")).collect();
+    named.sort_unstable();
+    let digest = Sha256::digest(named.join("\n").as_bytes());
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Queues {

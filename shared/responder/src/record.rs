@@ -7,20 +7,33 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use ledger::Stored;
-use model::{Change, Finding, Incident, IncidentKey, Mode, ObjectId, RuleId, Sighting, State, Subject, Wake};
-use policy::Verdict;
+use model::{
+    Change, Finding, Incident, IncidentKey, Mode, ObjectId, RuleId, Sighting, Snapshot, State, Subject, Wake,
+};
+use policy::{Held, Verdict};
 
+use crate::assess::Judged;
 use crate::queues::look_when_due;
+use crate::trouble::after;
 use crate::{Assessor, Trouble};
 
 impl Assessor {
     pub(crate) async fn record(
         &self,
         change: &Change,
-        verdict: Verdict,
+        judged: Judged,
         now: Timestamp,
     ) -> Result<(), Trouble> {
-        let Verdict { subject, admitted_by: _, findings, suspended, wants_standing: _, changes_at } = verdict;
+        let Judged { verdict, snapshot, unsettled } = judged;
+        let Verdict {
+            subject,
+            admitted_by: _,
+            findings,
+            suspended,
+            wants_standing: _,
+            wants_memberships: _,
+            changes_at,
+        } = verdict;
         let Some(subject) = subject else {
             return self.close_all(change, "it is an internal member", now).await;
         };
@@ -28,27 +41,54 @@ impl Assessor {
         let mut open = self.ledger.incidents_of(change.id).await?;
         for stored in &mut open {
             // A closed one is not written below, and must know all the same.
-            if stored.value.saw_enabled(subject.enabled, now) && stored.value.state.is_closed() {
+            if stored.value.saw(&snapshot, now) && stored.value.state.is_closed() {
                 *stored = self.ledger.replace(stored.clone()).await?;
             }
         }
-        for Spoken { finding, told_with, speaks_for } in spoken_for(findings, subject.id) {
+        for Spoken { finding, told_with, speaks_for } in spoken_for(findings) {
             let key = self.key(&subject, &finding, change);
             let place = open.iter().position(|stored| stored.value.key == key);
             let current = place.map(|index| open.swap_remove(index));
-            let (subject, correlation) = (subject.clone(), change.correlation);
-            let met = Sighting { subject, finding, told_with, correlation };
+            let (subject, correlation, snapshot) = (subject.clone(), change.correlation, snapshot.clone());
+            let met = Sighting { subject, finding, snapshot, told_with, correlation };
             self.meet(key, current, (met, speaks_for), now).await?;
         }
-        for gone in open {
-            let held = suspended.iter().find(|held| held.finding.rule == gone.value.key.rule);
-            let why = match held {
-                Some(held) => format!("suspended until {} by {}", held.until, held.by),
-                None => "the guest does not break this rule any more".to_owned(),
-            };
-            self.close(gone, &why, now).await?;
+        let read = Read { snapshot: &snapshot, unsettled: &unsettled, suspended: &suspended };
+        for mut gone in open {
+            if let Some(why) = read.why_gone(&gone.value) {
+                self.close(gone, &why, now).await?;
+            } else if gone.value.complete(&snapshot, &self.rules.routes, now) {
+                let stored = self.ledger.replace(gone).await?;
+                self.queues.tell_about(&stored.value, now).await?;
+            }
         }
+        self.forget_old_joins(change.id, &snapshot, &unsettled, now).await?;
         self.look_when_due(change, changes_at, now).await
+    }
+
+    /// A membership that is over is none that is new when it begins again.
+    async fn forget_old_joins(
+        &self,
+        guest: ObjectId,
+        snapshot: &Snapshot,
+        unsettled: &BTreeSet<ObjectId>,
+        now: Timestamp,
+    ) -> Result<(), Trouble> {
+        let (Some(member_of), Some(owner_of)) = (&snapshot.member_of, &snapshot.owner_of) else {
+            return Ok(());
+        };
+        for stored in self.ledger.joined(guest).await? {
+            let ledger::Joined { guest: _, group, owner, at } = stored.value;
+            let there = if owner { owner_of.contains(&group) } else { member_of.contains(&group) };
+            let settled = now >= after(at, Incident::LOOKS_FOR) && !unsettled.contains(&group);
+            if !there && settled {
+                match self.ledger.delete(stored).await {
+                    Ok(()) | Err(ledger::LedgerError::Conflict { place: _ }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A moment that has passed would be asked for again and again.
@@ -75,16 +115,16 @@ impl Assessor {
         (met, speaks_for): (Sighting, BTreeSet<RuleId>),
         now: Timestamp,
     ) -> Result<(), Trouble> {
-        let channels = &self.rules.channels;
+        let routes = &self.rules.routes;
         let stored = match current {
             Some(mut stored) if !stored.value.state.is_closed() => {
-                stored.value.see(met, channels, now);
-                stored.value.speak_for(speaks_for, channels, now);
+                stored.value.see(met, routes, now);
+                stored.value.speak_for(speaks_for, routes, now);
                 self.ledger.replace(stored).await?
             }
             before => {
                 let last = before.as_ref().map(|stored| &stored.value);
-                let incident = Incident { speaks_for, ..Incident::open(key, last, met, channels, now) };
+                let incident = Incident { speaks_for, ..Incident::open(key, last, met, routes, now) };
                 self.ledger.open(incident, before).await?
             }
         };
@@ -125,7 +165,7 @@ impl Assessor {
         for mut stored in self.ledger.incidents_of(change.id).await? {
             if may_close(&stored.value.state, now) {
                 any = true;
-                stored.value.vanish(why.to_owned(), &self.rules.channels, now);
+                stored.value.vanish(why.to_owned(), &self.rules.routes, now);
                 let stored = self.ledger.replace(stored).await?;
                 self.queues.tell_about(&stored.value, now).await?;
             }
@@ -137,7 +177,7 @@ impl Assessor {
         if !may_close(&stored.value.state, now) {
             return Ok(());
         }
-        stored.value.resolve(why.to_owned(), &self.rules.channels, now);
+        stored.value.resolve(why.to_owned(), &self.rules.routes, now);
         let stored = self.ledger.replace(stored).await?;
         self.queues.tell_about(&stored.value, now).await
     }
@@ -156,16 +196,74 @@ impl Assessor {
     }
 }
 
+/// What one look at a guest showed, for the findings that it did not meet.
+struct Read<'a> {
+    snapshot: &'a Snapshot,
+    unsettled: &'a BTreeSet<ObjectId>,
+    suspended: &'a [Held],
+}
+
+impl Read<'_> {
+    /// Why the finding of this incident is gone. `None`: nobody can say, or it is gone because of what we did, which is
+    /// what was wanted.
+    fn why_gone(&self, incident: &Incident) -> Option<String> {
+        let IncidentKey { tenant: _, guest: _, rule, object } = &incident.key;
+        let held =
+            self.suspended.iter().find(|held| held.finding.rule == *rule && held.finding.object == *object);
+        if let Some(held) = held {
+            return Some(format!("suspended until {} by {}", held.until, held.by));
+        }
+        let Some(group) = object else {
+            return Some(NOT_BROKEN.to_owned());
+        };
+        if self.unsettled.contains(group) {
+            return None;
+        }
+        let Snapshot { enabled: _, member_of: Some(member_of), owner_of: Some(owner_of) } = self.snapshot
+        else {
+            return None;
+        };
+        let under_way = match &incident.state {
+            State::Claimed { .. } | State::Sent { .. } | State::Done { .. } | State::Partly { .. } => true,
+            // Whoever was interrupted finds out whether it was his doing.
+            State::Open => !matches!(incident.wake, Wake::None),
+            State::Waiting { .. }
+            | State::Refused { .. }
+            | State::Failed { .. }
+            | State::Undoing { .. }
+            | State::Undone { .. }
+            | State::Rejected { .. }
+            | State::Expired { .. }
+            | State::Resolved { .. } => false,
+        };
+        let mut steps = incident.plan().steps.iter();
+        if under_way && steps.all(|step| self.snapshot.shows(*step) == Some(true)) {
+            return None;
+        }
+        let there = member_of.contains(group) || owner_of.contains(group);
+        Some(if there { NOT_BROKEN } else { NOT_THERE }.to_owned())
+    }
+}
+
+pub(crate) const NOT_BROKEN: &str = "the guest does not break this rule any more";
+pub(crate) const NOT_THERE: &str = "the guest is not in the group any more";
+
 /// An incident that a worker holds is his: he judges again before he acts, and finds out by himself.
 fn may_close(state: &State, now: Timestamp) -> bool {
     match state {
         State::Claimed { lease } => lease.until <= now,
         State::Open
+        | State::Waiting { .. }
         | State::Sent { .. }
         | State::Done { .. }
+        | State::Partly { .. }
         | State::Refused { .. }
         | State::Failed { .. } => true,
-        State::Undoing { .. } | State::Undone { .. } | State::Resolved { .. } => false,
+        State::Undoing { .. }
+        | State::Undone { .. }
+        | State::Rejected { .. }
+        | State::Expired { .. }
+        | State::Resolved { .. } => false,
     }
 }
 
@@ -179,12 +277,12 @@ pub(crate) struct Spoken {
     pub(crate) speaks_for: BTreeSet<RuleId>,
 }
 
-/// A guest may break several rules that ask for the same, or that cannot be checked for the same lack. Each is an incident
-/// of its own; people are told once, by the gravest, which names the others.
-pub(crate) fn spoken_for(findings: Vec<Finding>, guest: ObjectId) -> Vec<Spoken> {
-    let asks = |finding: &Finding| -> Option<(Mode, bool, String)> {
-        let plan = finding.plan(guest);
-        (!plan.is_empty()).then(|| (finding.mode, finding.unknown, plan.to_string()))
+/// A guest may break several rules that ask for the same (about the same group, where it is about one), or that cannot be
+/// checked for the same lack. Each is an incident of its own; people are told once, by the gravest, which names the others.
+pub(crate) fn spoken_for(findings: Vec<Finding>) -> Vec<Spoken> {
+    let asks = |finding: &Finding| -> Option<(Option<ObjectId>, Mode, bool, String)> {
+        let Finding { object, mode, unknown, plan, .. } = finding;
+        (!plan.is_empty()).then(|| (*object, *mode, *unknown, plan.to_string()))
     };
     let mut spoken: Vec<Spoken> = Vec::new();
     let mut gravest_first = findings;

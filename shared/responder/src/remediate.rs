@@ -4,20 +4,24 @@
 //! The plan is taken from the ledger, never from a message. Success is claimed only from the read-back. Known but
 //! ignored (closed, held by another, nothing to do) is success.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use ledger::Stored;
-use model::{Clock, Incident, NoticeKind};
+use model::{Clock, Finding, Incident, NoticeKind, ObjectId, Snapshot, Step, StepResult};
 use policy::Facts;
 
-use crate::record::Spoken;
-use crate::step::{Progress, Pursuit};
+use crate::facts::{memberships_of, new_memberships, snapshot_of};
+use crate::record::{NOT_BROKEN, NOT_THERE, Spoken};
+use crate::step::Pursuit;
 use crate::trouble::{after, in_words, is_not_found, wait};
+use crate::walk::{CutShort, Walk};
 use crate::{Directory, Notices, Queues, Rules, Trouble, facts_of, standing_of};
 
 mod judged;
 
 use judged::Judgement;
-pub(crate) use judged::{Judged, Reversal};
+pub(crate) use judged::{Judged, Objecting, Reversal};
 
 /// The flow `remediate`.
 #[derive(Debug, Clone)]
@@ -45,118 +49,170 @@ impl Remediator {
     /// Failures in a row before a person is asked.
     const TRIES: u32 = 12;
 
-    /// Moves a claimed incident to what has become of it. Writes outcomes, and leaves the incident to be written.
-    pub(crate) async fn carry_out(&self, mut stored: Stored<Incident>) -> Result<Stored<Incident>, Trouble> {
+    /// Moves a claimed incident to what has become of it. Writes outcomes, and leaves the incident to be written; what was
+    /// done comes back, too, so that it can be told of whatever somebody else has made of the incident meanwhile.
+    pub(crate) async fn carry_out(
+        &self,
+        mut stored: Stored<Incident>,
+    ) -> Result<(Stored<Incident>, Option<Walk>), Trouble> {
         let now = self.clock.now();
-        let channels = &self.rules.channels;
-        let facts = match self.read(&stored.value).await {
+        let routes = &self.rules.routes;
+        let with_groups = looks_at_groups(&stored.value.finding);
+        let facts = match self.read(stored.value.key.guest, with_groups).await? {
             Ok(facts) => facts,
             Err(error) if is_not_found(&error) => {
                 self.not_there(&mut stored.value).await?;
-                return Ok(stored);
+                return Ok((stored, None));
             }
             Err(error) => {
                 self.in_trouble(&mut stored.value, &error, "read the guest").await?;
-                return Ok(stored);
+                return Ok((stored, None));
             }
         };
+        let snapshot = snapshot_of(&facts);
+        let attempted = self.attempted(&stored.value).await?;
         let incident = &mut stored.value;
-        let judgement = self.judge_again(incident, facts.clone(), now).await?;
-        incident.saw_enabled(facts.enabled, now);
-        match judgement {
+        incident.saw(&snapshot, now);
+        match self.judge_again(incident, &facts, now) {
+            Judgement::Gone if shows_all(incident, &attempted, &snapshot) => {
+                // It is gone because of what we did before we were interrupted.
+                let asked_at = incident.opened_at;
+                let walk = self.act(incident, &snapshot, Pursuit::FollowsUp { asked_at }).await?;
+                return Ok((stored, Some(walk)));
+            }
             Judgement::Gone => {
-                incident.resolve("the guest does not break this rule any more".to_owned(), channels, now);
+                incident.resolve(why_gone(incident, &snapshot).to_owned(), routes, now);
             }
             Judgement::Refused(spoken, why) => {
-                self.take_note(incident, *spoken, now);
-                incident.refused(why, channels, now);
+                self.take_note(incident, *spoken, &attempted, now);
+                incident.refused(why, routes, now);
+            }
+            Judgement::Asks(spoken) => {
+                self.take_note(incident, *spoken, &attempted, now);
+                incident.ask(incident.waits_because.clone(), routes, now);
             }
             Judgement::HeldBack(spoken) => {
-                self.take_note(incident, *spoken, now);
-                incident.held_back(channels, now);
+                self.take_note(incident, *spoken, &attempted, now);
+                incident.held_back(routes, now);
             }
             Judgement::Acts(spoken, judged) => {
-                self.take_note(incident, *spoken, now);
+                self.take_note(incident, *spoken, &attempted, now);
                 incident.subject.enabled = facts.enabled;
                 // Written down before anything is sent, so that the ledger knows whose plan it is.
                 stored = self.ledger.replace(stored).await?;
-                self.act(&mut stored.value, facts.enabled, Pursuit::Begins(&judged)).await?;
+                let walk = self.act(&mut stored.value, &snapshot, Pursuit::Begins(&judged)).await?;
+                return Ok((stored, Some(walk)));
             }
         }
-        Ok(stored)
+        Ok((stored, None))
     }
 
-    pub(crate) async fn read(&self, incident: &Incident) -> Result<Facts, graph::GraphError> {
-        let (user, standing) = self.reader.user_and_standing(incident.key.guest).await?;
-        let mut facts = facts_of(user, &[], Vec::new());
-        facts.standing = standing_of(standing);
-        facts.verified_domains = None;
-        Ok(facts)
-    }
-
-    /// Adds what does not come from the guest himself.
-    pub(crate) async fn complete(
+    /// All that a judgement needs, in one round trip, and what the ledger and the directory know beside it.
+    pub(crate) async fn read(
         &self,
-        incident: &Incident,
-        mut facts: Facts,
-        now: Timestamp,
-    ) -> Result<Facts, Trouble> {
+        guest: ObjectId,
+        with_groups: bool,
+    ) -> Result<Result<Facts, graph::GraphError>, Trouble> {
+        let policy = self.rules.policy();
+        let (user, standing, memberships) = if with_groups || policy.looks_at_groups() {
+            match self.reader.everything(guest).await {
+                Ok((user, standing, memberships)) => (user, standing, Some(memberships)),
+                Err(error) => return Ok(Err(error)),
+            }
+        } else {
+            match self.reader.user_and_standing(guest).await {
+                Ok((user, standing)) => (user, standing, None),
+                Err(error) => return Ok(Err(error)),
+            }
+        };
+        let now = self.clock.now();
         let domains = self.directory.verified_domains(&self.reader, now).await?;
-        facts.verified_domains = Some(domains.to_vec());
-        facts.suspensions = self.ledger.suspensions(incident.key.guest).await?;
-        Ok(facts)
+        let suspensions = self.ledger.suspensions(guest).await?;
+        let mut facts = facts_of(user, &domains, suspensions);
+        facts.standing = standing_of(standing);
+        let names = self.directory.named_groups(&self.reader, policy.group_names(), now).await?;
+        facts.named_groups = names.all;
+        if let Some(read) = memberships {
+            let joined = self.ledger.joined(guest).await?;
+            let new = new_memberships(joined.iter().map(|stored| &stored.value));
+            facts.memberships = memberships_of(read, &new, &BTreeSet::new());
+        }
+        Ok(Ok(facts))
     }
 
-    fn take_note(&self, incident: &mut Incident, spoken: Spoken, now: Timestamp) {
+    /// The steps that may have been sent for this incident.
+    async fn attempted(&self, incident: &Incident) -> Result<Vec<Step>, Trouble> {
+        Ok(self.sent(incident).await?.into_iter().map(|outcome| outcome.step).collect())
+    }
+
+    /// What may have been sent for this incident.
+    pub(crate) async fn sent(&self, incident: &Incident) -> Result<Vec<model::Outcome>, Trouble> {
+        let sent = |outcome: &model::Outcome| match &outcome.result {
+            StepResult::Intended | StepResult::Sent | StepResult::Done => true,
+            StepResult::AlreadySo | StepResult::Refused { why: _ } | StepResult::Failed { why: _ } => false,
+        };
+        Ok(self.ledger.outcomes(&incident.id).await?.into_iter().filter(sent).collect())
+    }
+
+    fn take_note(&self, incident: &mut Incident, spoken: Spoken, attempted: &[Step], now: Timestamp) {
         let Spoken { finding, told_with, speaks_for } = spoken;
-        incident.finding = finding;
+        incident.note_beside(finding, attempted);
         incident.told_with = told_with;
-        incident.speak_for(speaks_for, &self.rules.channels, now);
+        incident.speak_for(speaks_for, &self.rules.routes, now);
     }
 
-    /// Takes the plan's steps. `enabled` is what was just read.
+    /// Takes the plan's steps. The snapshot is what was just read.
     pub(crate) async fn act(
         &self,
         incident: &mut Incident,
-        enabled: Option<bool>,
+        snapshot: &Snapshot,
         pursuit: Pursuit<'_>,
-    ) -> Result<(), Trouble> {
-        let channels = &self.rules.channels;
-        let mut unseen: Option<Timestamp> = None;
-        for step in incident.plan().steps {
-            let progress = self.take(incident, step, enabled, pursuit).await?;
-            let now = self.clock.now();
-            match progress {
-                Progress::Seen => {}
-                Progress::Unseen { since } => unseen = Some(unseen.map_or(since, |first| first.min(since))),
-                Progress::Failed { why } => {
-                    incident.failed(why, channels, now);
-                    return Ok(());
-                }
-                Progress::PutBack { done_at } => {
-                    incident.put_back = incident.put_back.max(Some(done_at));
-                    incident.release(now, now);
-                    return Ok(());
-                }
-                Progress::Unsent => {
-                    incident.release(now, now);
-                    return Ok(());
-                }
-                Progress::Stopped => {
-                    incident.release(after(now, Self::STOPPED), now);
-                    return Ok(());
-                }
-                Progress::Trouble(error) => {
-                    return self.in_trouble(incident, &error, &format!("{step}")).await;
-                }
-            }
-        }
+    ) -> Result<Walk, Trouble> {
+        let steps = incident.plan().steps.clone();
+        let walk = self.walk(incident, &steps, snapshot, pursuit).await?;
+        self.settle(incident, &walk).await?;
+        Ok(walk)
+    }
+
+    /// Moves the incident to what the steps have come to. Asks nothing of Graph.
+    pub(crate) async fn settle(&self, incident: &mut Incident, walk: &Walk) -> Result<(), Trouble> {
         let now = self.clock.now();
-        match unseen {
-            None => incident.done(left_over(incident), channels, now),
-            Some(since) => self.unseen(incident, since, now),
+        for step in &walk.seen {
+            incident.achieve(*step, now);
+        }
+        match &walk.cut_short {
+            Some(CutShort::PutBack { step, done_at }) => {
+                incident.put_back(*step, *done_at);
+                incident.release(now, now);
+            }
+            Some(CutShort::Unsent) => incident.release(now, now),
+            Some(CutShort::Stopped) => incident.release(after(now, Self::STOPPED), now),
+            Some(CutShort::Trouble { step, error }) => {
+                return self.in_trouble(incident, error, &step.to_string()).await;
+            }
+            None => self.came_to(incident, walk, now),
         }
         Ok(())
+    }
+
+    /// All steps were tried: done, partly done, or not.
+    fn came_to(&self, incident: &mut Incident, walk: &Walk, now: Timestamp) {
+        let routes = &self.rules.routes;
+        if let Some(since) = walk.unseen {
+            return self.unseen(incident, since, now);
+        }
+        let mut why = walk.why_not();
+        if !incident.finding.by_hand.is_empty() {
+            let by_hand = incident.finding.by_hand.join("; ");
+            why = if why.is_empty() { by_hand } else { format!("{why}; {by_hand}") };
+        }
+        let did_something = incident.plan().steps.iter().any(|step| incident.has_achieved(*step));
+        match (why.is_empty(), did_something) {
+            (true, _) => incident.done(left_over(incident), routes, now),
+            (false, true) => incident.partly(why, left_over(incident), routes, now),
+            (false, false) if walk.failed.is_empty() => incident.refused(why, routes, now),
+            (false, false) => incident.failed(why, routes, now),
+        }
     }
 
     /// The write was accepted and no read shows it: replicas lag, so it is looked at again for fifteen minutes.
@@ -166,9 +222,9 @@ impl Remediator {
             let why = "Entra accepted the change 15 minutes ago, and reads still do not show it; look at the account \
                        in the Entra admin center"
                 .to_owned();
-            incident.failed(why, &self.rules.channels, now);
+            incident.failed(why, &self.rules.routes, now);
         } else {
-            incident.sent(since, next_look(since, now), &self.rules.channels, now);
+            incident.sent(since, next_look(since, now), &self.rules.routes, now);
         }
     }
 
@@ -177,7 +233,7 @@ impl Remediator {
         match self.reader.deleted_user(incident.key.guest).await {
             Ok(true) => {
                 let why = "the guest was deleted (soft: it can be restored for 30 days)".to_owned();
-                incident.vanish(why, &self.rules.channels, now);
+                incident.vanish(why, &self.rules.routes, now);
                 Ok(())
             }
             Ok(false) => self.try_later(incident, "Graph does not know the guest (yet)", None, now),
@@ -199,7 +255,7 @@ impl Remediator {
             graph::Advice::TryAgain { after } => self.try_later(incident, &why, after, now),
             graph::Advice::MaybeNotReplicatedYet => self.try_later(incident, &why, None, now),
             graph::Advice::GiveUp { tell: _ } => {
-                incident.failed(why, &self.rules.channels, now);
+                incident.failed(why, &self.rules.routes, now);
                 Ok(())
             }
             graph::Advice::FixCredential { tell } => {
@@ -217,7 +273,7 @@ impl Remediator {
         now: Timestamp,
     ) -> Result<(), Trouble> {
         if incident.attempts >= Self::TRIES {
-            incident.failed(format!("{why}; tried {} times", incident.attempts), &self.rules.channels, now);
+            incident.failed(format!("{why}; tried {} times", incident.attempts), &self.rules.routes, now);
         } else {
             let doubling = SignedDuration::from_secs(5_i64 << incident.attempts.min(8));
             incident.release(after(now, wait(told, doubling, incident.attempts)), now);
@@ -232,17 +288,43 @@ pub(crate) fn next_look(since: Timestamp, now: Timestamp) -> Timestamp {
     after(now, waited).min(after(since, Incident::LOOKS_FOR))
 }
 
-/// What a disabled account keeps
+/// Whether its plan or what it found is about groups, whatever the policy says now.
+pub(crate) fn looks_at_groups(finding: &Finding) -> bool {
+    finding.object.is_some() || finding.plan.steps.iter().any(|step| step.group().is_some())
+}
+
+fn why_gone(incident: &Incident, snapshot: &Snapshot) -> &'static str {
+    let Snapshot { enabled: _, member_of, owner_of } = snapshot;
+    let is_in =
+        |group: &ObjectId| [member_of, owner_of].into_iter().flatten().any(|groups| groups.contains(group));
+    if incident.key.object.as_ref().is_none_or(is_in) { NOT_BROKEN } else { NOT_THERE }
+}
+
+/// Everything that the plan asks for was attempted by us, or is under way, and shows.
+fn shows_all(incident: &Incident, attempted: &[Step], snapshot: &Snapshot) -> bool {
+    let mut steps = incident.plan().steps.iter();
+    let any = incident.plan().steps.iter().any(|step| attempted.contains(step));
+    any && steps.all(|step| snapshot.shows(*step) == Some(true))
+}
+
+/// What a guest keeps although the plan was carried out
 /// (<https://learn.microsoft.com/entra/identity/users/users-revoke-access>).
 fn left_over(incident: &Incident) -> Vec<String> {
+    let mut left = Vec::new();
     if incident.plan().is_empty() {
-        return Vec::new();
+        return left;
     }
-    vec![
+    left.push(
         "access tokens issued before now stay valid for up to about an hour; apps with sessions of their own may \
          keep them longer"
             .to_owned(),
-        "memberships, app roles and sharing links of the account are still there, and work again if it is enabled"
-            .to_owned(),
-    ]
+    );
+    if incident.plan().steps.iter().any(|step| matches!(step, Step::Disable { user: _ })) {
+        left.push(
+            "memberships, app roles and sharing links of the account that were not taken away are still there, and \
+             work again if it is enabled"
+                .to_owned(),
+        );
+    }
+    left
 }

@@ -1,10 +1,11 @@
 //! What every judgement needs beside the guest: the policy in force, the operator's ceiling, our own domains.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use model::{ChannelName, Mode};
-use policy::Policy;
+use model::{Mode, ObjectId, Routes};
+use policy::{Named, Policy};
 use tokio::sync::watch;
 
 use crate::Trouble;
@@ -14,7 +15,7 @@ use crate::Trouble;
 pub struct Rules {
     pub policy: watch::Receiver<Arc<Policy>>,
     pub ceiling: Mode,
-    pub channels: Vec<ChannelName>,
+    pub routes: Routes,
 }
 
 impl Rules {
@@ -27,10 +28,17 @@ impl Rules {
 /// Domains, and when they were read.
 type Read = (Timestamp, Arc<[String]>);
 
-/// Our own verified domains, read from Graph at most once an hour.
+/// What a name stood for, and when that was read.
+type Meant = BTreeMap<String, (Timestamp, Vec<ObjectId>)>;
+
+/// What hardly changes: our own verified domains, and which groups the names in the policy stand for. Each is read from
+/// Graph at most once an hour.
 #[derive(Debug, Clone, Default)]
 pub struct Directory {
     read: Arc<Mutex<Option<Read>>>,
+    meant: Arc<Mutex<Meant>>,
+    /// Whoever needs a name that nobody has read waits for the one who reads it.
+    reading: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Directory {
@@ -66,5 +74,62 @@ impl Directory {
                 Some(_) | None => Err(error.into()),
             },
         }
+    }
+
+    /// What the names in the policy stand for, that should be ids. A meaning serves for an hour, and no longer: a name is no
+    /// proof. While Graph cannot be asked, it is unread.
+    ///
+    /// # Errors
+    /// Graph could not be asked, and may be later.
+    pub async fn named_groups(
+        &self,
+        reader: &graph::Reader,
+        names: BTreeSet<String>,
+        now: Timestamp,
+    ) -> Result<Names, Trouble> {
+        let mut names_read = Names::default();
+        if names.is_empty() {
+            return Ok(names_read);
+        }
+        let _reading = self.reading.lock().await;
+        for name in names {
+            let known = self.meant.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
+            let fresh = known.filter(|(read_at, _)| now.duration_since(*read_at) < Self::KEEPS);
+            let named = match fresh {
+                Some((_, ids)) => named(ids),
+                None => match reader.groups_named(&name).await {
+                    Ok(ids) => {
+                        let mut meant = self.meant.lock().unwrap_or_else(PoisonError::into_inner);
+                        meant.insert(name.clone(), (now, ids.clone()));
+                        names_read.read_now.insert(name.clone());
+                        named(ids)
+                    }
+                    Err(error) => match error.advice() {
+                        graph::Advice::GiveUp { tell } => Named::Unread { why: tell },
+                        graph::Advice::FixCredential { tell: _ }
+                        | graph::Advice::TryAgain { after: _ }
+                        | graph::Advice::MaybeNotReplicatedYet => return Err(error.into()),
+                    },
+                },
+            };
+            names_read.all.insert(name, named);
+        }
+        Ok(names_read)
+    }
+}
+
+/// What the names in the policy stand for.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    pub all: BTreeMap<String, Named>,
+    /// Those that Graph was asked for a moment ago.
+    pub read_now: BTreeSet<String>,
+}
+
+fn named(ids: Vec<ObjectId>) -> Named {
+    match ids.as_slice() {
+        [] => Named::Nobody,
+        [id] => Named::One(*id),
+        _several => Named::Several(ids),
     }
 }

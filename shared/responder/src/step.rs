@@ -1,23 +1,31 @@
-//! One step: write down the intent, send it, read it back, write down what came of it.
+//! One step: write down the intent, send it, write down what Graph says. Several are taken in `walk.rs`, which reads them
+//! back together.
 
 use std::time::Duration;
 
+use graph::{GraphError, GroupRead, LinkedKind};
 use jiff::Timestamp;
-use model::{Incident, IncidentId, Outcome, Step, StepResult};
+use model::{Incident, IncidentId, ObjectId, Outcome, Snapshot, Step, StepResult};
 
 use crate::remediate::Judged;
-use crate::trouble::in_words;
+use crate::trouble::{in_words, is_not_found};
 use crate::{Remediator, Trouble};
 
 /// How far a step has come.
 pub(crate) enum Progress {
     /// A read shows it.
     Seen,
+    /// Graph has accepted it, and nobody has looked yet.
+    Accepted(Box<Outcome>),
     /// Sent at `since`, and no read has shown it.
     Unseen {
         since: Timestamp,
     },
     Failed {
+        why: String,
+    },
+    /// Not tried, because Graph would not: a person must do it.
+    ByHand {
         why: String,
     },
     /// A read showed it at `done_at`, and a later one shows the contrary: somebody else changed it.
@@ -26,9 +34,11 @@ pub(crate) enum Progress {
     },
     /// It was only looked for, and has to be judged before it is sent (again).
     Unsent,
+    /// It was asked for before, and is not asked for any more.
+    NotWanted,
     /// Not sent: all writes are stopped.
     Stopped,
-    Trouble(graph::GraphError),
+    Trouble(GraphError),
 }
 
 /// Whether a write of this step may be on its way.
@@ -40,28 +50,20 @@ pub(crate) enum Pursuit<'a> {
     FollowsUp { asked_at: Timestamp },
 }
 
-/// What the step makes of `accountEnabled`.
-fn wanted(step: Step) -> bool {
-    match step {
-        Step::Disable { user: _ } => false,
-        Step::Enable { user: _ } => true,
-    }
-}
-
 impl Remediator {
-    /// Takes one step. `enabled` is what was just read.
+    /// Takes one step. The snapshot is what was just read.
     pub(crate) async fn take(
         &self,
         incident: &Incident,
         step: Step,
-        enabled: Option<bool>,
+        snapshot: &Snapshot,
         pursuit: Pursuit<'_>,
     ) -> Result<Progress, Trouble> {
         let id = &incident.id;
         let before = self.outcome_of(id, step).await?;
         let now = self.clock.now();
-        if enabled == Some(wanted(step)) && !self.in_doubt(id, step, before.as_ref(), now).await? {
-            return self.already_so(id, step, before, enabled).await;
+        if snapshot.shows(step) == Some(true) && !self.in_doubt(id, step, before.as_ref(), now).await? {
+            return self.already_so(id, step, before, snapshot).await;
         }
         match pursuit {
             // Sent a moment ago: the read is older than the write. Sending it again would tell nothing new.
@@ -71,7 +73,8 @@ impl Remediator {
                 {
                     Ok(Progress::Unseen { since: at })
                 }
-                Some(_) | None => self.send(incident, step, enabled, judged).await,
+                Some(_) | None if !judged.covers(step) => Ok(Progress::NotWanted),
+                before => self.send(incident, step, (snapshot, before), judged).await,
             },
             Pursuit::FollowsUp { asked_at } => Ok(looked_for(before.as_ref(), asked_at, now)),
         }
@@ -108,10 +111,13 @@ impl Remediator {
         incident: &IncidentId,
         step: Step,
         before: Option<Outcome>,
-        enabled: Option<bool>,
+        snapshot: &Snapshot,
     ) -> Result<Progress, Trouble> {
         let at = self.clock.now();
         let outcome = match before {
+            Some(outcome) if outcome.found_so && outcome.result == StepResult::Sent => {
+                Outcome { result: StepResult::AlreadySo, at, ..outcome }
+            }
             Some(outcome) if matches!(outcome.result, StepResult::Intended | StepResult::Sent) => {
                 Outcome { result: StepResult::Done, at, ..outcome }
             }
@@ -121,10 +127,11 @@ impl Remediator {
             Some(_) | None => Outcome {
                 incident: incident.clone(),
                 step,
-                enabled_before: enabled,
+                before: snapshot.before(step),
                 identity: None,
                 result: StepResult::AlreadySo,
                 at,
+                found_so: false,
                 request: None,
             },
         };
@@ -137,7 +144,7 @@ impl Remediator {
         &self,
         incident: &Incident,
         step: Step,
-        enabled: Option<bool>,
+        (snapshot, last): (&Snapshot, Option<Outcome>),
         judged: &Judged,
     ) -> Result<Progress, Trouble> {
         if self.ledger.stop().await?.is_some() {
@@ -152,16 +159,25 @@ impl Remediator {
                 incident.id
             )));
         };
-        let incident = &incident.id;
         let mut outcome = Outcome {
-            incident: incident.clone(),
+            incident: incident.id.clone(),
             step,
-            enabled_before: enabled,
+            before: snapshot.before(step),
             identity: judged.identity().cloned(),
             result: StepResult::Intended,
             at: self.clock.now(),
+            found_so: false,
             request: None,
         };
+        match self.would_not(incident, step).await {
+            Ok(None) => {}
+            Ok(Some(why)) => {
+                outcome.result = StepResult::Refused { why: why.clone() };
+                self.ledger.record(&outcome).await?;
+                return Ok(Progress::ByHand { why });
+            }
+            Err(error) => return Ok(Progress::Trouble(error)),
+        }
         self.ledger.record(&outcome).await?;
         let written = tokio::select! {
             // First: after a pause of the whole process, this is what has to be noticed.
@@ -176,26 +192,79 @@ impl Remediator {
         match written {
             Ok(written) => {
                 outcome.request = written.request_id;
-                outcome.result = StepResult::Sent;
-                self.ledger.record(&outcome).await?;
-                tracing::info!(incident.id = %incident, graph.request_id = outcome.request, "{step}: accepted");
-                self.read_back(outcome).await
+                self.accepted(outcome).await
             }
-            Err(error) => match error.advice() {
-                graph::Advice::GiveUp { tell: _ } => {
-                    let why = in_words(&error);
-                    outcome.result = StepResult::Failed { why: why.clone() };
-                    outcome.request = error.trace().request_id.clone();
-                    self.ledger.record(&outcome).await?;
-                    tracing::warn!(incident.id = %incident, "failed to {step}: {error}");
-                    Ok(Progress::Failed { why: format!("failed to {step}: {why}") })
-                }
-                // It may have been carried out all the same: the intent stays, and the next look finds out.
-                graph::Advice::TryAgain { after: _ }
-                | graph::Advice::MaybeNotReplicatedYet
-                | graph::Advice::FixCredential { tell: _ } => Ok(Progress::Trouble(error)),
-            },
+            Err(error) => {
+                let sent_before = last.is_some_and(|last| last.result == StepResult::Intended);
+                self.not_accepted(outcome, error, sent_before).await
+            }
         }
+    }
+
+    async fn accepted(&self, mut outcome: Outcome) -> Result<Progress, Trouble> {
+        outcome.result = StepResult::Sent;
+        self.ledger.record(&outcome).await?;
+        let Outcome { incident, step, request, .. } = &outcome;
+        tracing::info!(incident.id = %incident, graph.request_id = request, "{step}: accepted");
+        Ok(Progress::Accepted(Box::new(outcome)))
+    }
+
+    /// Graph has one answer for "it was so before" and for other reasons; only a read tells.
+    async fn not_accepted(
+        &self,
+        mut outcome: Outcome,
+        error: GraphError,
+        sent_before: bool,
+    ) -> Result<Progress, Trouble> {
+        let (incident, step) = (outcome.incident.clone(), outcome.step);
+        outcome.request = error.trace().request_id.clone();
+        let unlinks = matches!(step, Step::RemoveMember { .. } | Step::RemoveOwner { .. });
+        if unlinks && is_not_found(&error) {
+            // Somebody else was faster, unless an earlier attempt of ours got no answer.
+            outcome.found_so = !sent_before;
+            return self.accepted(outcome).await;
+        }
+        match error.advice() {
+            graph::Advice::GiveUp { tell: _ } => {
+                let links = matches!(step, Step::AddMember { .. } | Step::AddOwner { .. });
+                if links
+                    && self
+                        .snapshot(step.user(), &[step])
+                        .await
+                        .is_ok_and(|now| now.shows(step) == Some(true))
+                {
+                    outcome.found_so = !sent_before;
+                    return self.accepted(outcome).await;
+                }
+                let why = in_words(&error);
+                outcome.result = StepResult::Failed { why: why.clone() };
+                self.ledger.record(&outcome).await?;
+                tracing::warn!(incident.id = %incident, "failed to {step}: {error}");
+                Ok(Progress::Failed { why: format!("failed to {step}: {why}") })
+            }
+            // It may have been carried out all the same: the intent stays, and the next look finds out.
+            graph::Advice::TryAgain { after: _ }
+            | graph::Advice::MaybeNotReplicatedYet
+            | graph::Advice::FixCredential { tell: _ } => Ok(Progress::Trouble(error)),
+        }
+    }
+
+    /// What Graph would refuse, known before it is tried: the last user among the owners stays
+    /// (<https://learn.microsoft.com/graph/api/group-delete-owners>).
+    async fn would_not(&self, incident: &Incident, step: Step) -> Result<Option<String>, GraphError> {
+        let Step::RemoveOwner { user, group } = step else { return Ok(None) };
+        let (read, _) = self.reader.group_and_users(group, &[]).await;
+        let GroupRead { group: _, owners } = read?;
+        let others = |id: ObjectId| id != user;
+        let another = owners.iter().any(|owner| owner.kind == LinkedKind::User && others(owner.id));
+        let called = incident.finding.names.get(&group);
+        let group = called.map_or_else(|| format!("the group {group}"), |name| format!("`{name}` ({group})"));
+        let why = || {
+            format!(
+                "the guest is the last owner of {group}: give it another owner, and take this one away then"
+            )
+        };
+        Ok((!another).then(why))
     }
 
     /// Until when an attempt may start, if we are still who holds the incident.
@@ -212,23 +281,6 @@ impl Remediator {
         const TICK: Duration = Duration::from_millis(50);
         while self.clock.now() < deadline {
             tokio::time::sleep(TICK).await;
-        }
-    }
-
-    async fn read_back(&self, mut outcome: Outcome) -> Result<Progress, Trouble> {
-        let since = outcome.at;
-        match self.reader.user(outcome.step.user()).await {
-            Ok(user) if user.account_enabled == Some(wanted(outcome.step)) => {
-                outcome.result = StepResult::Done;
-                outcome.at = self.clock.now();
-                self.ledger.record(&outcome).await?;
-                Ok(Progress::Seen)
-            }
-            Ok(_) => Ok(Progress::Unseen { since }),
-            Err(error) => {
-                tracing::warn!(incident.id = %outcome.incident, "failed to read back: {error}");
-                Ok(Progress::Unseen { since })
-            }
         }
     }
 }

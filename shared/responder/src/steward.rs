@@ -10,13 +10,14 @@ use model::{
 use queue::Collapse;
 
 use crate::queues::look_when_due;
-use crate::{Queues, Trouble, move_of};
+use crate::{Notices, Queues, Trouble, move_of};
 
 /// The part of the flow `steward` that looks into the ledger.
 #[derive(Debug, Clone)]
 pub struct Steward {
     pub ledger: ledger::Ledger,
     pub queues: Queues,
+    pub notices: Notices,
     pub clock: Clock,
     /// A fresh id for each look at a guest.
     pub correlate: fn() -> Correlation,
@@ -61,6 +62,10 @@ impl Steward {
             let wake = move_of(format!("request/{id}"), &job, now, Collapse::Earliest)?;
             self.queues.remediations.send(vec![wake], now).await?;
         }
+        if let Some(stored) = self.ledger.breaker().await? {
+            // Whoever opened it may have died before he could say so.
+            self.notices.breaker_opened(&stored.value).await?;
+        }
         Ok(woken.saturating_add(self.end_suspensions(now).await?))
     }
 
@@ -100,10 +105,14 @@ impl Steward {
                 Wake::Due { at } => at <= now,
                 Wake::Sent { at } => at.checked_add(Incident::WAKE_LOST_AFTER).is_ok_and(|at| at <= now),
             },
+            State::Waiting { since: _, until } => *until <= now,
             State::Done { .. }
+            | State::Partly { .. }
             | State::Refused { .. }
             | State::Failed { .. }
             | State::Undone { .. }
+            | State::Rejected { .. }
+            | State::Expired { .. }
             | State::Resolved { .. } => false,
         }
     }

@@ -6,10 +6,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use alert::{Background, Channel, Message, SendError};
+use alert::{Background, Channel, Message, Receipt, SendError};
 use jiff::{SignedDuration, Timestamp};
 use model::{
     AlertJob, ChannelName, ChannelState, Clock, Delivery, DeliveryStatus, IncidentId, Notice, RolledUp,
+    Severity,
 };
 use tokio::sync::Semaphore;
 use wire::Wire;
@@ -51,11 +52,24 @@ struct Owed {
     attempts: u32,
     /// When what it tells happened.
     since: Timestamp,
+    /// Told by itself, however many messages there were this hour.
+    loud: bool,
+}
+
+/// What is written beside a delivery.
+pub(crate) struct Mark<'a> {
+    pub(crate) channel: &'a ChannelName,
+    pub(crate) sequence: u32,
+    pub(crate) status: &'a DeliveryStatus,
+    /// Where the message stands, if that is to be remembered.
+    pub(crate) posted: Option<&'a str>,
 }
 
 /// What one attempt at a delivery came to.
 enum Attempted {
     Told(DeliveryStatus),
+    /// Sent, and where it stands.
+    Posted(DeliveryStatus, String),
     Later(Timestamp),
 }
 
@@ -93,7 +107,8 @@ impl Teller {
         }
         let outcomes = self.ledger.outcomes(id).await?;
         let suspensions = self.ledger.suspensions(stored.value.key.guest).await?;
-        let suspension = suspensions.iter().find(|one| one.rule == stored.value.key.rule);
+        let key = &stored.value.key;
+        let suspension = suspensions.iter().find(|one| one.covers(key.guest, &key.rule, key.object));
         let background = Background { outcomes: &outcomes, suspension };
         let message = alert::about_incident_with(&stored.value, delivery.sequence, background);
         let line = RolledUp {
@@ -102,24 +117,24 @@ impl Teller {
             severity: stored.value.finding.severity,
         };
         let (sequence, attempts) = (delivery.sequence, attempts(&delivery));
-        let news = Owed { line, attempts, since: stored.value.updated_at };
-        let attempted = self.deliver(channel, &message, news).await?;
+        let news = Owed { line, attempts, since: stored.value.updated_at, loud: false };
+        let posted = stored.value.posted.get(channel).map(String::as_str);
+        let attempted = self.deliver(channel, (&message, posted), news).await?;
         let status = status_after(&attempted, attempts);
-        self.mark_incident(id, channel, sequence, &status).await?;
+        let mark = Mark { channel, sequence, status: &status, posted: place(&attempted) };
+        self.mark_incident(id, mark).await?;
         Ok(end(&attempted))
     }
 
     /// Others write the incident too: it is read again until the mark is on what is there.
-    pub(crate) async fn mark_incident(
-        &self,
-        id: &IncidentId,
-        channel: &ChannelName,
-        sequence: u32,
-        status: &DeliveryStatus,
-    ) -> Result<(), Trouble> {
+    pub(crate) async fn mark_incident(&self, id: &IncidentId, with: Mark<'_>) -> Result<(), Trouble> {
+        let Mark { channel, sequence, status, posted } = with;
         for _ in 0..Self::MARKS {
             let Some(mut stored) = self.ledger.incident(id).await? else { return Ok(()) };
             mark(&mut stored.value.deliveries, channel, sequence, status);
+            if let Some(posted) = posted {
+                stored.value.posted.insert(channel.clone(), posted.to_owned());
+            }
             match self.ledger.replace(stored).await {
                 Ok(_) => return Ok(()),
                 Err(ledger::LedgerError::Conflict { place: _ }) => {}
@@ -142,8 +157,9 @@ impl Teller {
             severity: stored.value.kind.severity(),
         };
         let (sequence, attempts) = (delivery.sequence, attempts(&delivery));
-        let news = Owed { line, attempts, since: stored.value.last_at };
-        let attempted = self.deliver(channel, &message, news).await?;
+        let loud = stored.value.kind.severity() == Severity::Critical;
+        let news = Owed { line, attempts, since: stored.value.last_at, loud };
+        let attempted = self.deliver(channel, (&message, None), news).await?;
         let status = status_after(&attempted, attempts);
         self.mark_notice(key, channel, sequence, &status).await?;
         Ok(end(&attempted))
@@ -168,20 +184,32 @@ impl Teller {
     }
 
     /// Sends one message, or puts its line into the channel's roll-up.
-    async fn deliver(&self, name: &ChannelName, message: &Message, owed: Owed) -> Result<Attempted, Trouble> {
+    /// What is edited in its place makes no noise, and takes none of the hour's places.
+    async fn deliver(
+        &self,
+        name: &ChannelName,
+        (message, posted): (&Message, Option<&str>),
+        owed: Owed,
+    ) -> Result<Attempted, Trouble> {
         let now = self.clock.now();
-        let Owed { line, attempts, since } = owed;
+        let Owed { line, attempts, since, loud } = owed;
         let Some(Open { channel, places: _ }) = self.channels.get(name) else {
             let why = "the channel is not among the settings any more".to_owned();
             return Ok(Attempted::Told(DeliveryStatus::Failed { at: now, why }));
         };
-        if !self.take_place(name, line, now).await? {
+        let edits = channel.edits_in_place() && posted.is_some();
+        let unlimited = edits || loud || !channel.rolls_up();
+        if !unlimited && !self.take_place(name, line, now).await? {
             return Ok(Attempted::Told(DeliveryStatus::RolledUp { at: now }));
         }
-        match channel.send(&self.wire, message, now).await {
-            Ok(()) => {
+        match channel.send(&self.wire, message, posted, now).await {
+            Ok(Receipt { posted }) => {
                 self.channel_works(name).await?;
-                Ok(Attempted::Told(DeliveryStatus::Sent { at: self.clock.now() }))
+                let sent = DeliveryStatus::Sent { at: self.clock.now() };
+                Ok(match posted {
+                    Some(posted) => Attempted::Posted(sent, posted),
+                    None => Attempted::Told(sent),
+                })
             }
             Err(SendError::Later { after: _, why } | SendError::Broken { why })
                 if now.duration_since(since) >= Self::KEPT =>
@@ -264,8 +292,8 @@ impl Teller {
         let Some(Open { channel, places: _ }) = self.channels.get(name) else { return Ok(End::Done) };
         let told = stored.value.rolled_up;
         let message = alert::roll_up(&told, due, now);
-        match channel.send(&self.wire, &message, now).await {
-            Ok(()) => self.channel_works(name).await?,
+        match channel.send(&self.wire, &message, None, now).await {
+            Ok(Receipt { posted: _ }) => self.channel_works(name).await?,
             Err(SendError::Later { after: wait, why }) => {
                 tracing::warn!(channel.name = %name, "the roll-up is not told yet: {why}");
                 let at = after(now, wait.unwrap_or(SignedDuration::from_secs(60)));
@@ -326,7 +354,7 @@ fn attempts(delivery: &Delivery) -> u32 {
 
 fn status_after(attempted: &Attempted, attempts: u32) -> DeliveryStatus {
     match attempted {
-        Attempted::Told(status) => status.clone(),
+        Attempted::Told(status) | Attempted::Posted(status, _) => status.clone(),
         Attempted::Later(at) => DeliveryStatus::Due { at: *at, attempts: attempts.saturating_add(1) },
     }
 }
@@ -344,9 +372,16 @@ fn mark(deliveries: &mut [Delivery], channel: &ChannelName, sequence: u32, statu
     }
 }
 
+fn place(attempted: &Attempted) -> Option<&str> {
+    match attempted {
+        Attempted::Posted(_, posted) => Some(posted),
+        Attempted::Told(_) | Attempted::Later(_) => None,
+    }
+}
+
 fn end(attempted: &Attempted) -> End {
     match attempted {
-        Attempted::Told(_) => End::Done,
+        Attempted::Told(_) | Attempted::Posted(_, _) => End::Done,
         Attempted::Later(at) => End::Again { at: *at, job: None },
     }
 }

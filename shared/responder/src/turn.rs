@@ -5,15 +5,16 @@
 
 use jiff::Timestamp;
 use ledger::Stored;
-use model::{CannotClaim, Incident, IncidentId, ObjectId, State, Wake};
+use model::{Breaker, CannotClaim, Incident, IncidentId, ObjectId, Place, State, Wake};
 
 use crate::step::Pursuit;
-use crate::trouble::{after, is_not_found};
+use crate::trouble::{after, is_not_found, to_the_second};
+use crate::walk::Walk;
 use crate::{End, Remediator, Trouble};
 
 impl Remediator {
     /// Others write an incident at most a few times in a row.
-    const GIVES_BACK: u32 = 32;
+    pub(crate) const GIVES_BACK: u32 = 32;
 
     /// # Errors
     /// The ledger or a queue is in trouble. Trouble with Graph is written into the incident instead.
@@ -22,8 +23,12 @@ impl Remediator {
             return Ok(End::Bury { why: format!("there is no incident `{id}` in the ledger") });
         };
         for stored in self.in_turn(named.value.key.guest).await? {
+            let now = self.clock.now();
+            // Whoever waits for a person keeps nobody else waiting.
+            let over = matches!(&stored.value.state, State::Waiting { since: _, until } if *until <= now);
             let wanted = match wanted_at(&stored.value) {
-                Some(at) if at <= self.clock.now() => self.advance(stored).await?,
+                _ if over => self.advance(stored).await?,
+                Some(at) if at <= now => self.advance(stored).await?,
                 not_yet => not_yet,
             };
             // The others wait for this one: what it writes may be all that they ask for.
@@ -50,14 +55,71 @@ impl Remediator {
                 self.finish_undo(stored, since, by, reason).await
             }
             State::Sent { since, look_again_at: _ } => self.look_for(stored, since).await,
+            State::Waiting { since: _, until: _ } => self.end_waiting(stored).await,
             State::Open
             | State::Claimed { .. }
             | State::Done { .. }
+            | State::Partly { .. }
             | State::Refused { .. }
             | State::Failed { .. }
             | State::Undone { .. }
+            | State::Rejected { .. }
+            | State::Expired { .. }
             | State::Resolved { .. } => self.begin(stored).await,
         }
+    }
+
+    /// Claims it, and takes a place of the circuit breaker in the same write. Where there is none, it waits for somebody.
+    async fn claim_counted(
+        &self,
+        unclaimed: Stored<Incident>,
+        claimed: Stored<Incident>,
+        now: Timestamp,
+    ) -> Result<Option<Stored<Incident>>, Trouble> {
+        let Incident { id, key, subject, .. } = &unclaimed.value;
+        for _ in 0..Self::GIVES_BACK {
+            let before = self.ledger.breaker().await?;
+            let mut breaker = before.as_ref().map(|stored| stored.value.clone()).unwrap_or_default();
+            let place = breaker.take(key.guest, subject.created_at, now);
+            let mut wanted = claimed.clone();
+            if place != Place::Granted {
+                wanted = unclaimed.clone();
+                wanted.value.ask(Some(why_open(&breaker)), &self.rules.routes, now);
+            }
+            let same = before.as_ref().is_some_and(|stored| stored.value == breaker);
+            let written = if same {
+                self.ledger.replace(wanted).await
+            } else {
+                self.ledger.replace_counted(wanted, before, &breaker).await
+            };
+            match written {
+                Ok(stored) if place == Place::Granted => return Ok(Some(stored)),
+                Ok(stored) => {
+                    self.notices.breaker_opened(&breaker).await?;
+                    self.queues.tell_about(&stored.value, now).await?;
+                    return Ok(None);
+                }
+                // Another worker took a place at this moment, unless it is the incident that somebody has written.
+                Err(ledger::LedgerError::Conflict { place: _ }) => {
+                    let current = self.ledger.incident(id).await?;
+                    if current.is_none_or(|current| current != unclaimed) {
+                        break;
+                    }
+                    tokio::task::yield_now().await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Trouble {
+            retry_after: Some(jiff::SignedDuration::from_millis(50)),
+            ..Trouble::now(anyhow::anyhow!("others kept writing the incident `{id}`"))
+        })
+    }
+
+    /// Nobody has decided in time.
+    async fn end_waiting(&self, mut stored: Stored<Incident>) -> Result<Option<Timestamp>, Trouble> {
+        stored.value.expire(&self.rules.routes, self.clock.now());
+        self.write_down(stored).await
     }
 
     async fn begin(&self, mut stored: Stored<Incident>) -> Result<Option<Timestamp>, Trouble> {
@@ -65,15 +127,24 @@ impl Remediator {
         if self.ledger.stop().await?.is_some() {
             return Ok(Some(after(now, Self::STOPPED)));
         }
+        let unclaimed = stored.clone();
         match stored.value.claim(now, Self::LEASE) {
             Ok(()) => {}
             Err(CannotClaim::Held { until }) => return Ok(Some(until)),
             Err(CannotClaim::NothingToDo { state: _ }) => return Ok(None),
         }
-        let stored = self.ledger.replace(stored).await?;
+        // Whoever takes over has his place, and what somebody has approved needs none.
+        let begins =
+            unclaimed.value.state == State::Open && !unclaimed.value.is_approved(unclaimed.value.plan());
+        let stored = if begins {
+            let Some(stored) = self.claim_counted(unclaimed, stored, now).await? else { return Ok(None) };
+            stored
+        } else {
+            self.ledger.replace(stored).await?
+        };
         let (id, claimed) = (stored.value.id.clone(), stored.value.state.clone());
         let carried_out = match self.carry_out(stored).await {
-            Ok(stored) => self.write_down(stored).await,
+            Ok((stored, walk)) => self.write_result(stored, walk, &claimed).await,
             Err(trouble) => Err(trouble),
         };
         if carried_out.is_err() {
@@ -90,9 +161,10 @@ impl Remediator {
     ) -> Result<Option<Timestamp>, Trouble> {
         let now = self.clock.now();
         let incident = &mut stored.value;
-        match self.reader.user(incident.key.guest).await {
-            Ok(user) => {
-                self.act(incident, user.account_enabled, Pursuit::FollowsUp { asked_at: since }).await?;
+        let steps = incident.plan().steps.clone();
+        match self.snapshot(incident.key.guest, &steps).await {
+            Ok(snapshot) => {
+                self.act(incident, &snapshot, Pursuit::FollowsUp { asked_at: since }).await?;
             }
             Err(error) if is_not_found(&error) => self.not_there(incident).await?,
             Err(error) => match error.advice() {
@@ -105,6 +177,37 @@ impl Remediator {
             },
         }
         self.write_down(stored).await
+    }
+
+    /// Somebody may have met the finding again, or told of it, while it was carried out. What was done is true all the same,
+    /// and goes onto what is there now.
+    async fn write_result(
+        &self,
+        stored: Stored<Incident>,
+        walk: Option<Walk>,
+        claimed: &State,
+    ) -> Result<Option<Timestamp>, Trouble> {
+        let id = stored.value.id.clone();
+        let mut result = stored;
+        for _ in 0..Self::GIVES_BACK {
+            match self.ledger.replace(result).await {
+                Ok(stored) => {
+                    self.queues.tell_about(&stored.value, self.clock.now()).await?;
+                    return Ok(wanted_at(&stored.value));
+                }
+                Err(ledger::LedgerError::Conflict { place }) => {
+                    let current = self.ledger.incident(&id).await?;
+                    let ours = current.filter(|current| current.value.state == *claimed);
+                    let (Some(walk), Some(mut current)) = (&walk, ours) else {
+                        return Err(ledger::LedgerError::Conflict { place }.into());
+                    };
+                    self.settle(&mut current.value, walk).await?;
+                    result = current;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Trouble::now(anyhow::anyhow!("others kept writing the incident `{id}`")))
     }
 
     pub(crate) async fn write_down(&self, stored: Stored<Incident>) -> Result<Option<Timestamp>, Trouble> {
@@ -143,10 +246,27 @@ fn wanted_at(incident: &Incident) -> Option<Timestamp> {
             Wake::None => None,
             Wake::Due { at } | Wake::Sent { at } => Some(at),
         },
-        State::Done { .. }
+        State::Waiting { .. }
+        | State::Done { .. }
+        | State::Partly { .. }
         | State::Refused { .. }
         | State::Failed { .. }
         | State::Undone { .. }
+        | State::Rejected { .. }
+        | State::Expired { .. }
         | State::Resolved { .. } => None,
     }
+}
+
+fn why_open(breaker: &Breaker) -> String {
+    breaker.opened.as_ref().map_or_else(
+        || "the circuit breaker is open".to_owned(),
+        |opened| {
+            let at = to_the_second(opened.at);
+            format!(
+                "the circuit breaker is open since {at}: more than {} {} an hour",
+                opened.limit, opened.budget
+            )
+        },
+    )
 }

@@ -1,0 +1,178 @@
+//! Carries out what operators ask for, and writes the answer beside it. Whoever asks writes into the store; nothing but this
+//! process acts.
+
+use jiff::SignedDuration;
+use ledger::{LedgerError, Stored};
+use model::{
+    Answer, Approval, CannotDecide, Incident, IncidentId, NoticeKind, PlanHash, Request, RequestId,
+    RequestKind, RequestState, State,
+};
+
+use crate::trouble::to_the_second;
+use crate::undo::{Undo, suspension};
+use crate::{End, Remediator, Trouble};
+
+impl Remediator {
+    /// # Errors
+    /// The ledger, a queue or Graph is in trouble: the request is served again.
+    pub async fn serve(&self, id: &RequestId) -> Result<End, Trouble> {
+        let Some(mut stored) = self.ledger.request(id).await? else {
+            return Ok(End::Bury { why: format!("there is no request `{id}` in the ledger") });
+        };
+        if stored.value.state != RequestState::Waiting {
+            return Ok(End::Done);
+        }
+        let request = &stored.value;
+        let answer = match request.kind.clone() {
+            RequestKind::Undo { incident, suspend_for, force } => {
+                let undo = Undo { request, suspend_for, force };
+                self.undo(&incident, &undo).await?
+            }
+            RequestKind::Approve { incident, plan } => self.approve(&incident, plan, request).await?,
+            RequestKind::Reject { incident, suspend_for } => {
+                self.reject(&incident, suspend_for, request).await?
+            }
+            RequestKind::ResetBreaker => self.reset_breaker(request).await?,
+        };
+        stored.value.state = RequestState::Answered { at: self.clock.now(), answer };
+        self.ledger.replace(stored).await?;
+        Ok(End::Done)
+    }
+
+    async fn approve(&self, id: &IncidentId, plan: PlanHash, request: &Request) -> Result<Answer, Trouble> {
+        let now = self.clock.now();
+        let Some(stored) = self.ledger.incident(id).await? else {
+            return Ok(Answer::Refused { why: format!("there is no incident `{id}`") });
+        };
+        // People read of these in the same message, and the plan is the same.
+        let told_with = self.told_with(&stored.value).await?;
+        let stored = match self.approve_one(stored, plan, request).await? {
+            Ok(stored) => stored,
+            Err(why) => return Ok(refused(&why)),
+        };
+        for other in told_with.iter().filter(|other| other.plan().hash() == plan) {
+            if let Some(other) = self.ledger.incident(&other.id).await? {
+                drop(self.approve_one(other, plan, request).await?);
+            }
+        }
+        let Incident { key, correlation, .. } = &stored.value;
+        self.queues.wake_remediate(key.guest, id, *correlation, now, now).await?;
+        let text = if self.ledger.stop().await?.is_some() {
+            "approved; writes are stopped, and it is carried out after `guestlist resume`"
+        } else {
+            "approved; it is judged once more, and carried out"
+        };
+        Ok(Answer::Done { text: text.to_owned() })
+    }
+
+    async fn approve_one(
+        &self,
+        mut stored: Stored<Incident>,
+        plan: PlanHash,
+        request: &Request,
+    ) -> Result<Result<Stored<Incident>, CannotDecide>, Trouble> {
+        let (by, reason) = (request.by.clone(), request.reason.clone());
+        let served = |approval: &Approval| {
+            (&approval.by, &approval.reason) == (&by, &reason) && approval.at >= request.asked_at
+        };
+        if stored.value.approval.as_ref().is_some_and(served) {
+            // This very request was interrupted before its answer.
+            return Ok(Ok(stored));
+        }
+        if let Err(why) = stored.value.approve(plan, by, reason, self.clock.now()) {
+            return Ok(Err(why));
+        }
+        Ok(Ok(self.ledger.replace(stored).await?))
+    }
+
+    async fn reject(
+        &self,
+        id: &IncidentId,
+        suspend_for: SignedDuration,
+        request: &Request,
+    ) -> Result<Answer, Trouble> {
+        let now = self.clock.now();
+        let Some(stored) = self.ledger.incident(id).await? else {
+            return Ok(Answer::Refused { why: format!("there is no incident `{id}`") });
+        };
+        let undo = Undo { request, suspend_for, force: false };
+        let held = |incident: &Incident| (incident.key.rule.clone(), incident.key.object);
+        let mut waiting = vec![];
+        for other in self.told_with(&stored.value).await? {
+            if matches!(other.state, State::Waiting { .. }) {
+                waiting.push(other);
+            }
+        }
+        let answered = self.reject_one(stored, request).await?;
+        let stored = match answered {
+            Ok(stored) => stored,
+            Err(why) => return Ok(refused(&why)),
+        };
+        // What was rejected is not asked for again until then.
+        self.ledger.suspend(&suspension(stored.value.key.guest, held(&stored.value), &undo, now)).await?;
+        for other in waiting {
+            self.ledger.suspend(&suspension(other.key.guest, held(&other), &undo, now)).await?;
+            if let Some(other) = self.ledger.incident(&other.id).await? {
+                drop(self.reject_one(other, request).await?);
+            }
+        }
+        let until = to_the_second(crate::trouble::after(now, suspend_for));
+        Ok(Answer::Done { text: format!("rejected; the rule is suspended for it until {until}") })
+    }
+
+    async fn reject_one(
+        &self,
+        mut stored: Stored<Incident>,
+        request: &Request,
+    ) -> Result<Result<Stored<Incident>, CannotDecide>, Trouble> {
+        let now = self.clock.now();
+        if let State::Rejected { at, by, reason } = &stored.value.state
+            && *at >= request.asked_at
+            && (by, reason) == (&request.by, &request.reason)
+        {
+            return Ok(Ok(stored));
+        }
+        let (by, reason) = (request.by.clone(), request.reason.clone());
+        if let Err(why) = stored.value.reject(by, reason, &self.rules.routes, now) {
+            return Ok(Err(why));
+        }
+        let stored = self.ledger.replace(stored).await?;
+        self.queues.tell_about(&stored.value, now).await?;
+        Ok(Ok(stored))
+    }
+
+    async fn reset_breaker(&self, request: &Request) -> Result<Answer, Trouble> {
+        let Request { by, reason, .. } = request;
+        for _ in 0..Self::GIVES_BACK {
+            let now = self.clock.now();
+            let Some(mut stored) = self.ledger.breaker().await? else {
+                return Ok(Answer::Done { text: "the circuit breaker is not open".to_owned() });
+            };
+            if stored.value.reset.as_ref().is_some_and(|reset| reset.at >= request.asked_at) {
+                return Ok(Answer::Done { text: "the circuit breaker was reset".to_owned() });
+            }
+            if !stored.value.reset(by.clone(), reason.clone(), now) {
+                return Ok(Answer::Done { text: "the circuit breaker is not open".to_owned() });
+            }
+            match self.ledger.replace(stored).await {
+                Ok(_) => {
+                    let text =
+                        format!("{by} has reset the circuit breaker: {reason}; what waits goes on waiting");
+                    self.notices
+                        .raise(NoticeKind::BreakerReset, &format!("breaker-reset/{now}"), text, 1)
+                        .await?;
+                    let text = "the circuit breaker is closed; what waits goes on waiting for `guestlist approve` or \
+                                `guestlist reject`";
+                    return Ok(Answer::Done { text: text.to_owned() });
+                }
+                Err(LedgerError::Conflict { place: _ }) => tokio::task::yield_now().await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Trouble::now(anyhow::anyhow!("others kept writing the circuit breaker")))
+    }
+}
+
+fn refused(why: &CannotDecide) -> Answer {
+    Answer::Refused { why: why.to_string() }
+}

@@ -1,11 +1,15 @@
 //! The command line. No secret is ever an argument: other users of the machine can read those.
 
+mod decisions;
+
 use std::fmt;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::{IncidentId, ObjectId, RuleId};
 use queue::DeadId;
+
+pub(crate) use self::decisions::{Approve, Breaker, Reject, Undo, Which};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
@@ -37,6 +41,8 @@ pub(crate) enum Command {
     Serve,
     /// Check the policy file and run its tests.
     Validate(Validate),
+    /// Look up the groups that the policy file names, and write their ids beside the names.
+    Resolve(Resolve),
     /// What would the policy do to one guest, or to all of the tenant's today? Reads only.
     Check(Check),
     /// Check settings, credentials, permissions, the clock, the callback, and the ids in the policy.
@@ -45,8 +51,15 @@ pub(crate) enum Command {
     Status,
     /// List incidents, or show one.
     Incidents(Incidents),
-    /// Reverse what was done about an incident, and suspend its rule for the guest.
+    /// Let what waits for somebody's decision be carried out, exactly as it is shown here.
+    Approve(Approve),
+    /// Decide that what waits is not to be done, and is not asked for again for a while.
+    Reject(Reject),
+    /// Reverse what was done about incidents, and suspend their rules for the guests.
     Undo(Undo),
+    /// The circuit breaker: how many guests may be touched in an hour before everything asks first.
+    #[command(subcommand)]
+    Breaker(Breaker),
     /// Stop all writes to the tenant. Changes are still received, judged and told.
     Stop(Stop),
     /// Allow writes again.
@@ -103,8 +116,20 @@ pub(crate) struct Doctor {
     pub send_test: bool,
 }
 
-const STATES: [&str; 9] =
-    ["open", "claimed", "sent", "done", "refused", "failed", "undoing", "undone", "resolved"];
+#[derive(Debug, Args)]
+pub(crate) struct Resolve {
+    /// The policy file; else `GUESTLIST_POLICY`.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Write the ids into the file, which stays as it is otherwise. Without it they are only shown.
+    #[arg(long)]
+    pub write: bool,
+}
+
+const STATES: [&str; 13] = [
+    "open", "waiting", "claimed", "sent", "done", "partly", "refused", "failed", "undoing", "undone",
+    "rejected", "expired", "resolved",
+];
 
 #[derive(Debug, Args)]
 pub(crate) struct Incidents {
@@ -119,6 +144,9 @@ pub(crate) struct Incidents {
     /// Only those of the guest with this object id.
     #[arg(long)]
     pub guest: Option<ObjectId>,
+    /// Only those that something has happened to within so long (`2h`, `30m`, `7d`).
+    #[arg(long, value_parser = duration)]
+    pub since: Option<jiff::SignedDuration>,
     /// Closed ones too that a later incident of the same guest and rule has followed.
     #[arg(long)]
     pub archived: bool,
@@ -131,24 +159,6 @@ pub(crate) struct Incidents {
 pub(crate) enum IncidentsCommand {
     /// Everything about one incident.
     Show { incident: IncidentId },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Undo {
-    pub incident: IncidentId,
-    /// How long the rule is suspended for the guest (`7d`, `12h`, `90m`).
-    #[arg(long = "for", default_value = "7d", value_parser = duration)]
-    pub suspend_for: jiff::SignedDuration,
-    /// Undo although another rule objects or the account's identity has changed. Needs a reason. Never overrides the
-    /// protection of an account.
-    #[arg(long, requires = "reason")]
-    pub force: bool,
-    /// Why: it is kept with the suspension and told.
-    #[arg(long)]
-    pub reason: Option<String>,
-    /// Seconds to wait for the running process's answer.
-    #[arg(long, default_value_t = 20)]
-    pub wait: u64,
 }
 
 #[derive(Debug, Args)]
@@ -250,12 +260,5 @@ mod tests {
             let error = duration(text).unwrap_err();
             assert!(error.starts_with(&format!("`{text}` is not a duration")), "{error}");
         }
-    }
-
-    #[test]
-    fn an_undo_by_force_needs_a_reason() {
-        let line = ["guestlist", "undo", "9f2c41d05be07a13-1", "--force"];
-        let error = Arguments::try_parse_from(line).unwrap_err().to_string();
-        assert!(error.contains("--reason"), "{error}");
     }
 }

@@ -19,6 +19,20 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// What several answers come to: one that failed is worse than one that was refused, and that is worse than one that
+    /// nobody has given yet.
+    pub(crate) fn worst(exits: impl IntoIterator<Item = Self>) -> Self {
+        let gravity = |exit: &Self| match exit {
+            Self::Well => 0,
+            Self::NotWell => 1,
+            Self::Unanswered => 2,
+            Self::Refused => 3,
+            Self::Usage => 4,
+            Self::Failed => 5,
+        };
+        exits.into_iter().max_by_key(gravity).unwrap_or(Self::Well)
+    }
+
     pub(crate) fn of(error: &anyhow::Error) -> Self {
         if error.is::<host::Missing>() || error.is::<host::InvalidPolicy>() {
             Self::Usage

@@ -16,6 +16,19 @@ pub(crate) fn message(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", lines.join("\n"));
 }
 
+/// Asks for a yes on the terminal. `None`: there is nobody to ask.
+pub(crate) fn confirm(question: &str) -> anyhow::Result<Option<bool>> {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Ok(None);
+    }
+    let mut stderr = std::io::stderr().lock();
+    write!(stderr, "{} [y/N] ", harmless(question))?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")))
+}
+
 /// One line of data.
 pub(crate) fn line(text: &str) -> anyhow::Result<()> {
     painted(&[(text, Colour::Plain)])

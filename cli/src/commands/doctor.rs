@@ -12,6 +12,7 @@ use policy::Policy;
 use serde::Serialize;
 use wire::{Call, Wire};
 
+use super::named_groups;
 use crate::args::{Doctor, Output};
 use crate::exit::Exit;
 use crate::out::{self, Colour};
@@ -160,6 +161,8 @@ fn compare(needed: &[Permission], granted: &BTreeSet<String>, shared: bool, what
 /// Whether a permission was granted, or a broader one that includes it.
 fn covered(needed: &str, granted: &BTreeSet<String>) -> bool {
     let broader: &[&str] = match needed {
+        "GroupMember.ReadWrite.All" => &["Group.ReadWrite.All", "Directory.ReadWrite.All"],
+        "Group.ReadWrite.All" => &["Directory.ReadWrite.All"],
         "User.EnableDisableAccount.All" => &["User.ReadWrite.All", "Directory.ReadWrite.All"],
         "User.Read.All" => &["User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"],
         "Group.Read.All" => &["Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"],
@@ -204,6 +207,36 @@ async fn tenant(reader: &Reader, policy: &Policy, report: &mut Report) {
     }
     for id in policy.excepted_guests() {
         named(reader, id, "excepted guest", "exceptions", report).await;
+    }
+    let ids: Vec<ObjectId> = policy.group_ids().into_iter().collect();
+    for (id, read) in reader.groups(&ids).await {
+        match read {
+            Ok(_) => report.well("policy", format!("group {id} is there")),
+            Err(graph::GraphError::NotFound { code: _, trace: _ }) => {
+                report.wrong(
+                    "policy",
+                    format!("group {id} is not in the tenant: mend its place in the policy"),
+                );
+            }
+            Err(error) => report.wrong("policy", format!("group {id}: failed to {error}")),
+        }
+    }
+    groups(reader, policy, report).await;
+}
+
+/// A group's name that means nobody in particular admits nobody, and protects nobody for certain.
+async fn groups(reader: &Reader, policy: &Policy, report: &mut Report) {
+    let names = policy.group_names();
+    if names.is_empty() {
+        return;
+    }
+    let unsettled = policy.unsettled_names(&named_groups(reader, policy).await);
+    for problem in &unsettled {
+        report.wrong("policy", problem.to_string());
+    }
+    if unsettled.is_empty() {
+        let detail = "of groups mean one group each today: `guestlist resolve --write` keeps it so";
+        report.well("policy", format!("{} names {detail}", names.len()));
     }
 }
 
@@ -271,8 +304,8 @@ async fn send_test(settings: &Settings, wire: &Wire, report: &mut Report) {
     let message = about_notice(&notice, 0);
     for channel in &settings.channels.channels {
         let what = format!("channel `{}`", channel.name());
-        match channel.send(wire, &message, now).await {
-            Ok(()) => report.well(&what, "took a test message: look whether it has arrived"),
+        match channel.send(wire, &message, None, now).await {
+            Ok(_) => report.well(&what, format!("took a test message: {}", channel.taken_means())),
             Err(error) => report.wrong(&what, format!("took no test message: {error}")),
         }
     }

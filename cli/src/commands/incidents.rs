@@ -8,6 +8,7 @@ use model::{Delivery, DeliveryStatus, Incident, IncidentId, Outcome, StepResult,
 use serde::Serialize;
 
 use super::open;
+use super::words::{self, called, place, seconds};
 use crate::args::{Incidents, IncidentsCommand, Output};
 use crate::exit::Exit;
 use crate::out;
@@ -33,10 +34,13 @@ pub(crate) async fn run(
 }
 
 async fn list(store: &Store, wanted: &Incidents, output: Output) -> anyhow::Result<Exit> {
+    let since = wanted.since.and_then(|since| Timestamp::now().checked_sub(since).ok());
     let filter = IncidentFilter {
         state: wanted.state.clone(),
         guest: wanted.guest,
         rule: wanted.rule.clone(),
+        object: None,
+        since,
         archived: wanted.archived,
     };
     let mut found = all(store, &filter).await?;
@@ -49,8 +53,14 @@ async fn list(store: &Store, wanted: &Incidents, output: Output) -> anyhow::Resu
         if found.is_empty() {
             return Ok(());
         }
-        let rows: Vec<Vec<String>> = found.iter().map(row).collect();
-        out::table(&["INCIDENT", "STATE", "SEVERITY", "RULE", "GUEST", "UPDATED AT", "SEEN"], &rows)
+        // A tenant whose rules look at no group is not shown an empty column.
+        let with_groups = found.iter().any(|incident| incident.key.object.is_some());
+        let rows: Vec<Vec<String>> = found.iter().map(|incident| row(incident, with_groups)).collect();
+        let mut headings = vec!["INCIDENT", "STATE", "SEVERITY", "RULE", "GUEST", "UPDATED AT", "SEEN"];
+        if with_groups {
+            headings.insert(5, "GROUP");
+        }
+        out::table(&headings, &rows)
     })?;
     if found.is_empty() {
         out::message("there are no such incidents");
@@ -59,7 +69,7 @@ async fn list(store: &Store, wanted: &Incidents, output: Output) -> anyhow::Resu
 }
 
 /// The ledger knows no order in which the latest come first.
-async fn all(store: &Store, filter: &IncidentFilter) -> anyhow::Result<Vec<Incident>> {
+pub(super) async fn all(store: &Store, filter: &IncidentFilter) -> anyhow::Result<Vec<Incident>> {
     let (mut found, mut next) = (Vec::new(), None);
     loop {
         let page = store.ledger.incidents(filter, next, 500).await?;
@@ -71,23 +81,20 @@ async fn all(store: &Store, filter: &IncidentFilter) -> anyhow::Result<Vec<Incid
     }
 }
 
-fn row(incident: &Incident) -> Vec<String> {
-    let subject = &incident.subject;
-    let address = subject.addresses.first().cloned();
-    vec![
+fn row(incident: &Incident, with_groups: bool) -> Vec<String> {
+    let mut cells = vec![
         incident.id.to_string(),
         incident.state.word().to_owned(),
         incident.finding.severity.to_string(),
         incident.key.rule.to_string(),
-        address.unwrap_or_else(|| subject.id.to_string()),
+        called(&incident.subject),
         seconds(incident.updated_at),
         incident.seen.to_string(),
-    ]
-}
-
-/// To the second: nobody reads more in a table.
-fn seconds(at: Timestamp) -> String {
-    Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
+    ];
+    if with_groups {
+        cells.insert(5, place(&incident.finding).unwrap_or_else(|| "-".to_owned()));
+    }
+    cells
 }
 
 async fn show(store: &Store, id: &IncidentId, output: Output) -> anyhow::Result<Exit> {
@@ -97,7 +104,8 @@ async fn show(store: &Store, id: &IncidentId, output: Output) -> anyhow::Result<
     };
     let outcomes = store.ledger.outcomes(id).await?;
     let suspensions = store.ledger.suspensions(stored.value.key.guest).await?;
-    let suspension = suspensions.into_iter().find(|one| one.rule == stored.value.key.rule);
+    let key = &stored.value.key;
+    let suspension = suspensions.into_iter().find(|one| one.covers(key.guest, &key.rule, key.object));
     out::show(output, &Whole { incident: stored.value, outcomes, suspension }, print)?;
     Ok(Exit::Well)
 }
@@ -112,7 +120,8 @@ fn print(whole: &Whole) -> anyhow::Result<()> {
     }
     for outcome in outcomes {
         let request = outcome.request.as_ref().map(|id| format!(" (Graph request-id {id})"));
-        let (at, step, result) = (seconds(outcome.at), outcome.step, result(&outcome.result));
+        let step = words::step(outcome.step, &incident.finding.names);
+        let (at, result) = (seconds(outcome.at), result(&outcome.result));
         out::line(&format!("  {at}  {step}: {result}{}", request.unwrap_or_default()))?;
     }
     if !incident.deliveries.is_empty() {

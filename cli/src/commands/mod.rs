@@ -1,20 +1,32 @@
 //! One file a command. Each returns the exit code that its answer deserves.
 
+mod breaker;
 mod chat;
 mod check;
+mod choice;
 mod dead;
+mod decide;
 mod demo;
 mod doctor;
 mod incidents;
+mod requests;
+mod resolve;
 mod simulator;
 mod status;
 mod stop;
 mod subscriptions;
 mod undo;
 mod validate;
+mod words;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use clap::CommandFactory as _;
+use graph::{Client, Reader};
 use host::{Environment, Missing, Needs, Settings, Store};
+use policy::{Named, Policy};
+use wire::Wire;
 
 use crate::args::{Arguments, Command};
 use crate::exit::Exit;
@@ -34,11 +46,15 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
             Ok(Exit::Well)
         }
         Command::Validate(validate) => validate::run(&environment, &validate, output),
+        Command::Resolve(resolve) => resolve::run(&environment, &resolve, output).await,
         Command::Check(check) => check::run(&environment, &check, output).await,
         Command::Doctor(doctor) => doctor::run(&environment, &doctor, output).await,
         Command::Status => status::run(&environment, output).await,
         Command::Incidents(incidents) => incidents::run(&environment, incidents, output).await,
+        Command::Approve(approve) => decide::approve(&environment, approve, output).await,
+        Command::Reject(reject) => decide::reject(&environment, reject, output).await,
         Command::Undo(undo) => undo::run(&environment, undo, output).await,
+        Command::Breaker(breaker) => breaker::run(&environment, breaker, output).await,
         Command::Stop(stop) => stop::stop(&environment, stop, output).await,
         Command::Resume(stop) => stop::resume(&environment, stop, output).await,
         Command::Dead(dead) => dead::run(&environment, dead, output).await,
@@ -67,6 +83,38 @@ fn open(environment: &Environment) -> anyhow::Result<(Settings, Store)> {
     }
     let store = Store::open(&settings.data, settings.tenant)?;
     Ok((settings, store))
+}
+
+/// The settings and Graph, for a command that only reads the tenant. With `policy`, `GUESTLIST_POLICY` has to be set.
+fn reader_of(environment: &Environment, policy: bool) -> anyhow::Result<(Settings, Reader)> {
+    let settings = Settings::read(environment, Needs { read: true, policy, ..Needs::default() })?;
+    let Some(reader) = &settings.reader else { anyhow::bail!("the app that reads is not set") };
+    let client = Client::new(
+        Wire::network()?,
+        settings.endpoints.clone(),
+        reader.app.clone(),
+        host::clock(),
+        Duration::from_secs(120),
+    );
+    let reader = Reader::new(client);
+    Ok((settings, reader))
+}
+
+/// What the groups' names in the policy mean today.
+async fn named_groups(reader: &Reader, policy: &Policy) -> BTreeMap<String, Named> {
+    let mut all = BTreeMap::new();
+    for name in policy.group_names() {
+        let named = match reader.groups_named(&name).await {
+            Ok(ids) => match ids.as_slice() {
+                [] => Named::Nobody,
+                [id] => Named::One(*id),
+                _several => Named::Several(ids),
+            },
+            Err(error) => Named::Unread { why: error.to_string() },
+        };
+        all.insert(name, named);
+    }
+    all
 }
 
 /// The queues under the names that `dead` and `status` use.

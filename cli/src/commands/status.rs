@@ -9,7 +9,7 @@ use model::{ChannelState, Stop};
 use queue::Depth;
 use serde::Serialize;
 
-use super::{open, queues, subscriptions};
+use super::{breaker, open, queues, subscriptions};
 use crate::args::Output;
 use crate::exit::Exit;
 use crate::out::{self, Colour};
@@ -27,6 +27,8 @@ struct Status {
     subscriptions: Vec<subscriptions::Row>,
     channels: Vec<ChannelState>,
     incidents: BTreeMap<&'static str, usize>,
+    waiting: breaker::Waiting,
+    breaker: breaker::Standing,
 }
 
 #[derive(Serialize)]
@@ -66,6 +68,10 @@ async fn read(settings: &Settings, store: &Store, now: Timestamp) -> anyhow::Res
     if let Some(stop) = &stopped {
         troubles.push(format!("writes are stopped since {} by {}: {}", stop.since, stop.by, stop.reason));
     }
+    let breaker = breaker::standing(store, now).await?;
+    if breaker.open {
+        troubles.push(breaker.in_words());
+    }
     let channels = channels(store, &mut troubles).await?;
     Ok(Status {
         well: troubles.is_empty(),
@@ -76,6 +82,8 @@ async fn read(settings: &Settings, store: &Store, now: Timestamp) -> anyhow::Res
         subscriptions,
         channels,
         incidents: incidents(store).await?,
+        waiting: breaker::waiting(store).await?,
+        breaker,
     })
 }
 
@@ -156,6 +164,11 @@ fn print(status: &Status) -> anyhow::Result<()> {
         status.incidents.iter().map(|(state, count)| format!("{count} {state}")).collect();
     let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
     out::line(&format!("incidents: {counts}"))?;
+    if status.waiting.count > 0 {
+        out::line(&status.waiting.in_words())?;
+    }
+    let state = if status.breaker.open { "open" } else { "closed" };
+    out::line(&format!("breaker: {state}; {}", status.breaker.budgets_in_words().join("; ")))?;
     for trouble in &status.troubles {
         out::painted(&[(trouble, Colour::Red)])?;
     }

@@ -57,7 +57,7 @@ async fn tell(
     text: String,
 ) -> anyhow::Result<Exit> {
     let notices = Assembly::notices_of(&settings, &store, &host::clock());
-    if notices.channels.is_empty() {
+    if notices.routes.all().is_empty() {
         out::message(
             "nobody is told of it: set GUESTLIST_CHANNELS to the channels of the process that tells people",
         );

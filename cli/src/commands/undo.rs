@@ -1,90 +1,85 @@
-//! `guestlist undo`: writes the request into the store; the running process, which has the credential, acts.
+//! `guestlist undo`: writes the requests into the store; the running process, which has the credential, acts.
 
-use std::time::Duration;
-
-use host::{Environment, Part, Settings, Store};
+use host::{Environment, Store};
 use jiff::Timestamp;
-use model::{Answer, Job, Request, RequestId, RequestKind, RequestState};
-use queue::Collapse;
-use serde::Serialize;
+use model::{Incident, Outcome, RequestKind, State, StepResult};
 
-use super::{asker, open};
-use crate::args::{Output, Undo};
+use super::requests::{Manner, ask_about};
+use super::{choice, open, words};
+use crate::args::{Output, Undo, Which};
 use crate::exit::Exit;
 use crate::out;
 
-/// What was asked, and the answer if there is one yet.
-#[derive(Serialize)]
-struct Asked {
-    request: RequestId,
-    answer: Option<Answer>,
-}
-
-pub(crate) async fn run(environment: &Environment, undo: Undo, output: Output) -> anyhow::Result<Exit> {
-    let Undo { incident, suspend_for, force, reason, wait } = undo;
+pub(super) async fn run(environment: &Environment, undo: Undo, output: Output) -> anyhow::Result<Exit> {
+    let Undo { which, suspend_for, force, reason, wait } = undo;
     let (settings, store) = open(environment)?;
-    if store.ledger.incident(&incident).await?.is_none() {
-        out::message(&format!("there is no incident `{incident}`: see `guestlist incidents`"));
-        return Ok(Exit::Refused);
-    }
-    let kind = RequestKind::Undo { incident, suspend_for, force };
-    let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
-    let (request, answer) = ask(&store, kind, reason, wait).await?;
-    let asked = Asked { request, answer };
-    out::show(output, &asked, |asked| match &asked.answer {
-        Some(
-            Answer::Done { text }
-            | Answer::Sent { text }
-            | Answer::Refused { why: text }
-            | Answer::Failed { why: text },
-        ) => out::line(text),
-        None => Ok(()),
-    })?;
-    Ok(match asked.answer {
-        Some(Answer::Done { text: _ } | Answer::Sent { text: _ }) => Exit::Well,
-        Some(Answer::Refused { why: _ }) => Exit::Refused,
-        Some(Answer::Failed { why: _ }) => Exit::Failed,
-        None => {
-            unanswered(&settings, &asked.request, wait);
-            Exit::Unanswered
+    let chosen = if which.is_selection() {
+        let chosen = in_force(&store, &which).await?;
+        if let Some(exit) = choice::stops(&which, &chosen, "undo", shown)? {
+            return Ok(exit);
         }
-    })
-}
-
-fn unanswered(settings: &Settings, request: &RequestId, wait: u64) {
-    let why = match host::is_running(&settings.data, Part::Remediate) {
-        Ok(false) => "`guestlist serve` is not running",
-        Ok(true) => "`guestlist serve` is running and busy",
-        Err(_) => "is `guestlist serve` running?",
+        chosen
+    } else {
+        match choice::named(&store, &which.incidents).await? {
+            Ok(named) => named,
+            Err(exit) => return Ok(exit),
+        }
     };
-    out::message(&format!(
-        "nobody has answered within {wait} s: {why}. The request `{request}` stays in the store, and is served as soon \
-         as somebody can"
-    ));
+    let kind = |incident: &Incident| RequestKind::Undo { incident: incident.id.clone(), suspend_for, force };
+    let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
+    let manner = Manner { reason, wait, output, single: which.incidents.len() == 1 };
+    ask_about(&settings, &store, &chosen, kind, manner).await
 }
 
-/// Asks the running process, and waits so many seconds for its answer.
-pub(super) async fn ask(
-    store: &Store,
-    kind: RequestKind,
-    reason: String,
-    wait: u64,
-) -> anyhow::Result<(RequestId, Option<Answer>)> {
-    let id = RequestId(host::correlate().to_string());
+/// Those about which something of ours is in force. An undo of one rule gives nobody back what another rule takes, too:
+/// such an incident has to be named.
+async fn in_force(store: &Store, which: &Which) -> anyhow::Result<Vec<Incident>> {
     let now = Timestamp::now();
-    let request =
-        Request { id: id.clone(), kind, by: asker(), reason, asked_at: now, state: RequestState::Waiting };
-    store.ledger.insert(request).await?;
-    let job = Job::Serve { request: id.clone() };
-    let wake = responder::move_of(format!("request/{id}"), &job, now, Collapse::Earliest)?;
-    store.queues.remediations.send(vec![wake], now).await?;
-    for _ in 0..wait.saturating_mul(20).max(1) {
-        if let Some(stored) = store.ledger.request(&id).await?
-            && let RequestState::Answered { at: _, answer } = stored.value.state
-        {
-            return Ok((id, Some(answer)));
+    let (mut chosen, mut shared) = (Vec::new(), 0_usize);
+    for incident in choice::of_the_rule(store, which).await? {
+        let under_way = matches!(incident.state, State::Undoing { .. });
+        if under_way || incident.told_with.is_some() || incident.may_undo(now).is_err() {
+            continue;
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        let Some(at) = acted_at(store, &incident).await? else { continue };
+        if !choice::is_recent(which, at, now) {
+            continue;
+        }
+        if which.rule.is_some() && !incident.speaks_for.is_empty() {
+            shared = shared.saturating_add(1);
+        } else {
+            chosen.push(incident);
+        }
     }
-    Ok((id, None))
+    if shared > 0 {
+        out::message(&format!(
+            "{shared} more are left out, because other rules ask for the same: name their ids to undo them"
+        ));
+    }
+    Ok(chosen)
+}
+
+/// When we last changed something that nobody has put back.
+async fn acted_at(store: &Store, incident: &Incident) -> anyhow::Result<Option<Timestamp>> {
+    let outcomes = store.ledger.outcomes(&incident.id).await?;
+    let ours = |outcome: &&Outcome| {
+        let sent = match &outcome.result {
+            StepResult::Done | StepResult::Sent | StepResult::Intended => !outcome.found_so,
+            StepResult::AlreadySo | StepResult::Refused { why: _ } | StepResult::Failed { why: _ } => false,
+        };
+        let took = outcome.before == Some(true) && outcome.step.takes_away();
+        sent && took && incident.is_in_force(outcome.step, outcome.at)
+    };
+    Ok(outcomes.iter().filter(ours).map(|outcome| outcome.at).max())
+}
+
+fn shown(incident: &Incident) -> String {
+    let Incident { id, subject, finding, state, .. } = incident;
+    let lines = [
+        format!("{id}  {} ({}), {}", finding.rule, finding.severity, state.word()),
+        format!("  who    {}", words::who(subject)),
+        format!("  would  {}", words::reverse(incident)),
+        format!("  why    {}", words::why(finding)),
+    ];
+    lines.map(|line| line.replace('\n', "\\n")).join("\n")
 }

@@ -1,6 +1,9 @@
 //! `guestlist validate`: the same parse as at start-up, and the policy's own tests.
 
+use std::collections::BTreeMap;
+
 use host::{Environment, InvalidPolicy};
+use policy::Problem;
 use serde::Serialize;
 
 use super::policy_path;
@@ -16,6 +19,8 @@ struct Report {
     rules: Vec<Rule>,
     /// What the app that writes needs because of this policy.
     write_permissions: Vec<String>,
+    /// Groups that are named where their id belongs, each with its place.
+    names: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -36,13 +41,23 @@ pub(crate) fn run(environment: &Environment, validate: &Validate, output: Output
             hash: Some(policy.hash().to_owned()),
             rules: policy.rules().into_iter().map(rule).collect(),
             write_permissions: policy.write_permissions().iter().map(ToString::to_string).collect(),
+            names: policy.unsettled_names(&BTreeMap::new()).iter().map(name_alone).collect(),
         },
         Err(InvalidPolicy { problems }) => {
-            Report { valid: false, problems, hash: None, rules: Vec::new(), write_permissions: Vec::new() }
+            let (rules, write_permissions, names) = (Vec::new(), Vec::new(), Vec::new());
+            Report { valid: false, problems, hash: None, rules, write_permissions, names }
         }
     };
     out::show(output, &report, print)?;
     Ok(if report.valid { Exit::Well } else { Exit::NotWell })
+}
+
+fn name_alone(problem: &Problem) -> String {
+    let Problem { file, line, column, .. } = problem;
+    format!(
+        "{file}:{line}:{column}: a group is named where its id belongs, and names are not unique: `guestlist resolve --write` \
+         writes the id beside it"
+    )
 }
 
 fn rule(rule: policy::RuleSummary) -> Rule {
@@ -74,6 +89,9 @@ fn print(report: &Report) -> anyhow::Result<()> {
         })
         .collect();
     out::table(&["RULE", "SEVERITY", "MODE", "THEN", "SAYS"], &rows)?;
+    for name in &report.names {
+        out::message(&format!("warning: {name}"));
+    }
     let permissions = if report.write_permissions.is_empty() {
         "nothing: no rule writes".to_owned()
     } else {

@@ -36,9 +36,9 @@ async fn one_guest_is_judged_as_serve_would_judge_him() {
     assert_snapshot!(tenant.run(&["check", &mallory]).expect(0).stdout.replace(&mallory, "<id>"), @"
     Mallory (guest), mallory@evil.example
     breaks `blocked-domain` (high): mail `mallory@evil.example` matches `evil.example` in list `blocked`
-      would disable the account <id>
+      would disable the account
     breaks `otherwise.guest` (medium): no scenario admits the account; mail `mallory@evil.example` is of no partner
-      would disable the account <id>
+      would disable the account
     ");
     assert_snapshot!(tenant.run(&["check", &adele]).expect(0).stdout, @"
     Adele (guest), adele@fabrikam.com
@@ -82,9 +82,15 @@ async fn the_whole_tenant_is_read_page_by_page_and_counted_by_rule() {
     let printed = tenant.run(&["check", "--all"]);
     let counts = printed.expect(0).stdout.split_once("\n\n").unwrap().1;
     assert_snapshot!(counts, @"
-    RULE             FOUND  WOULD ACT  IF ENFORCED  PROTECTED  UNKNOWN
-    blocked-domain   2      1          1            1          0
-    otherwise.guest  6      5          5            1          0
+    RULE             FOUND  WOULD ACT  WOULD ASK  PROTECTED  UNKNOWN  BY HAND
+    blocked-domain   2      1          0          1          0        0
+    otherwise.guest  6      5          0          1          0        0
+
+    What one rule alone would touch, switched to `enforce` (file and GUESTLIST_AT_MOST, too):
+    RULE             GUESTS  DISABLED  MEMBERSHIPS  OWNERSHIPS
+    blocked-domain   1       1         0            0
+    otherwise.guest  5       5         0            0
+
     14 users, 11 of them guests; 5 without an objection
     ");
     let pages = printed.stderr.lines().filter(|line| line.ends_with("users read so far")).count();

@@ -21,28 +21,50 @@ fn every_act_of_the_demo_ends_as_it_should_and_is_recorded() {
     let printed = run(&["demo", "--once", "--record", record.to_str().unwrap()]);
     printed.expect(0);
     assert_snapshot!(story(&printed), @"
-    WHAT HAPPENED                                                     VERDICT                                 WHAT WAS DONE          MS
-    alice invites adele@fabrikam.com, of a partner                    no objection                            nothing
-    adele accepts                                                     no objection                            nothing
-    alice invites lee@sales.fabrikam.com, a subdomain of the partner  no objection                            nothing
-    bob, a member, changes his job title                              no objection                            nothing
-    alice invites mallory@evil.example, a blocked domain              breaks blocked-domain, otherwise.guest  disabled, read back
-    alice invites eve@notfabrikam.com, an evil twin of the partner    breaks otherwise.guest                  disabled, read back
-    alice invites ivan@fаbrikam.com, with a Cyrillic а                breaks otherwise.guest                  disabled, read back
-    alice invites trudy@FABRIKAM.COM.evil.example                     breaks blocked-domain, otherwise.guest  disabled, read back
-    alice invites dana@fabrikam.com, of a partner                     no objection                            nothing
-    dana's mail becomes dana@evil.example                             breaks blocked-domain, otherwise.guest  disabled, read back
-    alice invites kim@fabrikam.com, of a partner                      no objection                            nothing
-    kim adds a private address at evil.example                        breaks blocked-domain                   told
-    an administrator makes visitor@contoso.com, a local guest         breaks local-guests                     told
-    alice invites olga@fabrikam.com, of a partner                     no objection                            nothing
-    olga, now a User Administrator, is moved to evil.example          breaks blocked-domain, otherwise.guest  refused: protected
-    mallory posts a notification of her own making                    not from Microsoft Graph                dropped, counted
-    alice invites nina@northwind.example, of nobody's partner         breaks otherwise.guest                  disabled, read back
-    carol says: guestlist undo, she is expected                       otherwise.guest is suspended            enabled again
-    nina accepts, and stays                                           otherwise.guest is suspended            enabled again
+    WHAT HAPPENED                                                     VERDICT                                    WHAT WAS DONE                MS
+    alice invites adele@fabrikam.com, of a partner                    no objection                               nothing
+    adele accepts                                                     no objection                               nothing
+    alice invites lee@sales.fabrikam.com, a subdomain of the partner  no objection                               nothing
+    bob, a member, changes his job title                              no objection                               nothing
+    alice invites mallory@evil.example, a blocked domain              breaks blocked-domain, otherwise.guest     disabled, read back
+    alice invites eve@notfabrikam.com, an evil twin of the partner    breaks otherwise.guest                     disabled, read back
+    alice invites ivan@fаbrikam.com, with a Cyrillic а                breaks otherwise.guest                     disabled, read back
+    alice invites trudy@FABRIKAM.COM.evil.example                     breaks blocked-domain, otherwise.guest     disabled, read back
+    alice invites dana@fabrikam.com, of a partner                     no objection                               nothing
+    dana's mail becomes dana@evil.example                             breaks blocked-domain, otherwise.guest     disabled, read back
+    alice invites kim@fabrikam.com, of a partner                      no objection                               nothing
+    kim adds a private address at evil.example                        breaks blocked-domain                      told
+    an administrator makes visitor@contoso.com, a local guest         breaks local-guests                        told
+    alice invites olga@fabrikam.com, of a partner                     no objection                               nothing
+    olga, now a User Administrator, is moved to evil.example          breaks blocked-domain, otherwise.guest     refused: protected
+    mallory posts a notification of her own making                    not from Microsoft Graph                   dropped, counted
+    alice invites nina@northwind.example, of nobody's partner         breaks otherwise.guest                     disabled, read back
+    carol says: guestlist undo, she is expected                       otherwise.guest is suspended               enabled again
+    nina accepts, and stays                                           otherwise.guest is suspended               enabled again
+    adele joins Marketing, an open group of her scenario              no objection                               nothing
+    alice makes adele an owner of Marketing                           breaks guests-own-nothing                  dropped, read back
+    adele joins the Book Club, which no scenario covers               breaks otherwise.membership                taken out, read back
+    finance's rule takes adele into Finance Readers, a dynamic group  breaks closed-groups                       for a person to do
+    alice invites max@fabrikam.com, of a partner                      no objection                               nothing
+    adele and max join Board Papers, of their scenario                no objection                               nothing
+    Board Papers is labelled Confidential, with both in it            breaks closed-groups                       2 taken out, read back
+    max joins Quarterly Numbers, of his scenario                      no objection                               nothing
+    Quarterly Numbers is renamed to Finance Numbers                   breaks closed-groups                       taken out, read back
+    adele joins Finance EU, a closed group                            breaks closed-groups, otherwise.membership taken out, read back
+    carol says: guestlist undo, she closes the books with us          closed-groups is suspended                 a member again
+    adele's job title changes, and she stays in Finance EU            closed-groups is suspended                 a member again
+    adele joins Project Falcon: its rule asks first                   breaks project-groups                      waits for approval
+    adele joins Project Osprey: its rule asks first                   breaks project-groups                      waits for approval
+    carol says: guestlist approve, she is not on Falcon               breaks project-groups                      taken out, read back
+    carol says: guestlist reject, she works on Osprey                 project-groups is suspended                rejected, stays as it was
+    adele's department changes, and nobody asks again                 project-groups is suspended                rejected, stays as it was
+    five guests of a year ago change their mail at once               breaks otherwise.guest: the breaker opens  3 disabled, 2 wait
+    security is told once, at the highest severity                    the breaker is open                        everything asks first
+    carol says: guestlist approve, of one that waits                  breaks otherwise.guest                     disabled, read back
+    carol says: guestlist breaker reset, a merger                     the breaker is closed                      1 goes on waiting
+    carol says: guestlist reject, of the other                        otherwise.guest is suspended               rejected, stays as it was
     ");
-    assert!(printed.stdout.contains("\n19 of 19 acts ended as they should, in "), "{printed:?}");
+    assert!(printed.stdout.contains("\n41 of 41 acts ended as they should, in "), "{printed:?}");
     assert!(printed.stdout.contains("│ Undo: `guestlist undo "), "{printed:?}");
     let record = std::fs::read_to_string(record).unwrap();
     let exchanges: Vec<Value> = record.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -84,7 +106,7 @@ fn the_demo_as_json_is_one_value() {
     let printed = run(&["demo", "--once", "--output", "json"]);
     let played: Value = serde_json::from_str(&printed.expect(0).stdout).unwrap();
     assert_eq!(played["as_expected"], true);
-    assert_eq!(played["acts"].as_array().unwrap().len(), 19);
+    assert_eq!(played["acts"].as_array().unwrap().len(), 41);
 }
 
 #[tokio::test(flavor = "multi_thread")]

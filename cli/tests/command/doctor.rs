@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use serde_json::Value;
 use simulator::contoso;
 
-use crate::tenant::{POLICY, Printed, Tenant};
+use crate::tenant::{GROUPS, POLICY, Printed, Tenant};
 
 /// The lines about one thing.
 fn about<'a>(printed: &'a Printed, what: &str) -> Vec<&'a str> {
@@ -67,6 +67,19 @@ async fn a_missing_permission_is_named() {
     WRONG  app that writes: lacks User.EnableDisableAccount.All: grant it as an application permission, with admin consent
     ok     app that writes: has more than it needs: Group.Read.All
     ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_about_groups_need_more_and_a_broader_permission_serves() {
+    let tenant = Tenant::start().await;
+    std::fs::write(tenant.policy(), GROUPS).unwrap();
+    let lacks = tenant.run(&["doctor"]);
+    let line = about(&lacks, "app that writes")[0];
+    assert_snapshot!(line, @"WRONG  app that writes: lacks Group.ReadWrite.All: grant it as an application permission, with admin consent");
+    let roles = ["User.Read.All", "User.EnableDisableAccount.All", "Group.ReadWrite.All"];
+    tenant.simulator.grant(contoso::WRITER, &roles);
+    let has = tenant.run(&["doctor"]);
+    assert!(about(&has, "app that writes")[0].starts_with("ok"), "{has:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,8 +7,11 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+mod breaker;
 mod check;
+mod check_groups;
 mod crash;
+mod deciding;
 mod demo;
 mod doctor;
 mod functions;
@@ -17,6 +20,7 @@ mod operating;
 mod output;
 mod process;
 mod reload;
+mod resolve;
 mod secrets;
 mod serve;
 mod settings;
@@ -24,4 +28,5 @@ mod simulated;
 mod stop;
 mod tenant;
 mod undo;
+mod undoing;
 mod validate;

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use serde_json::Value;
 use simulator::contoso;
 
-use crate::tenant::{Tenant, without_ids};
+use crate::tenant::{GROUPS, Tenant, without_ids};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_is_well_while_somebody_serves_and_not_afterwards() {
@@ -24,6 +24,7 @@ async fn all_is_well_while_somebody_serves_and_not_afterwards() {
     alerts        0      0        0        0
     chores        0      0        0        0
     incidents: none
+    breaker: closed; guests created within a day: 0 of 200 touched within the hour; established guests: 0 of 3 touched within the hour
     all is well
     ");
     assert_eq!(tenant.json(&["status"])["well"], true);
@@ -111,14 +112,14 @@ async fn incidents_are_listed_latest_first_filtered_and_shown() {
 
     What is left over
       • access tokens issued before now stay valid for up to about an hour; apps with sessions of their own may keep them longer
-      • memberships, app roles and sharing links of the account are still there, and work again if it is enabled
+      • memberships, app roles and sharing links of the account that were not taken away are still there, and work again if it is enabled
 
     Undo: guestlist undo <id>
     Details: guestlist incidents show <id>
     incident <id> · done · mode enforce · tenant <id> · opened <when> <when> UTC · seen <times>
 
     Steps
-      <when>  disable the account <id>: done, and read back (Graph request-id <id>)
+      <when>  disable the account: done, and read back (Graph request-id <id>)
 
     Messages
       slack: a later state was told instead
@@ -126,6 +127,34 @@ async fn incidents_are_listed_latest_first_filtered_and_shown() {
     ");
     let unknown = tenant.run(&["incidents", "show", "9f2c41d05be07a13-1"]);
     assert_snapshot!(unknown.expect(4).stderr, @"there is no incident `9f2c41d05be07a13-1`: see `guestlist incidents`");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_has_a_column_where_a_finding_is_about_one_and_a_span_leaves_out_what_is_older() {
+    let tenant = Tenant::start().await;
+    let mut serve = tenant.serve_under(GROUPS).await;
+    let nina = tenant.invite("nina@northwind.example");
+    tenant.until_done(nina).await;
+    let plain = tenant.run(&["incidents"]).stdout;
+    assert!(plain.starts_with("INCIDENT") && !plain.contains("GROUP"), "{plain}");
+    let adele = tenant.invite("adele@fabrikam.com");
+    tenant.add(tenant.group("Project X"), adele);
+    let waits = tenant.until_state(adele, "waiting").await;
+    let listed = tenant.run(&["incidents", "--since", "1h"]).stdout;
+    let about = |who: &str| listed.lines().find(|line| line.contains(who)).unwrap().to_owned();
+    assert!(about("adele@fabrikam.com").contains("  Project X  "), "{listed}");
+    assert!(about("nina@northwind.example").contains("  -          "), "{listed}");
+    tenant.run(&["incidents", "--since", "soon"]).expect(2);
+    assert_eq!(serve.terminate().code(), Some(0));
+    let id: model::TenantId = contoso::TENANT.to_string().parse().unwrap();
+    let store = host::Store::open(&tenant.data(), id).unwrap();
+    let mut stored = store.ledger.incident(&waits.parse().unwrap()).await.unwrap().unwrap();
+    stored.value.updated_at =
+        stored.value.updated_at.checked_sub(jiff::SignedDuration::from_hours(3)).unwrap();
+    store.ledger.replace(stored).await.unwrap();
+    store.database.close();
+    let found = |since: &str| tenant.json(&["incidents", "--since", since]).as_array().unwrap().len();
+    assert_eq!((found("2h"), found("4h")), (1, 2));
 }
 
 /// Our own write comes back, and is seen or not yet.

@@ -12,7 +12,7 @@ async fn every_command_answers_in_json_and_says_nothing_else_on_standard_output(
     let _serve = tenant.serve().await;
     let nina = tenant.invite("nina@northwind.example");
     let (incident, nina) = (tenant.until_done(nina).await, nina.to_string());
-    let commands: [&[&str]; 13] = [
+    let commands: [&[&str]; 20] = [
         &["validate"],
         &["check", &nina],
         &["check", "--all"],
@@ -21,6 +21,13 @@ async fn every_command_answers_in_json_and_says_nothing_else_on_standard_output(
         &["incidents"],
         &["incidents", "show", &incident],
         &["undo", &incident],
+        &["undo", &incident, &incident],
+        &["approve", &incident, "--reason", "x"],
+        &["reject", &incident, "--reason", "x"],
+        &["breaker", "show"],
+        &["breaker", "reset", "--reason", "x"],
+        &["resolve"],
+        &["incidents", "--since", "2h"],
         &["stop"],
         &["resume"],
         &["resume"],
@@ -69,12 +76,17 @@ fn the_help_names_every_command_and_every_exit_code() {
                      Guestlist catch the guests
       serve          Run every function in one process
       validate       Check the policy file and run its tests
+      resolve        Look up the groups that the policy file names, and write their ids beside the names
       check          What would the policy do to one guest, or to all of the tenant's today? Reads only
       doctor         Check settings, credentials, permissions, the clock, the callback, and the ids in
                      the policy
       status         How Guestlist is: queues, subscriptions, channels, dead letters
       incidents      List incidents, or show one
-      undo           Reverse what was done about an incident, and suspend its rule for the guest
+      approve        Let what waits for somebody's decision be carried out, exactly as it is shown here
+      reject         Decide that what waits is not to be done, and is not asked for again for a while
+      undo           Reverse what was done about incidents, and suspend their rules for the guests
+      breaker        The circuit breaker: how many guests may be touched in an hour before everything
+                     asks first
       stop           Stop all writes to the tenant. Changes are still received, judged and told
       resume         Allow writes again
       dead           Jobs and notifications that could not be worked on

@@ -28,7 +28,7 @@ fn everything_that_is_missing_is_told_at_once() {
       GUESTLIST_WRITE_CLIENT_ID is not set: the application (client) id of the app registration
       GUESTLIST_WRITE_CERTIFICATE_FILE with GUESTLIST_WRITE_KEY_FILE, or GUESTLIST_WRITE_CLIENT_SECRET_FILE, is not set: the app's credential
       GUESTLIST_POLICY is not set: the path of the policy file
-      GUESTLIST_SLACK_WEBHOOK_URL_FILE, or GUESTLIST_WEBHOOK_URL_FILE with GUESTLIST_WEBHOOK_SECRET_FILE, is not set: where people are told
+      none of these is set, and people have to be told somewhere: GUESTLIST_SLACK_WEBHOOK_URL_FILE or GUESTLIST_SLACK_BOT_TOKEN_FILE; GUESTLIST_TEAMS_WEBHOOK_URL_FILE; GUESTLIST_PAGERDUTY_ROUTING_KEY_FILE; GUESTLIST_WEBHOOK_URL_FILE with GUESTLIST_WEBHOOK_SECRET_FILE
     ");
 }
 
@@ -42,7 +42,7 @@ async fn everything_that_is_wrong_is_told_at_once() {
         ("GUESTLIST_LISTEN", "8080"),
         ("GUESTLIST_POLICY", "/not/there.yaml"),
         ("GUESTLIST_READ_CLIENT_ID", "guestlist-reader"),
-        ("GUESTLIST_AT_MOST", "ask"),
+        ("GUESTLIST_AT_MOST", "everything"),
         ("GUESTLIST_SLACK_WEBHOOK_URL", "hooks.slack.com/services/x"),
         ("GUESTLIST_CHANNELS", "email"),
         ("GUESTLIST_LOG", "loud=="),
@@ -56,9 +56,9 @@ async fn everything_that_is_wrong_is_told_at_once() {
       GUESTLIST_CLOUD: `mars` is not a cloud: use `global`, `us-gov`, `us-gov-dod` or `china`
       GUESTLIST_READ_CLIENT_ID: `guestlist-reader` is not an application (client) id (a GUID of 36 characters)
       GUESTLIST_POLICY: cannot read `/not/there.yaml`: No such file or directory (os error 2)
-      GUESTLIST_AT_MOST: `ask` is not built yet: use `observe` or `enforce`
+      GUESTLIST_AT_MOST: `everything` is not one of `observe`, `ask`, `enforce`
       GUESTLIST_SLACK_WEBHOOK_URL: failed to use the URL of the channel `slack`: it is not a URL; it starts with `https://`
-      GUESTLIST_CHANNELS: `email` is not a channel: use slack, webhook
+      GUESTLIST_CHANNELS: `email` is not a channel: use slack, teams, pagerduty, webhook
       GUESTLIST_LOG: `loud==` is not a filter like `info` or `info,guestlist_graph=debug` (error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5)
       GUESTLIST_LOG_FORMAT: `xml` is not a format of logs: use `text` or `json`
     "#);

@@ -13,7 +13,7 @@ use axum::body::Bytes;
 use axum::routing::post;
 use jiff::Timestamp;
 use serde_json::Value;
-use simulator::{Invite, Options, Simulator, contoso};
+use simulator::{Invite, NewGroup, Options, Simulator, contoso};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -30,6 +30,31 @@ guardrails:
     severity: high
     if: { domain: [blocked] }
     then: [disable]
+scenarios:
+  - id: agency-work
+    admits: { partners: [fabrikam] }
+otherwise:
+  guest: { severity: medium, then: [disable] }
+"#;
+
+/// Rules about groups: one acts, one asks, one is about owners.
+pub(crate) const GROUPS: &str = r#"version: 1
+mode: enforce
+partners:
+  fabrikam: { domains: [fabrikam.com] }
+guardrails:
+  - id: closed-groups
+    severity: high
+    if: { joins: { name: "Finance *" } }
+    then: [leave-group]
+  - id: project-groups
+    why: the project's owner decides who works on it
+    if: { joins: { name: "Project *" } }
+    then: [leave-group]
+    mode: ask
+  - id: guests-own-nothing
+    if: { joins: { any_group: true }, as: owner }
+    then: [drop-ownership]
 scenarios:
   - id: agency-work
     admits: { partners: [fabrikam] }
@@ -105,6 +130,46 @@ impl Tenant {
     pub(crate) fn invite_as(&self, address: &str, name: Option<&str>) -> Uuid {
         let name = name.map(str::to_owned);
         self.simulator.tenant().invite(Invite { name, ..Invite::new(address, contoso::ALICE) })
+    }
+
+    /// Serves under this policy, with an app that may write groups.
+    pub(crate) async fn serve_under(&self, policy: &str) -> Process {
+        std::fs::write(self.policy(), policy).unwrap();
+        let mut roles = contoso::writer().roles;
+        roles.push("Group.ReadWrite.All".to_owned());
+        self.simulator.grant(contoso::WRITER, &roles.iter().map(String::as_str).collect::<Vec<_>>());
+        self.serve().await
+    }
+
+    /// A group that Alice owns.
+    pub(crate) fn group(&self, name: &str) -> Uuid {
+        let owners = vec![contoso::ALICE];
+        self.simulator.tenant().create_group(NewGroup { owners, ..NewGroup::named(name) })
+    }
+
+    pub(crate) fn add(&self, group: Uuid, guest: Uuid) {
+        self.simulator.tenant().add_member(group, guest).unwrap();
+    }
+
+    pub(crate) fn is_member(&self, group: Uuid, guest: Uuid) -> bool {
+        self.simulator.tenant().is_member(group, guest)
+    }
+
+    /// Waits until this guest has an incident in this state, and returns its id.
+    pub(crate) async fn until_state(&self, guest: Uuid, state: &str) -> String {
+        let find = || self.incidents_of(guest).into_iter().find(|one| one["state"]["state"] == state);
+        self.until(state, || find().is_some()).await;
+        find().unwrap()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until nothing is on its way: then a test's next act is the only news.
+    pub(crate) async fn at_rest(&self) {
+        let idle = |queue: &Value| queue["ready"] == 0 && queue["claimed"] == 0;
+        let quiet = || {
+            let queues = &self.json(&["status"])["queues"];
+            self.simulator.waiting_notifications() == 0 && queues.as_array().unwrap().iter().all(idle)
+        };
+        self.until("at rest", quiet).await;
     }
 
     pub(crate) fn is_enabled(&self, user: Uuid) -> bool {

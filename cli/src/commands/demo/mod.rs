@@ -1,6 +1,7 @@
 //! `guestlist demo`: the simulated tenant, everything that `serve` runs, and a story of benign and hostile acts.
 
 mod act;
+mod ending;
 mod stage;
 mod story;
 
@@ -36,8 +37,11 @@ pub(crate) async fn run(demo: args::Demo, output: Output) -> anyhow::Result<Exit
     let stage = Stage::set(&demo, output).await?;
     out::message(&format!("a simulated tenant is at {}, and Guestlist watches it", stage.simulator.url()));
     if output == Output::Text {
-        let heading =
-            format!("{:<65} {:<39} {:<19} {:>5}", "WHAT HAPPENED", "VERDICT", "WHAT WAS DONE", "MS");
+        let [first, second, third] = act::COLUMNS;
+        let heading = format!(
+            "{:<first$} {:<second$} {:<third$} {:>5}",
+            "WHAT HAPPENED", "VERDICT", "WHAT WAS DONE", "MS"
+        );
         out::painted(&[(&heading, Colour::Dim)])?;
     }
     let acts = story::play(&stage).await?;

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use host::{Environment, Needs, Part, Server, Serving, Settings, Store};
-use jiff::Timestamp;
-use model::Watched;
-use simulator::{Options, Simulator, contoso};
+use jiff::{SignedDuration, Timestamp};
+use model::{ObjectId, Watched};
+use policy::Named;
+use simulator::{Invite, NewGroup, Options, Simulator, contoso};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 use super::super::chat::Chat;
 use super::PUBLIC_URL;
@@ -20,8 +22,23 @@ use crate::args::{self, Output};
 /// The demo's own policy.
 const POLICY: &str = include_str!("policy.yaml");
 
+/// The groups of the story, beside those that every simulated tenant has.
+pub(super) struct Groups {
+    pub(super) book_club: Uuid,
+    pub(super) board_papers: Uuid,
+    pub(super) quarterly_numbers: Uuid,
+    pub(super) project_falcon: Uuid,
+    pub(super) project_osprey: Uuid,
+    pub(super) finance_eu: Uuid,
+    /// Dynamic.
+    pub(super) finance_readers: Uuid,
+}
+
 pub(super) struct Stage {
     pub(super) simulator: Simulator,
+    pub(super) groups: Groups,
+    /// Guests who have been there for a year.
+    pub(super) veterans: Vec<Uuid>,
     pub(super) store: Store,
     pub(super) chat: Chat,
     pub(super) tenant: String,
@@ -45,11 +62,13 @@ impl Stage {
         options.receivers = vec![(PUBLIC_URL.to_owned(), receiver.clone())];
         options.record.clone_from(&demo.record);
         let simulator = Simulator::start(options).await?;
+        let (groups, veterans) = populate(&simulator)?;
         let policy = match &demo.policy {
             Some(path) => path.clone(),
             None => {
                 let path = folder.path().join("policy.yaml");
-                std::fs::write(&path, POLICY).context("failed to write the demo's policy")?;
+                let text = with_ids(&simulator)?;
+                std::fs::write(&path, text).context("failed to write the demo's policy")?;
                 path
             }
         };
@@ -65,6 +84,8 @@ impl Stage {
         let serving = tokio::spawn(serving.run(Some(server), until));
         let stage = Self {
             simulator,
+            groups,
+            veterans,
             store,
             chat,
             tenant: contoso::TENANT.to_string(),
@@ -108,6 +129,46 @@ impl Stage {
         self.simulator.stop().await;
         Ok(())
     }
+}
+
+/// Who and what is there before Guestlist begins to watch.
+fn populate(simulator: &Simulator) -> anyhow::Result<(Groups, Vec<Uuid>)> {
+    let mut roles = contoso::writer().roles;
+    roles.push("Group.ReadWrite.All".to_owned());
+    simulator.grant(contoso::WRITER, &roles.iter().map(String::as_str).collect::<Vec<_>>());
+    let tenant = simulator.tenant();
+    let named =
+        |name: &str| tenant.create_group(NewGroup { owners: vec![contoso::ALICE], ..NewGroup::named(name) });
+    let dynamic = Some("(user.department -eq \"Finance\")".to_owned());
+    let groups = Groups {
+        book_club: named("Book Club"),
+        board_papers: named("Board Papers"),
+        quarterly_numbers: named("Quarterly Numbers"),
+        project_falcon: named("Project Falcon"),
+        project_osprey: named("Project Osprey"),
+        finance_eu: named("Finance EU"),
+        finance_readers: tenant.create_group(NewGroup { dynamic, ..NewGroup::named("Finance Readers") }),
+    };
+    let year_ago = Timestamp::now().checked_sub(SignedDuration::from_hours(24 * 365))?;
+    let mut veterans = Vec::new();
+    for n in 0..5 {
+        let guest = tenant.invite(Invite::new(&format!("veteran{n}@fabrikam.com"), contoso::ALICE));
+        tenant.set(guest, |user| user.created_at = Some(year_ago))?;
+        veterans.push(guest);
+    }
+    Ok((groups, veterans))
+}
+
+/// The demo's policy, with ids beside the groups' names.
+fn with_ids(simulator: &Simulator) -> anyhow::Result<String> {
+    let tenant = simulator.tenant();
+    let lookup = |name: &str| match tenant.find_group(name) {
+        Some(group) => Named::One(ObjectId::from_u128(group.id.as_u128())),
+        None => Named::Nobody,
+    };
+    let resolved = policy::resolve(POLICY, "policy.yaml", &lookup)?;
+    anyhow::ensure!(resolved.unresolved.is_empty(), "the demo's policy names a group that is not there");
+    Ok(resolved.text)
 }
 
 fn environment(

@@ -1,56 +1,21 @@
-//! The story: people of Contoso invite guests, guests change, somebody forges, somebody errs.
+//! Guests come, change, and are let in again.
 
-use std::time::Instant;
-
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use model::{Answer, Incident, RequestKind, State};
 use simulator::contoso::{ALICE, BOB};
-use simulator::{Directory, Invite, NewUser, Redeem};
+use simulator::{NewUser, Redeem};
 use url::Url;
 use uuid::Uuid;
 use wire::{Call, Wire};
 
-use super::act::{Ends, Shown};
-use super::stage::Stage;
+use super::super::super::requests;
+use super::super::act::{Began, Shown};
+use super::super::ending::Ends;
+use super::super::stage::Stage;
+use super::{change, invite};
 
-pub(super) async fn play(stage: &Stage) -> anyhow::Result<Vec<Shown>> {
-    let mut shown = Vec::new();
-    partners(stage, &mut shown).await?;
-    intruders(stage, &mut shown).await?;
-    borderline(stage, &mut shown).await?;
-    shown.push(forgery(stage).await?);
-    second_thoughts(stage, &mut shown).await?;
-    Ok(shown)
-}
-
-/// Invites somebody and waits for Guestlist.
-async fn invite(
-    stage: &Stage,
-    address: &str,
-    name: &str,
-    ends: Ends,
-    what: &str,
-) -> anyhow::Result<(Uuid, Shown)> {
-    let began = (Instant::now(), Timestamp::now());
-    let name = Some(name.to_owned());
-    let guest = stage.simulator.tenant().invite(Invite { name, ..Invite::new(address, ALICE) });
-    let shown = stage.watch_new(what, guest, ends, began).await?;
-    Ok((guest, shown))
-}
-
-/// Lets a user change and waits for Guestlist.
-async fn change(
-    stage: &Stage,
-    what: &str,
-    user: Uuid,
-    ends: Ends,
-    change: impl FnOnce(&Directory) -> Result<(), simulator::DirectoryError>,
-) -> anyhow::Result<Shown> {
-    let tenant = stage.simulator.tenant();
-    stage.watch(what, user, ends, || Ok(change(&tenant)?)).await
-}
-
-async fn partners(stage: &Stage, shown: &mut Vec<Shown>) -> anyhow::Result<()> {
+/// Returns Adele, of whom the story goes on to tell.
+pub(super) async fn partners(stage: &Stage, shown: &mut Vec<Shown>) -> anyhow::Result<Uuid> {
     let what = "alice invites adele@fabrikam.com, of a partner";
     let (adele, one) = invite(stage, "adele@fabrikam.com", "Adele", Ends::LeftAlone, what).await?;
     shown.push(one);
@@ -65,35 +30,35 @@ async fn partners(stage: &Stage, shown: &mut Vec<Shown>) -> anyhow::Result<()> {
         user.other.insert("jobTitle".to_owned(), "Buyer".into());
     };
     shown.push(change(stage, what, BOB, Ends::LeftAlone, |tenant| tenant.set(BOB, titled)).await?);
-    Ok(())
+    Ok(adele)
 }
 
-async fn intruders(stage: &Stage, shown: &mut Vec<Shown>) -> anyhow::Result<()> {
+pub(super) async fn intruders(stage: &Stage, shown: &mut Vec<Shown>) -> anyhow::Result<()> {
     for (address, name, what) in [
         ("mallory@evil.example", "Mallory", "alice invites mallory@evil.example, a blocked domain"),
         ("eve@notfabrikam.com", "Eve", "alice invites eve@notfabrikam.com, an evil twin of the partner"),
         ("ivan@fаbrikam.com", "Ivan", "alice invites ivan@fаbrikam.com, with a Cyrillic а"),
         ("trudy@FABRIKAM.COM.evil.example", "Trudy", "alice invites trudy@FABRIKAM.COM.evil.example"),
     ] {
-        shown.push(invite(stage, address, name, Ends::Disabled, what).await?.1);
+        shown.push(invite(stage, address, name, Ends::Taken, what).await?.1);
     }
     let what = "alice invites dana@fabrikam.com, of a partner";
     let (dana, one) = invite(stage, "dana@fabrikam.com", "Dana", Ends::LeftAlone, what).await?;
     shown.push(one);
     let what = "dana's mail becomes dana@evil.example";
     let changed = |user: &mut simulator::User| user.mail = Some("dana@evil.example".to_owned());
-    shown.push(change(stage, what, dana, Ends::Disabled, |tenant| tenant.set(dana, changed)).await?);
+    shown.push(change(stage, what, dana, Ends::Taken, |tenant| tenant.set(dana, changed)).await?);
     Ok(())
 }
 
-async fn borderline(stage: &Stage, shown: &mut Vec<Shown>) -> anyhow::Result<()> {
+pub(super) async fn borderline(stage: &Stage, shown: &mut Vec<Shown>) -> anyhow::Result<()> {
     let what = "alice invites kim@fabrikam.com, of a partner";
     let (kim, one) = invite(stage, "kim@fabrikam.com", "Kim", Ends::LeftAlone, what).await?;
     shown.push(one);
     let what = "kim adds a private address at evil.example";
     let added = |user: &mut simulator::User| user.other_mails.push("kim@evil.example".to_owned());
     shown.push(change(stage, what, kim, Ends::Told, |tenant| tenant.set(kim, added)).await?);
-    let began = (Instant::now(), Timestamp::now());
+    let began = Began::now();
     let local = stage.simulator.tenant().add_user(NewUser::local_guest("visitor@contoso.com"));
     let what = "an administrator makes visitor@contoso.com, a local guest";
     shown.push(stage.watch_new(what, local, Ends::Told, began).await?);
@@ -108,7 +73,7 @@ async fn borderline(stage: &Stage, shown: &mut Vec<Shown>) -> anyhow::Result<()>
 }
 
 /// A notification that Graph never sent.
-async fn forgery(stage: &Stage) -> anyhow::Result<Shown> {
+pub(super) async fn forgery(stage: &Stage) -> anyhow::Result<Shown> {
     let looks = stage.looks_at(ALICE);
     let body = serde_json::json!({"value": [{
         "subscriptionId": Uuid::nil(), "clientState": "v1.k1.forged.forged", "changeType": "updated",
@@ -118,7 +83,7 @@ async fn forgery(stage: &Stage) -> anyhow::Result<Shown> {
     }]});
     let url = Url::parse(&format!("{}/graph/notifications", stage.receiver))?;
     let wire = Wire::network()?;
-    let began = Instant::now();
+    let began = Began::now();
     let reply = wire.send(Call::post(url, body.to_string())).await?;
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     let as_expected = reply.status.as_u16() == 202 && stage.looks_at(ALICE) == looks;
@@ -127,9 +92,9 @@ async fn forgery(stage: &Stage) -> anyhow::Result<Shown> {
     stage.show_plain(said, began, as_expected)
 }
 
-async fn second_thoughts(stage: &Stage, shown: &mut Vec<Shown>) -> anyhow::Result<()> {
+pub(super) async fn second_thoughts(stage: &Stage, shown: &mut Vec<Shown>) -> anyhow::Result<()> {
     let what = "alice invites nina@northwind.example, of nobody's partner";
-    let (nina, one) = invite(stage, "nina@northwind.example", "Nina", Ends::Disabled, what).await?;
+    let (nina, one) = invite(stage, "nina@northwind.example", "Nina", Ends::Taken, what).await?;
     shown.push(one);
     let incidents = stage.incidents(nina).await?;
     let disabled = |incident: &Incident| matches!(incident.state, State::Done { .. });
@@ -138,20 +103,20 @@ async fn second_thoughts(stage: &Stage, shown: &mut Vec<Shown>) -> anyhow::Resul
         anyhow::ensure!(!stage.own_policy, "nina was not disabled");
         return Ok(());
     };
-    let (began, at) = (Instant::now(), Timestamp::now());
+    let began = Began::now();
     let kind = RequestKind::Undo {
         incident: incident.id,
         suspend_for: SignedDuration::from_hours(24 * 7),
         force: false,
     };
-    let reason = "she is expected".to_owned();
-    let (_, answer) = super::super::undo::ask(&stage.store, kind, reason, 20).await?;
+    let asked = requests::ask(&stage.store, kind, "she is expected", 20).await?;
     anyhow::ensure!(
-        matches!(answer, Some(Answer::Done { .. } | Answer::Sent { .. })),
-        "the undo was answered {answer:?}"
+        matches!(asked.answer, Some(Answer::Done { .. } | Answer::Sent { .. })),
+        "the undo was answered {:?}",
+        asked.answer
     );
     let what = "carol says: guestlist undo, she is expected";
-    shown.push(stage.watch_new(what, nina, Ends::Undone, (began, at)).await?);
+    shown.push(stage.watch_new(what, nina, Ends::Undone, began).await?);
     let what = "nina accepts, and stays";
     shown.push(
         change(stage, what, nina, Ends::Undone, |tenant| tenant.redeem(nina, Redeem::Microsoft)).await?,

@@ -1,0 +1,124 @@
+//! `guestlist check`: what would this policy do today? The same judgement as in `serve`, and nothing is written.
+
+mod counts;
+mod read;
+mod tenant;
+
+use host::Environment;
+use model::{Finding, ObjectId, Subject};
+use policy::Verdict;
+use serde::Serialize;
+
+use self::counts::{ByRule, count};
+use self::read::{Checker, Looked};
+use super::words;
+use crate::args::{Check, Output};
+use crate::exit::Exit;
+use crate::out;
+
+/// What the policy says of one user.
+#[derive(Serialize)]
+struct Judged {
+    subject: Option<Subject>,
+    admitted_by: Option<String>,
+    findings: Vec<Finding>,
+    /// Rules that an exception or a suspension holds back.
+    suspended: Vec<String>,
+    by_rule: ByRule,
+}
+
+pub(super) async fn run(environment: &Environment, check: &Check, output: Output) -> anyhow::Result<Exit> {
+    let checker = Checker::new(environment, check.policy.as_deref()).await?;
+    match check.guest {
+        Some(guest) => one(&checker, guest, output).await,
+        None => tenant::all(&checker, output).await,
+    }
+}
+
+async fn one(checker: &Checker, guest: ObjectId, output: Output) -> anyhow::Result<Exit> {
+    let user = match checker.reader.user(guest).await {
+        Ok(user) => user,
+        Err(graph::GraphError::NotFound { code: _, trace: _ }) => {
+            out::message(&format!("there is no user `{guest}` in the tenant"));
+            return Ok(Exit::Refused);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let Some(looked) = checker.look_at(vec![user]).await?.pop() else {
+        anyhow::bail!("the user was not judged")
+    };
+    let mut by_rule = ByRule::new();
+    count(&looked, &mut by_rule);
+    let judged = judged(looked, by_rule);
+    out::show(output, &judged, |judged| print_one(judged, guest))?;
+    Ok(Exit::Well)
+}
+
+fn judged(looked: Looked, by_rule: ByRule) -> Judged {
+    let Verdict { subject, admitted_by, findings, suspended, .. } = looked.today;
+    let held = |held: &policy::Held| format!("{} until {} by {}", held.finding.rule, held.until, held.by);
+    Judged {
+        subject,
+        admitted_by: admitted_by.map(|rule| rule.to_string()),
+        findings,
+        suspended: suspended.iter().map(held).collect(),
+        by_rule,
+    }
+}
+
+/// In words: what would be done about a finding, or why nothing would.
+fn would(finding: &Finding) -> String {
+    if finding.unknown {
+        return "could not be checked: it would be told, and nothing done".to_owned();
+    }
+    if let Some(why) = &finding.refused {
+        return format!("would be told, and nothing done: {why}");
+    }
+    let plan = words::plan(&finding.plan, &finding.names);
+    if finding.plan.is_empty() {
+        "would be told, as the rule says".to_owned()
+    } else if finding.acts() {
+        format!("would {plan}")
+    } else if finding.asks() {
+        format!("would ask somebody, and if approved: {plan}")
+    } else {
+        format!("would be told only ({}), and if enforced: {plan}", finding.mode)
+    }
+}
+
+fn print_one(judged: &Judged, guest: ObjectId) -> anyhow::Result<()> {
+    let Some(subject) = &judged.subject else {
+        return out::line(&format!("{guest} is an internal member: nothing to judge"));
+    };
+    let name = subject.name.as_deref().unwrap_or("(no name)");
+    out::line(&format!("{name} ({}), {}", subject.kind, subject.addresses.join(", ")))?;
+    if let Some(scenario) = &judged.admitted_by {
+        out::line(&format!("admitted by `{scenario}`"))?;
+    }
+    for held in &judged.suspended {
+        out::line(&format!("suspended: {held}"))?;
+    }
+    for finding in &judged.findings {
+        print_finding(finding)?;
+    }
+    if judged.findings.is_empty() {
+        out::painted(&[("nothing to object to", out::Colour::Green)])?;
+    }
+    Ok(())
+}
+
+fn print_finding(finding: &Finding) -> anyhow::Result<()> {
+    let place = finding.object.map(|id| format!(" in {}", words::group(id, &finding.names)));
+    let (rule, severity, place) = (&finding.rule, finding.severity, place.unwrap_or_default());
+    out::line(&format!("breaks `{rule}` ({severity}){place}: {}", finding.reasons.join("; ")))?;
+    out::line(&format!("  {}", would(finding)))?;
+    if finding.refused.is_none() {
+        for by_hand in &finding.by_hand {
+            out::line(&format!("  by hand: {by_hand}"))?;
+        }
+    }
+    for held in &finding.held_back {
+        out::line(&format!("  held back: {held}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! Asks the running process, which alone has the credential that writes: all requests are written first, then their
+//! answers are waited for together.
+
+use std::time::Duration;
+
+use host::{Part, Settings, Store};
+use jiff::Timestamp;
+use model::{Answer, Incident, IncidentId, Job, Request, RequestId, RequestKind, RequestState};
+use queue::Collapse;
+use serde::Serialize;
+
+use super::{asker, words};
+use crate::args::Output;
+use crate::exit::Exit;
+use crate::out;
+
+/// What was asked, and the answer if there is one yet.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Asked {
+    pub(super) request: RequestId,
+    pub(super) answer: Option<Answer>,
+}
+
+impl Asked {
+    fn text(&self) -> &str {
+        match &self.answer {
+            Some(
+                Answer::Done { text }
+                | Answer::Sent { text }
+                | Answer::Refused { why: text }
+                | Answer::Failed { why: text },
+            ) => text,
+            None => "",
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        match &self.answer {
+            Some(Answer::Done { text: _ }) => "done",
+            Some(Answer::Sent { text: _ }) => "sent",
+            Some(Answer::Refused { why: _ }) => "refused",
+            Some(Answer::Failed { why: _ }) => "failed",
+            None => "not answered yet",
+        }
+    }
+
+    pub(super) fn exit(&self) -> Exit {
+        match &self.answer {
+            Some(Answer::Done { text: _ } | Answer::Sent { text: _ }) => Exit::Well,
+            Some(Answer::Refused { why: _ }) => Exit::Refused,
+            Some(Answer::Failed { why: _ }) => Exit::Failed,
+            None => Exit::Unanswered,
+        }
+    }
+}
+
+/// How people asked.
+pub(super) struct Manner {
+    pub(super) reason: String,
+    /// Seconds.
+    pub(super) wait: u64,
+    pub(super) output: Output,
+    /// One incident was named: one answer, and no table.
+    pub(super) single: bool,
+}
+
+#[derive(Serialize)]
+struct Row {
+    incident: IncidentId,
+    #[serde(flatten)]
+    asked: Asked,
+}
+
+/// One request an incident. Prints the answers, and says what they come to.
+pub(super) async fn ask_about(
+    settings: &Settings,
+    store: &Store,
+    incidents: &[Incident],
+    kind: impl Fn(&Incident) -> RequestKind,
+    manner: Manner,
+) -> anyhow::Result<Exit> {
+    let Manner { reason, wait, output, single } = manner;
+    let asked = ask_all(store, incidents.iter().map(kind).collect(), &reason, wait).await?;
+    let unanswered: Vec<&Asked> = asked.iter().filter(|asked| asked.answer.is_none()).collect();
+    unanswered_yet(settings, &unanswered, wait);
+    let exit = Exit::worst(asked.iter().map(Asked::exit));
+    let rows: Vec<Row> = incidents
+        .iter()
+        .zip(asked)
+        .map(|(incident, asked)| Row { incident: incident.id.clone(), asked })
+        .collect();
+    match (single, rows.as_slice()) {
+        (true, [one]) => out::show(output, one, |one| print_one(&one.asked))?,
+        _ => out::show(output, &rows, |rows| print_all(incidents, rows))?,
+    }
+    Ok(exit)
+}
+
+/// One request that is about no incident.
+pub(super) fn print_one(asked: &Asked) -> anyhow::Result<()> {
+    if asked.answer.is_some() { out::line(asked.text()) } else { Ok(()) }
+}
+
+fn print_all(incidents: &[Incident], rows: &[Row]) -> anyhow::Result<()> {
+    let cells = |(incident, row): (&Incident, &Row)| {
+        let (guest, rule) = (words::called(&incident.subject), incident.key.rule.to_string());
+        let (word, text) = (row.asked.word().to_owned(), row.asked.text().to_owned());
+        vec![row.incident.to_string(), guest, rule, word, text]
+    };
+    let cells: Vec<Vec<String>> = incidents.iter().zip(rows).map(cells).collect();
+    out::table(&["INCIDENT", "GUEST", "RULE", "ANSWER", "WHAT"], &cells)
+}
+
+/// Where somebody has to look when no answer came.
+pub(super) fn unanswered_yet(settings: &Settings, asked: &[&Asked], wait: u64) {
+    let why = match host::is_running(&settings.data, Part::Remediate) {
+        Ok(false) => "`guestlist serve` is not running",
+        Ok(true) => "`guestlist serve` is running and busy",
+        Err(_) => "is `guestlist serve` running?",
+    };
+    let stays = match asked {
+        [] => return,
+        [one] => {
+            format!("The request `{}` stays in the store, and is served as soon as somebody can", one.request)
+        }
+        many => format!("{} requests stay in the store, and are served as soon as somebody can", many.len()),
+    };
+    out::message(&format!("nobody has answered within {wait} s: {why}. {stays}"));
+}
+
+pub(super) async fn ask(store: &Store, kind: RequestKind, reason: &str, wait: u64) -> anyhow::Result<Asked> {
+    let asked = ask_all(store, vec![kind], reason, wait).await?.pop();
+    asked.ok_or_else(|| anyhow::anyhow!("the request was not written"))
+}
+
+/// Writes all requests, then waits so many seconds for their answers.
+async fn ask_all(
+    store: &Store,
+    kinds: Vec<RequestKind>,
+    reason: &str,
+    wait: u64,
+) -> anyhow::Result<Vec<Asked>> {
+    let now = Timestamp::now();
+    let (mut asked, mut wakes) = (Vec::with_capacity(kinds.len()), Vec::with_capacity(kinds.len()));
+    for kind in kinds {
+        let id = RequestId(host::correlate().to_string());
+        let (by, reason) = (asker(), reason.to_owned());
+        let request =
+            Request { id: id.clone(), kind, by, reason, asked_at: now, state: RequestState::Waiting };
+        store.ledger.insert(request).await?;
+        let job = Job::Serve { request: id.clone() };
+        wakes.push(responder::move_of(format!("request/{id}"), &job, now, Collapse::Earliest)?);
+        asked.push(Asked { request: id, answer: None });
+    }
+    store.queues.remediations.send(wakes, now).await?;
+    for _ in 0..wait.saturating_mul(20).max(1) {
+        for one in asked.iter_mut().filter(|one| one.answer.is_none()) {
+            if let Some(stored) = store.ledger.request(&one.request).await?
+                && let RequestState::Answered { at: _, answer } = stored.value.state
+            {
+                one.answer = Some(answer);
+            }
+        }
+        if asked.iter().all(|one| one.answer.is_some()) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(asked)
+}

@@ -45,7 +45,11 @@ pub(crate) fn guest(mail: &str) -> Facts {
         mail: Some(mail.to_owned()),
         enabled: Some(true),
         verified_domains: Some(vec!["contoso.com".to_owned()]),
-        standing: Standing::Known { directory_roles: Vec::new(), role_assignable_groups: Vec::new() },
+        standing: Standing::Known {
+            directory_roles: Vec::new(),
+            role_assignable_groups: Vec::new(),
+            groups: std::collections::BTreeSet::new(),
+        },
         ..Facts::unread(ObjectId::from_u128(7))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use model::{Notice, Stop};
 use responder::{Handler, Remediator, Worker};
-use simulator::Fault;
+use simulator::{Failure, Fault};
 
 use crate::World;
 
@@ -57,6 +57,13 @@ impl World {
     /// The coming calls meet these failures, one each.
     pub fn next_faults(&self, faults: impl IntoIterator<Item = Fault>) {
         self.simulator.set_faults(|all| faults.into_iter().for_each(|fault| all.next(fault)));
+    }
+
+    /// The nth coming call of this kind (counted from 0) is never answered.
+    pub fn hang_at(&self, method: &str, path: &str, nth: usize) {
+        let spared = Fault::new(method, path, Failure::Delay(Duration::ZERO));
+        let faults = std::iter::repeat_n(spared, nth);
+        self.next_faults(faults.chain([Fault::new(method, path, Failure::Hang)]));
     }
 
     /// What the steward does every few seconds.

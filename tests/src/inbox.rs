@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use serde_json::Value;
@@ -14,6 +14,8 @@ use serde_json::Value;
 /// One message as it came in.
 #[derive(Debug, Clone)]
 pub struct Told {
+    /// What follows the address of the service.
+    pub path: String,
     pub headers: HeaderMap,
     pub body: Bytes,
 }
@@ -53,7 +55,7 @@ fn without_ids(text: &str) -> String {
         if hex(found, &[8, 4, 4, 4, 12]) {
             told.push_str("<id>");
         } else if let Some((slot, generation)) = found.split_once('-')
-            && hex(slot, &[16])
+            && (hex(slot, &[16]) || hex(slot, &[20]))
         {
             told.push_str(&format!("<incident>-{generation}"));
         } else {
@@ -85,6 +87,7 @@ struct Kept {
     answers: VecDeque<(StatusCode, HeaderMap, String)>,
     always: Option<StatusCode>,
     hangs: bool,
+    taken: usize,
 }
 
 /// A sink on loopback.
@@ -108,6 +111,12 @@ impl Inbox {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}/services/T000/B000/{}", self.address, self.name)
+    }
+
+    /// The root of Slack's Web API.
+    #[must_use]
+    pub fn api_url(&self) -> String {
+        format!("http://{}/api/", self.address)
     }
 
     /// The oldest message that nobody has read.
@@ -165,6 +174,7 @@ impl Inbox {
 
 async fn take(
     State(state): State<Arc<Mutex<Kept>>>,
+    Path(path): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> (StatusCode, HeaderMap, String) {
@@ -178,6 +188,15 @@ async fn take(
     if let Some(status) = state.always {
         return (status, HeaderMap::new(), "no".to_owned());
     }
-    state.unread.push_back(Told { headers, body });
-    (StatusCode::OK, HeaderMap::new(), "ok".to_owned())
+    state.taken += 1;
+    let answer = if path.starts_with("api/") { of_the_web_api(&body, state.taken) } else { "ok".to_owned() };
+    state.unread.push_back(Told { path, headers, body });
+    (StatusCode::OK, HeaderMap::new(), answer)
+}
+
+/// What Slack's Web API says of a message that it has posted or edited.
+fn of_the_web_api(body: &Bytes, taken: usize) -> String {
+    let asked: Value = serde_json::from_slice(body).unwrap();
+    let ts = asked.get("ts").cloned().unwrap_or_else(|| format!("17636292{taken:02}.000100").into());
+    serde_json::json!({ "ok": true, "channel": asked["channel"], "ts": ts }).to_string()
 }

@@ -1,16 +1,19 @@
-//! The [`World`] of the stories: Guestlist as it is, over loopback HTTP, against the simulated tenant, two chat sinks and
+//! The [`World`] of the stories: Guestlist as it is, over loopback HTTP, against the simulated tenant, four chat sinks and
 //! a clock that only a story moves.
 //!
 //! Never here: a mock of our own code, or a rule about guests.
 
 mod clock;
+mod groups;
 mod handles;
 mod inbox;
 mod people;
 mod post;
+mod requests;
 mod world;
 
-pub use clock::StoryClock;
+pub use clock::{StoryClock, seeds};
+pub use groups::Group;
 pub use handles::Cost;
 pub use inbox::{Inbox, Told};
 pub use people::{Guest, People};

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use host::{Assembly, Environment, Needs, Part, Parts, Server, Settings, Store};
 use jiff::{SignedDuration, Timestamp};
-use model::{Answer, Clock, Incident, IncidentId, Job, Request, RequestId, RequestKind, RequestState};
+use model::{Clock, Incident};
 use policy::Policy;
-use queue::Collapse;
-use responder::{Receivers, move_of};
+use responder::Receivers;
 use simulator::{Delivery, Options, Simulator, Stale};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -19,6 +18,8 @@ use crate::{Guest, Inbox, People, StoryClock};
 
 const PUBLIC_URL: &str = "https://guestlist.example";
 const WEBHOOK_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+const SLACK_CHANNEL: &str = "C0123456789";
+const ROUTING_KEY: &str = "0123456789abcdef0123456789abcdef";
 
 /// How a story begins.
 #[derive(Debug)]
@@ -29,6 +30,14 @@ pub struct Setup {
     /// otherwise, as on the real Graph.
     pub stale_for: SignedDuration,
     pub webhook: bool,
+    /// Whether Slack is told with a bot's token, so that messages are edited in their place.
+    pub slack_bot: bool,
+    pub teams: bool,
+    pub pager: bool,
+    /// Where the tenant's chance begins.
+    pub seed: u64,
+    /// Further settings.
+    pub also: Vec<(&'static str, String)>,
     /// Whether Guestlist has subscribed when the story begins.
     pub subscribed: bool,
 }
@@ -41,6 +50,11 @@ impl Setup {
             ceiling: "enforce",
             stale_for: SignedDuration::from_secs(3),
             webhook: false,
+            slack_bot: false,
+            teams: false,
+            pager: false,
+            seed: 0,
+            also: Vec::new(),
             subscribed: true,
         }
     }
@@ -50,6 +64,8 @@ pub struct World {
     pub tenant: People,
     pub slack: Inbox,
     pub webhook: Inbox,
+    pub teams: Inbox,
+    pub pager: Inbox,
     pub clock: StoryClock,
     pub simulator: Simulator,
     pub store: Store,
@@ -70,11 +86,11 @@ impl World {
     pub async fn new(setup: Setup) -> Self {
         let clock = StoryClock::at("2026-11-20T09:00:00Z");
         let folder = tempfile::tempdir().unwrap();
-        let (slack, webhook) = (Inbox::open("slack").await, Inbox::open("webhook").await);
+        let sinks = Sinks::open().await;
         let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let receiver = format!("http://{}", server.address().unwrap());
-        let simulator = simulator(&clock, &receiver, setup.stale_for).await;
-        let environment = environment(&simulator, &setup, &slack, &webhook, &folder);
+        let simulator = simulator(&clock, &receiver, &setup).await;
+        let environment = environment(&simulator, &setup, &sinks, &folder);
         let settings = Settings::read(&environment, Needs { policy: false, ..Needs::everything() }).unwrap();
         let store = Store::open(&settings.data, settings.tenant).unwrap();
         let keys = Arc::new(host::state_keys(&settings.data).unwrap());
@@ -88,15 +104,18 @@ impl World {
             keys,
             wire: wire::Wire::network().unwrap(),
             clock: Clock::new(move || story_clock.now()),
-            patience: Duration::from_millis(20),
+            patience: Duration::from_millis(100),
         };
         let parts = assembly.build(&Part::ALL).unwrap();
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(server.serve(parts.receiver.clone().unwrap().router(), stopped));
+        let Sinks { slack, webhook, teams, pager } = sinks;
         let world = Self {
             tenant: People(simulator.tenant()),
             slack,
             webhook,
+            teams,
+            pager,
             clock,
             simulator,
             store,
@@ -201,40 +220,6 @@ impl World {
         }
     }
 
-    /// What `guestlist undo` writes into the store.
-    pub async fn ask_undo(&self, incident: &IncidentId, force: bool) -> RequestId {
-        let now = self.clock.now();
-        let id = RequestId(uuid::Uuid::new_v4().to_string());
-        let suspend_for = SignedDuration::from_hours(24 * 7);
-        let request = Request {
-            id: id.clone(),
-            kind: RequestKind::Undo { incident: incident.clone(), suspend_for, force },
-            by: "carol".to_owned(),
-            reason: "she is expected".to_owned(),
-            asked_at: now,
-            state: RequestState::Waiting,
-        };
-        self.store.ledger.insert(request).await.unwrap();
-        let job = Job::Serve { request: id.clone() };
-        let wake = move_of(format!("request/{id}"), &job, now, Collapse::Earliest).unwrap();
-        self.store.queues.remediations.send(vec![wake], now).await.unwrap();
-        id
-    }
-
-    pub async fn answer(&self, request: &RequestId) -> Answer {
-        let stored = self.store.ledger.request(request).await.unwrap().unwrap();
-        match stored.value.state {
-            RequestState::Answered { at: _, answer } => answer,
-            RequestState::Waiting => panic!("nobody has answered"),
-        }
-    }
-
-    pub async fn undo(&mut self, incident: &IncidentId) -> Answer {
-        let request = self.ask_undo(incident, false).await;
-        self.settle().await;
-        self.answer(&request).await
-    }
-
     /// The guest is disabled, by a write of ours.
     #[track_caller]
     pub fn expect_disabled(&self, guest: Guest) {
@@ -301,8 +286,9 @@ impl Drop for World {
         if std::thread::panicking() {
             return;
         }
-        self.slack.expect_silence();
-        self.webhook.expect_silence();
+        for inbox in [&self.slack, &self.webhook, &self.teams, &self.pager] {
+            inbox.expect_silence();
+        }
         self.expect_no_writes();
     }
 }
@@ -312,14 +298,19 @@ fn parse(text: &str) -> Policy {
     policy::parse(text, "policy.yaml", &mut none).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
-async fn simulator(clock: &StoryClock, receiver: &str, stale_for: SignedDuration) -> Simulator {
+async fn simulator(clock: &StoryClock, receiver: &str, setup: &Setup) -> Simulator {
     let clock = clock.clone();
     let mut options = Options::contoso(Arc::new(move || clock.now()));
     options.receivers = vec![(PUBLIC_URL.to_owned(), receiver.to_owned())];
     options.deliver = Delivery::ByHand;
     options.record = Some(record());
-    if stale_for > SignedDuration::ZERO {
-        options.faults.stale = Some(Stale { lag: stale_for, chance: 1.0 });
+    // Taking an ownership away needs more than taking somebody out of a group.
+    for app in options.apps.iter_mut().filter(|app| app.client_id == simulator::contoso::WRITER) {
+        app.roles.push("Group.ReadWrite.All".to_owned());
+    }
+    options.seed = setup.seed;
+    if setup.stale_for > SignedDuration::ZERO {
+        options.faults.stale = Some(Stale { lag: setup.stale_for, chance: 1.0 });
     }
     Simulator::start(options).await.unwrap()
 }
@@ -333,13 +324,50 @@ fn record() -> std::path::PathBuf {
     target.join("graph-record.jsonl")
 }
 
-fn environment(
-    simulator: &Simulator,
-    setup: &Setup,
-    slack: &Inbox,
-    webhook: &Inbox,
-    folder: &TempDir,
-) -> Environment {
+/// The places where people are told.
+struct Sinks {
+    slack: Inbox,
+    webhook: Inbox,
+    teams: Inbox,
+    pager: Inbox,
+}
+
+impl Sinks {
+    async fn open() -> Self {
+        Self {
+            slack: Inbox::open("slack").await,
+            webhook: Inbox::open("webhook").await,
+            teams: Inbox::open("teams").await,
+            pager: Inbox::open("pager").await,
+        }
+    }
+
+    fn settings(&self, setup: &Setup) -> Vec<(&'static str, String)> {
+        let mut values = Vec::new();
+        if setup.slack_bot {
+            values.push(("GUESTLIST_SLACK_BOT_TOKEN", "xoxb-story".to_owned()));
+            values.push(("GUESTLIST_SLACK_CHANNEL", SLACK_CHANNEL.to_owned()));
+            values.push(("GUESTLIST_SLACK_API_URL", self.slack.api_url()));
+        } else {
+            values.push(("GUESTLIST_SLACK_WEBHOOK_URL", self.slack.url()));
+        }
+        if setup.webhook {
+            values.push(("GUESTLIST_WEBHOOK_URL", self.webhook.url()));
+            values.push(("GUESTLIST_WEBHOOK_SECRET", WEBHOOK_SECRET.to_owned()));
+        }
+        if setup.teams {
+            values.push(("GUESTLIST_TEAMS_WEBHOOK_URL", self.teams.url()));
+        }
+        if setup.pager {
+            values.push(("GUESTLIST_PAGERDUTY_ROUTING_KEY", ROUTING_KEY.to_owned()));
+            values.push(("GUESTLIST_PAGERDUTY_URL", self.pager.url()));
+        }
+        values.extend(setup.also.iter().cloned());
+        values
+    }
+}
+
+fn environment(simulator: &Simulator, setup: &Setup, sinks: &Sinks, folder: &TempDir) -> Environment {
     let mut values = vec![
         ("GUESTLIST_TENANT_ID", simulator::contoso::TENANT.to_string()),
         ("GUESTLIST_LOGIN_URL", simulator.url()),
@@ -351,11 +379,7 @@ fn environment(
         ("GUESTLIST_WRITE_CLIENT_ID", simulator::contoso::WRITER.to_string()),
         ("GUESTLIST_WRITE_CLIENT_SECRET", simulator::contoso::WRITER_SECRET.to_owned()),
         ("GUESTLIST_AT_MOST", setup.ceiling.to_owned()),
-        ("GUESTLIST_SLACK_WEBHOOK_URL", slack.url()),
     ];
-    if setup.webhook {
-        values.push(("GUESTLIST_WEBHOOK_URL", webhook.url()));
-        values.push(("GUESTLIST_WEBHOOK_SECRET", WEBHOOK_SECRET.to_owned()));
-    }
+    values.extend(sinks.settings(setup));
     Environment::of(values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }

@@ -31,7 +31,7 @@ async fn guest_from_a_blocked_domain_is_disabled_and_the_team_is_told() {
     Graph request-id: `<id>`
     *What is left over*
     • access tokens issued before now stay valid for up to about an hour; apps with sessions of their own may keep them longer
-    • memberships, app roles and sharing links of the account are still there, and work again if it is enabled
+    • memberships, app roles and sharing links of the account that were not taken away are still there, and work again if it is enabled
     Undo: `guestlist undo <incident>-1`
     Details: `guestlist incidents show <incident>-1`
     incident <incident>-1 · done · mode enforce · tenant <id> · opened 2026-11-20 09:00:00 UTC · seen twice
@@ -61,7 +61,7 @@ async fn guest_whom_nobody_admits_is_disabled() {
     Graph request-id: `<id>`
     *What is left over*
     • access tokens issued before now stay valid for up to about an hour; apps with sessions of their own may keep them longer
-    • memberships, app roles and sharing links of the account are still there, and work again if it is enabled
+    • memberships, app roles and sharing links of the account that were not taken away are still there, and work again if it is enabled
     Undo: `guestlist undo <incident>-1`
     Details: `guestlist incidents show <incident>-1`
     incident <incident>-1 · done · mode enforce · tenant <id> · opened 2026-11-20 09:00:00 UTC · seen twice
@@ -178,7 +178,7 @@ async fn a_stale_read_is_made_good_by_the_second_look() {
     Graph request-id: `<id>`
     *What is left over*
     • access tokens issued before now stay valid for up to about an hour; apps with sessions of their own may keep them longer
-    • memberships, app roles and sharing links of the account are still there, and work again if it is enabled
+    • memberships, app roles and sharing links of the account that were not taken away are still there, and work again if it is enabled
     Undo: `guestlist undo <incident>-1`
     Details: `guestlist incidents show <incident>-1`
     incident <incident>-1 · done · mode enforce · tenant <id> · opened 2026-11-20 09:10:00 UTC · seen twice

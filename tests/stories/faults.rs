@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use model::{IncidentId, StepResult};
 use simulator::{Delay, Failure, Failures, Fault, NewUser, NotificationFaults, RetryAfter, Stale, Throttle};
 
+use crate::given::come_back;
 use crate::policies::PARTNERS_ONLY;
 
 const HOURS_12: SignedDuration = SignedDuration::from_hours(12);
@@ -17,17 +18,6 @@ async fn world_with(address: &str) -> (World, Guest) {
     (world, guest)
 }
 
-/// Starts again after the death of the process, with the steward at work.
-async fn come_back(world: &mut World) {
-    world.restart().await;
-    for _ in 0..3 {
-        world.settle().await;
-        world.clock.advance(SignedDuration::from_mins(3));
-        world.wake_what_is_due().await;
-    }
-    world.settle().await;
-}
-
 /// Disabled, told once as done, and one outcome that an undo can rely on.
 async fn expect_caught(world: &World, guest: Guest) -> IncidentId {
     assert!(!world.tenant.is_enabled(guest));
@@ -35,7 +25,7 @@ async fn expect_caught(world: &World, guest: Guest) -> IncidentId {
     assert_eq!(incident.state.word(), "done");
     let outcomes = world.store.ledger.outcomes(&incident.id).await.unwrap();
     assert_eq!(outcomes.len(), 1);
-    assert_eq!((&outcomes[0].result, outcomes[0].enabled_before), (&StepResult::Done, Some(true)));
+    assert_eq!((&outcomes[0].result, outcomes[0].before), (&StepResult::Done, Some(true)));
     let told = world.slack.read_all();
     let done = told.iter().filter(|told| told.text().starts_with("Disabled guest")).count();
     assert_eq!(done, 1, "{:?}", told.iter().map(guestlist_tests::Told::text).collect::<Vec<_>>());
@@ -95,7 +85,8 @@ async fn a_death_after_the_write_was_intended_and_before_it_was_sent_sends_it() 
     let outcome = model::Outcome {
         incident: stored.value.id.clone(),
         step: stored.value.plan().steps[0],
-        enabled_before: Some(true),
+        before: Some(true),
+        found_so: false,
         identity: Some(stored.value.subject.identity()),
         result: StepResult::Intended,
         at: now,
@@ -151,7 +142,8 @@ async fn another_worker_that_met_the_finding_meanwhile_costs_no_time() {
     };
     let (ran, ()) = tokio::join!(remediating, meeting);
     assert_eq!(ran.unwrap(), 1);
-    assert_eq!(world.incident(sam).await.state.word(), "open", "given back, not locked until the lease ends");
+    let incident = world.incident(sam).await;
+    assert_eq!((incident.state.word(), incident.seen), ("sent", 2), "what both have written is there");
     world.settle_for(SignedDuration::from_secs(30)).await;
     expect_caught(&world, sam).await;
     assert_eq!(world.calls("PATCH", &format!("/users/{}", sam.id())), 1);
@@ -175,6 +167,7 @@ async fn everything_fails_at_once_and_the_right_guests_are_disabled() {
             doubled: 0.5,
             reordered: 1.0,
             delayed: Some(Delay { by: SignedDuration::from_secs(90), chance: 0.3 }),
+            coalesced: None,
         };
     });
     let guilty: Vec<_> = (0..12)

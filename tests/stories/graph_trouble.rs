@@ -35,7 +35,7 @@ async fn what_graph_refuses_is_told_once_with_what_a_person_must_do() {
     Failed to disable the account <id>: get Graph's leave: Insufficient privileges to complete the operation. (`Authorization_RequestDenied`); grant the app the permission that this call needs, or do it by hand where the object is an administrator's.
     Graph request-id: `<id>`
     *What a person must do*
-    Look at the account <id> in the Entra admin center: the rule asks to disable it.
+    Look at it in the Entra admin center: the rule asks to disable the account.
     Details: `guestlist incidents show <incident>-1`
     incident <incident>-1 · failed · mode enforce · tenant <id> · opened 2026-11-20 09:00:00 UTC · seen once
     ");
@@ -156,7 +156,7 @@ async fn a_write_whose_answer_was_lost_is_found_to_be_done() {
     world.expect_no_writes();
     let outcomes = outcomes(&world, sam).await;
     assert_eq!((outcomes.len(), &outcomes[0].result), (1, &StepResult::Done));
-    assert_eq!(outcomes[0].enabled_before, Some(true), "so that it can be undone");
+    assert_eq!(outcomes[0].before, Some(true), "so that it can be undone");
     assert_eq!(world.slack.read_all().len(), 1);
 }
 

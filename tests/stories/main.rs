@@ -1,22 +1,37 @@
 //! Stories that a security lead can read. Each names its rule.
 
+mod adding_back;
+mod asking;
+mod asking_later;
 mod attacks;
+mod breaker;
 mod catching;
 mod channels;
 mod costs;
 mod durable;
+mod existing;
 mod faults;
 mod given;
 mod graph_trouble;
+mod group_changes;
+mod groups_again;
+mod histories;
+mod in_force;
+mod joining;
+mod leaving;
 mod limits;
+mod members_delta;
 mod missing;
+mod names;
 mod overtaking;
+mod places;
 mod policies;
 mod policy_changes;
 mod receiving;
 mod remediating;
 mod samples;
 mod second_thoughts;
+mod storms;
 mod subscribing;
 mod telling;
 mod time;

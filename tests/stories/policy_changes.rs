@@ -125,7 +125,7 @@ async fn a_protected_guest_is_told_with_what_a_person_must_do() {
     *What was done*
     Nothing was done: the policy protects this account (`protect.users`): a person must decide.
     *What a person must do*
-    Decide, and disable the account <id> by hand if it must be.
+    Decide, and disable the account by hand if it must be.
     Details: `guestlist incidents show <incident>-1`
     incident <incident>-1 · refused · mode enforce · tenant <id> · opened 2026-11-20 09:00:00 UTC · seen once
     ");

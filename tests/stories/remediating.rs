@@ -93,7 +93,7 @@ async fn a_role_that_was_assigned_in_between_protects() {
     *What was done*
     Nothing was done: the account holds the directory role `<id>`: a Privileged Authentication Administrator must take it away or disable the account.
     *What a person must do*
-    Decide, and disable the account <id> by hand if it must be.
+    Decide, and disable the account by hand if it must be.
     Details: `guestlist incidents show <incident>-1`
     incident <incident>-1 · refused · mode enforce · tenant <id> · opened 2026-11-20 09:00:00 UTC · seen once
     ");
@@ -124,7 +124,7 @@ async fn success_is_claimed_only_when_a_read_shows_it() {
     world.expect_disabled(sam);
     let outcomes = outcomes(&world, sam).await;
     assert_eq!((outcomes.len(), &outcomes[0].result), (1, &StepResult::Done));
-    assert_eq!(outcomes[0].enabled_before, Some(true));
+    assert_eq!(outcomes[0].before, Some(true));
     assert_eq!(world.slack.read_all().len(), 1);
 }
 
@@ -157,7 +157,7 @@ async fn a_write_that_no_read_shows_for_fifteen_minutes_has_failed_and_is_sent_o
     Entra accepted the change 15 minutes ago, and reads still do not show it; look at the account in the Entra admin center.
     Graph request-id: `<id>`
     *What a person must do*
-    Look at the account <id> in the Entra admin center: the rule asks to disable it.
+    Look at it in the Entra admin center: the rule asks to disable the account.
     Undo: `guestlist undo <incident>-1`
     Details: `guestlist incidents show <incident>-1`
     incident <incident>-1 · failed · mode enforce · tenant <id> · opened 2026-11-20 09:00:00 UTC · seen 3 times
@@ -186,10 +186,10 @@ async fn an_account_that_was_disabled_before_is_not_written_to() {
     • no scenario admits the account
     • mail `sam@northwind.example` is of no partner
     *What was done*
-    Nothing was sent: the account was already disabled when it was read at 2026-11-20 09:00:05 UTC.
+    Nothing had to be changed: the account was disabled already when it was read at 2026-11-20 09:00:05 UTC.
     *What is left over*
     • access tokens issued before now stay valid for up to about an hour; apps with sessions of their own may keep them longer
-    • memberships, app roles and sharing links of the account are still there, and work again if it is enabled
+    • memberships, app roles and sharing links of the account that were not taken away are still there, and work again if it is enabled
     Details: `guestlist incidents show <incident>-1`
     incident <incident>-1 · done · mode enforce · tenant <id> · opened 2026-11-20 09:00:05 UTC · seen once
     ");

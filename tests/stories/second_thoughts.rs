@@ -2,7 +2,7 @@
 
 use guestlist_tests::{Guest, World};
 use jiff::SignedDuration;
-use model::{Answer, IncidentId, StepResult};
+use model::{Answer, IncidentId, Routes, Snapshot, StepResult};
 use simulator::{Failure, Fault, RetryAfter};
 
 use crate::given::{disabled, refused};
@@ -80,7 +80,7 @@ async fn disabled_by_a_person(policy: &str, state: &str) {
     world.tenant.0.disable(sam.0).unwrap();
     world.settle().await;
     let why = refused(world.undo(&id).await);
-    assert!(why.contains("somebody enabled the account after we had disabled it"), "{why}");
+    assert!(why.contains("somebody put it back after we had done it"), "{why}");
     assert!(!world.tenant.is_enabled(sam));
     world.expect_no_writes();
     world.slack.read_all();
@@ -107,7 +107,7 @@ async fn what_a_person_enabled_long_after_the_finding_was_gone_is_known_to_be_pu
     world.settle().await;
     world.tenant.0.disable(sam.0).unwrap();
     world.settle().await;
-    assert!(refused(world.undo(&id).await).contains("somebody enabled the account"));
+    assert!(refused(world.undo(&id).await).contains("somebody put it back"));
     world.expect_no_writes();
     world.slack.read_all();
 }
@@ -130,7 +130,8 @@ async fn a_stale_read_after_our_act_takes_nothing_from_us() {
     world.settle_for(SignedDuration::from_secs(30)).await;
     world.expect_disabled(sam);
     let mut incident = world.incident(sam).await;
-    assert!(!incident.saw_enabled(Some(true), world.clock.now()));
+    let stale = Snapshot { enabled: Some(true), ..Snapshot::default() };
+    assert!(!incident.saw(&stale, world.clock.now()));
     world.settle().await;
     world.undo(&incident.id).await;
     world.expect_enabled_again(sam);
@@ -207,7 +208,7 @@ async fn a_disable_that_was_settled_before_a_crash_is_not_written_again_unjudged
     assert_eq!(world.store.ledger.outcomes(&sent.id).await.unwrap()[0].result, StepResult::Done);
     // The crash: the outcome is written, and the incident is not.
     let mut stored = world.store.ledger.incident(&sent.id).await.unwrap().unwrap();
-    (stored.value.state, stored.value.done_at) = (sent.state, None);
+    (stored.value.state, stored.value.achieved) = (sent.state, Vec::new());
     world.store.ledger.replace(stored).await.unwrap();
     world.slack.read_all();
     world.clock.advance(SignedDuration::from_hours(10));
@@ -289,7 +290,7 @@ async fn an_undo_waits_for_a_write_that_may_be_on_its_way() {
     slow.abort();
     // Its lease is given back, and its intent is still young.
     let mut stored = world.store.ledger.incident(&id).await.unwrap().unwrap();
-    stored.value.failed("interrupted".to_owned(), &[], world.clock.now());
+    stored.value.failed("interrupted".to_owned(), &Routes::default(), world.clock.now());
     world.store.ledger.replace(stored).await.unwrap();
     let request = world.ask_undo(&id, false).await;
     world.run("remediate").await;

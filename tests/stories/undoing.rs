@@ -106,7 +106,7 @@ async fn an_undo_covers_every_rule_that_its_message_named() {
 async fn an_undo_is_refused_while_another_rule_objects_unless_it_is_forced() {
     let (mut world, sam, id) = disabled().await;
     world.change_policy(&PARTNERS_ONLY.replace("[evil.example,", "[northwind.example, evil.example,"));
-    assert_snapshot!(refused(world.undo(&id).await), @"`blocked-domain` would disable the account again; undo it there, or use `--force --reason`");
+    assert_snapshot!(refused(world.undo(&id).await), @"`blocked-domain` would take away again what this undo of `otherwise.guest` gives back; undo it there, or use `--force --reason`");
     assert!(!world.tenant.is_enabled(sam));
     world.expect_no_writes();
     forced(&mut world, &id).await;

@@ -28,7 +28,7 @@ pub use cloud::{Cloud, EndpointError, Endpoints, ParseCloudError};
 pub use credential::{App, Certificate, CertificateError, Credential};
 pub use error::{Advice, GraphError, Trace};
 pub use group::{AssignedLabel, Group, Linked, LinkedKind};
-pub use memberships::{GroupRead, MembershipsRead};
+pub use memberships::{GroupRead, MembershipsRead, Person};
 pub use notification::{BodyError, Event, Item, Lifecycle, Sifted, Unreadable, parse, sift};
 pub use page::{Page, PageLink};
 pub use read::{ObjectIs, Organization, Reader};

@@ -3,6 +3,8 @@
 //!
 //! Costs are in Graph's resource units (<https://learn.microsoft.com/graph/throttling-limits>). Never here: a write.
 
+use std::collections::BTreeSet;
+
 use model::ObjectId;
 use serde_json::Value;
 
@@ -23,6 +25,16 @@ pub struct MembershipsRead {
     pub member_of: Vec<Group>,
     pub owner_of: Vec<Group>,
 }
+
+/// A user, and his groups where they were asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    pub user: User,
+    pub memberships: Option<MembershipsRead>,
+}
+
+/// What Graph answered about somebody's groups, as member and as owner.
+type Groups = (Result<Document, GraphError>, Result<Document, GraphError>);
 
 /// A group and those who answer for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,30 +95,65 @@ impl Reader {
         Ok((user, standing, memberships_read(&member_of, &owned, &trace)?))
     }
 
-    /// A group with its owners, and the users among `ids`, in one round trip: up to eighteen of them, and one more round
-    /// trip for each further twenty. 2 units, and 1 for each of `ids`.
-    ///
-    /// An id that names no user is [`GraphError::NotFound`] for that id alone: it may be a group, a device, a service
-    /// principal, or somebody of whom the replica that answers has not heard.
+    /// As [`Self::group_and_people`], of whom no groups are asked for.
     pub async fn group_and_users(
         &self,
         group: ObjectId,
         ids: &[ObjectId],
     ) -> (Result<GroupRead, GraphError>, Vec<(ObjectId, Result<User, GraphError>)>) {
+        let (group, people) = self.group_and_people(group, ids, &BTreeSet::new()).await;
+        let users = people.into_iter().map(|(id, person)| (id, person.map(|person| person.user)));
+        (group, users.collect())
+    }
+
+    /// A group with its owners, and the users among `ids`, in one round trip: up to eighteen requests for them, and one
+    /// more round trip for each further twenty. 2 units, 1 for each of `ids`, and 2 more for each whose groups are asked for.
+    ///
+    /// An id that names no user is [`GraphError::NotFound`] for that id alone: it may be a group, a device, a service
+    /// principal, or somebody of whom the replica that answers has not heard.
+    pub async fn group_and_people(
+        &self,
+        group: ObjectId,
+        ids: &[ObjectId],
+        with_groups: &BTreeSet<ObjectId>,
+    ) -> (Result<GroupRead, GraphError>, Vec<(ObjectId, Result<Person, GraphError>)>) {
         let mut targets = vec![
             Target::group(group).query(Group::QUERY),
             Target::of_group(group, Relation::Owners).query(Linked::QUERY),
         ];
-        targets.extend(ids.iter().map(|id| Target::user(*id).query(User::QUERY)));
+        for id in ids {
+            targets.push(Target::user(*id).query(User::QUERY));
+            if with_groups.contains(id) {
+                targets.extend([member_of(*id), owner_of(*id)]);
+            }
+        }
         let mut parts = self.0.batch_all(&targets).await.into_iter();
-        let missing = || Err(GraphError::unreadable("a part of the batch has no answer", &Trace::default()));
-        let (found, owners) = (parts.next().unwrap_or_else(missing), parts.next().unwrap_or_else(missing));
-        let users = ids.iter().map(|id| {
-            let part = parts.next().unwrap_or_else(missing);
-            (*id, part.and_then(|document| user(*id, document)))
-        });
-        let users = users.collect();
-        (self.whole_group(group, found, owners).await, users)
+        let mut next = || {
+            let missing =
+                || Err(GraphError::unreadable("a part of the batch has no answer", &Trace::default()));
+            parts.next().unwrap_or_else(missing)
+        };
+        let (found, owners) = (next(), next());
+        let mut people = Vec::with_capacity(ids.len());
+        for id in ids {
+            let found = next().and_then(|document| user(*id, document));
+            let groups = with_groups.contains(id).then(|| (next(), next()));
+            people.push((*id, self.person(found, groups).await));
+        }
+        (self.whole_group(group, found, owners).await, people)
+    }
+
+    async fn person(
+        &self,
+        found: Result<User, GraphError>,
+        groups: Option<Groups>,
+    ) -> Result<Person, GraphError> {
+        let user = found?;
+        let memberships = match groups {
+            Some((member_of, owner_of)) => Some(self.whole_memberships(member_of?, owner_of?).await?),
+            None => None,
+        };
+        Ok(Person { user, memberships })
     }
 
     /// Users, each with his own result, in the order of `ids`. 1 unit each, twenty in a round trip.

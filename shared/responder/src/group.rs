@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use graph::{GraphError, GroupRead, LinkedKind, User};
+use graph::{GraphError, GroupRead, LinkedKind, MembershipsRead, Person, User};
 use jiff::SignedDuration;
 use ledger::{Joined, KnownGroup, Stored};
 use model::{Attempt, Change, ChangeKind, MemberHint, ObjectId, ResourceKind, Source};
@@ -36,6 +36,7 @@ struct Owners {
 /// A guest whom a change of the group concerns.
 struct Concerned {
     user: User,
+    memberships: MembershipsRead,
     named: Named,
 }
 
@@ -58,20 +59,22 @@ impl Assessor {
         }
         let mut named = named(&change.members);
         let ids: Vec<ObjectId> = named.keys().copied().collect();
-        let (group, users) = self.reader.group_and_users(change.id, &ids).await;
+        let guests = self.known_among(&ids).await?;
+        let (group, people) = self.reader.group_and_people(change.id, &ids, &guests).await;
         let group = match group {
             Ok(group) => group,
             Err(error) if is_not_found(&error) => return self.look_for_group(change, attempt).await,
             Err(error) => return Err(error.into()),
         };
         let known = self.ledger.known_group(change.id).await?;
-        let mut users = present(users)?;
+        let mut people = present(people)?;
         let changed = changed_owners(known.as_ref(), &group, &mut named);
         let unread: Vec<ObjectId> = changed.iter().filter(|id| !ids.contains(id)).copied().collect();
-        users.extend(present(self.reader.users(&unread).await)?);
-        let concerned = self.guests_among(users, &named).await?;
+        let others = present(self.reader.users(&unread).await)?;
+        people.extend(others.into_iter().map(|user| Person { user, memberships: None }));
+        let concerned = self.guests_among(people, &named).await?;
         let owners = Owners { now: users_among(&group), changed };
-        let (unsettled, unseen) = self.look_at_guests(change, &concerned, &owners, attempt).await?;
+        let (unsettled, unseen) = self.look_at_guests(change, concerned, &owners, attempt).await?;
         let fingerprint = self.look_at_members(change, known.as_ref(), &group).await?;
         let is_first = known.is_none() && !unseen.is_empty() && !self.believes(change, attempt);
         if !is_first {
@@ -80,16 +83,44 @@ impl Assessor {
         Ok(self.until_settled(change, attempt, unsettled))
     }
 
-    /// Those who are, or may be, from outside.
+    /// Those who were seen before as guests: their groups are read in the same round trip.
+    async fn known_among(&self, ids: &[ObjectId]) -> Result<BTreeSet<ObjectId>, Trouble> {
+        let mut known = BTreeSet::new();
+        for id in ids {
+            if self.ledger.known(*id).await?.is_some() {
+                known.insert(*id);
+            }
+        }
+        Ok(known)
+    }
+
+    /// Those who are, or may be, from outside, each with his groups.
     async fn guests_among(
         &self,
-        users: Vec<User>,
+        people: Vec<Person>,
         named: &BTreeMap<ObjectId, Named>,
     ) -> Result<Vec<Concerned>, Trouble> {
-        let mut concerned = Vec::new();
-        for user in self.outsiders(users).await? {
+        let (mut concerned, mut unread) = (Vec::new(), Vec::new());
+        let mut read: BTreeMap<ObjectId, MembershipsRead> = BTreeMap::new();
+        let mut users = Vec::with_capacity(people.len());
+        for Person { user, memberships } in people {
+            read.extend(memberships.map(|memberships| (user.id, memberships)));
+            users.push(user);
+        }
+        let guests = self.outsiders(users).await?;
+        unread.extend(guests.iter().map(|user| user.id).filter(|id| !read.contains_key(id)));
+        if !unread.is_empty() {
+            let of_each = |(id, read): (ObjectId, Result<MembershipsRead, GraphError>)| {
+                (id, read.map(|memberships| (id, memberships)))
+            };
+            let all = self.reader.memberships(&unread).await.into_iter().map(of_each).collect();
+            read.extend(present(all)?);
+        }
+        for user in guests {
             let named = named.get(&user.id).copied().unwrap_or_default();
-            concerned.push(Concerned { user, named });
+            if let Some(memberships) = read.remove(&user.id) {
+                concerned.push(Concerned { user, memberships, named });
+            }
         }
         Ok(concerned)
     }
@@ -106,23 +137,14 @@ impl Assessor {
     async fn look_at_guests(
         &self,
         change: &Change,
-        concerned: &[Concerned],
+        concerned: Vec<Concerned>,
         owners: &Owners,
         attempt: Option<Attempt>,
     ) -> Result<(Vec<MemberHint>, BTreeSet<ObjectId>), Trouble> {
-        let ids: Vec<ObjectId> = concerned.iter().map(|one| one.user.id).collect();
         let (group, believes) = (change.id, self.believes(change, attempt));
         let (mut unsettled_hints, mut unseen_owners) = (Vec::new(), BTreeSet::new());
-        if ids.is_empty() {
-            return Ok((unsettled_hints, unseen_owners));
-        }
-        let read = self.reader.memberships(&ids).await;
-        for (Concerned { user, named }, (id, read)) in concerned.iter().zip(read) {
-            let read = match read {
-                Ok(read) => read,
-                Err(error) if is_not_found(&error) => continue,
-                Err(error) => return Err(error.into()),
-            };
+        for Concerned { user, memberships: read, named } in concerned {
+            let id = user.id;
             let is_member = read.member_of.iter().any(|one| one.id == group);
             let is_owner = read.owner_of.iter().any(|one| one.id == group);
             let contradicts =
@@ -142,7 +164,7 @@ impl Assessor {
                     self.ledger.put(&Joined { guest: id, group, owner, at: now }).await?;
                 }
             }
-            let seen = Seen { user: user.clone(), memberships: Some(read), unsettled };
+            let seen = Seen { user, memberships: Some(read), unsettled };
             self.judge_and_record(&of_guest(change, id), seen).await?;
         }
         Ok((unsettled_hints, unseen_owners))
@@ -300,9 +322,9 @@ fn named(hints: &[MemberHint]) -> BTreeMap<ObjectId, Named> {
 
 /// Whoever is no user (a group, a device, a service principal) is nobody's guest, and a guest so new that the replica has
 /// not heard of him is announced by a change of his own.
-fn present(users: Vec<(ObjectId, Result<User, GraphError>)>) -> Result<Vec<User>, Trouble> {
-    let found = users.into_iter().filter_map(|(id, read)| match read {
-        Ok(user) => Some(Ok(user)),
+fn present<T>(read: Vec<(ObjectId, Result<T, GraphError>)>) -> Result<Vec<T>, Trouble> {
+    let found = read.into_iter().filter_map(|(id, read)| match read {
+        Ok(found) => Some(Ok(found)),
         Err(error) if is_not_found(&error) => {
             tracing::debug!(member.id = %id, "no user that Graph knows (yet)");
             None

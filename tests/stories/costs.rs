@@ -43,7 +43,7 @@ fn check(world: &World, round_trips: u64, resource_units: u64, writes: u64) {
 /// | an ownership is taken from a guest | 16 | 31 | 1 |
 /// | an admitted guest in a group changes | 2 | 6 | 0 |
 /// | a group is renamed, and no rule cares | 2 | 4 | 0 |
-/// | a group with 3 guests is renamed into a pattern | 37 | 106 | 3 |
+/// | a group with 3 guests is renamed into a pattern (at most) | 38 | 107 | 3 |
 /// | an approval of taking a guest out of a group | 9 | 28 | 1 |
 /// | an undo of that | 10 | 29 | 1 |
 ///
@@ -162,7 +162,11 @@ async fn every_kind_of_event_in_a_group_asks_of_graph_what_the_table_says() {
     world.simulator.reset_traffic();
     world.tenant.rename(sales, "Finance Sales");
     world.settle().await;
-    check(&world, 37, 106, 3);
+    // Whether two of our own echoes are one look depends on which worker is faster.
+    let Cost { round_trips, resource_units, writes } = world.cost();
+    assert!((36..=38).contains(&round_trips), "{round_trips}");
+    assert!((105..=107).contains(&resource_units), "{resource_units}");
+    assert_eq!(writes, 3);
     for guest in &guests {
         world.expect_no_member(*guest, sales);
     }

@@ -65,18 +65,23 @@ fn report(topic: &Topic<'_>, telling: Telling) -> IncidentReport {
         reasons: cleaned(&finding.reasons),
         unknown: finding.unknown,
         mode: finding.mode,
-        held_back: cleaned(&finding.held_back),
+        // What held it back is over once somebody has approved.
+        held_back: if decision::approval(incident).is_some() {
+            Vec::new()
+        } else {
+            cleaned(&finding.held_back)
+        },
         actions: finding.actions.iter().map(ToString::to_string).collect(),
         hypothetical,
         done,
         steps: steps(topic, hypothetical),
-        plan: incident.plan().hash(),
+        plan: incident.question(),
         must,
         by_hand: if is_over(kind) { Vec::new() } else { cleaned(&finding.by_hand) },
         approval: decision::approval(incident),
         left_over: cleaned(&incident.left_over),
         decide: decision::decide(incident),
-        undo: undoable.then(|| format!("guestlist undo {}", incident.id)),
+        undo: undoable.then(|| format!("guestlist undo {} --reason …", incident.id)),
         show: format!("guestlist incidents show {}", incident.id),
         requests: topic.known.requests(),
     }

@@ -22,6 +22,11 @@ fn was_sent(outcome: &Outcome) -> bool {
     }
 }
 
+/// Whether a read has shown what the write changed.
+fn was_done(outcome: &Outcome) -> bool {
+    outcome.result == StepResult::Done && !outcome.found_so
+}
+
 impl<'a> Known<'a> {
     pub(crate) fn of(incident: &'a Incident, outcomes: &'a [Outcome]) -> Self {
         let mut outcomes: Vec<&Outcome> = outcomes.iter().collect();
@@ -34,7 +39,8 @@ impl<'a> Known<'a> {
         let last = self.outcomes.iter().rfind(|outcome| outcome.step == step).copied();
         let read = self.incident.has_achieved(step) || matches!(self.incident.state, State::Done { at: _ });
         let ours = self.sent_at(step).is_some();
-        if self.reversed().contains(&step.undo()) && matches!(self.incident.state, State::Undone { .. }) {
+        let since = self.sent_at(step).filter(|_| !matches!(self.incident.state, State::Undone { .. }));
+        if self.was_reversed(step, since) {
             return (Progress::Undone, None);
         }
         if read {
@@ -77,7 +83,7 @@ impl<'a> Known<'a> {
         let mut steps: Vec<Step> = Vec::new();
         for outcome in self.outcomes.iter().filter(|outcome| outcome.step.takes_away()) {
             let Some(at) = self.sent_at(outcome.step) else { continue };
-            let reversed = self.sent_at(outcome.step.undo()).is_some_and(|undone| undone >= at);
+            let reversed = self.reversed_at(outcome.step).is_some_and(|undone| undone >= at);
             let ours = !reversed && self.incident.is_in_force(outcome.step, at);
             if ours && !steps.contains(&outcome.step) {
                 steps.push(outcome.step);
@@ -86,10 +92,26 @@ impl<'a> Known<'a> {
         Some(steps)
     }
 
-    /// The writes of undos that went out.
+    /// When a read showed that the step is undone.
+    fn reversed_at(&self, step: Step) -> Option<Timestamp> {
+        let seen = |outcome: &&&Outcome| {
+            outcome.step == step.undo() && matches!(outcome.result, StepResult::Done | StepResult::AlreadySo)
+        };
+        self.outcomes.iter().rfind(seen).map(|outcome| outcome.at)
+    }
+
+    /// Whether an undo of ours has been read back: after `since`, where it may have been done again.
+    fn was_reversed(&self, step: Step, since: Option<Timestamp>) -> bool {
+        let undone = matches!(self.incident.state, State::Undone { .. });
+        let reversed = |outcome: &&Outcome| outcome.step == step.undo() && was_done(outcome);
+        let mut all = self.outcomes.iter().copied().filter(reversed);
+        all.any(|outcome| since.map_or(undone, |since| outcome.at >= since))
+    }
+
+    /// The writes of undos that a read has shown.
     pub(crate) fn reversed(&self) -> Vec<Step> {
         let mut steps: Vec<Step> = Vec::new();
-        let undo = |outcome: &&&Outcome| !outcome.step.takes_away() && was_sent(outcome);
+        let undo = |outcome: &&&Outcome| !outcome.step.takes_away() && was_done(outcome);
         for outcome in self.outcomes.iter().filter(undo) {
             if !steps.contains(&outcome.step) {
                 steps.push(outcome.step);

@@ -12,10 +12,12 @@ use model::ChannelName;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 use url::Url;
 use wire::{Call, Reply, Wire};
 
-use crate::message::Kind;
+use crate::message::About;
+use crate::roll_up::sixteen_digits;
 use crate::secret_url::service;
 use crate::{ChannelError, Message, Receipt, SendError, block_kit, reply};
 
@@ -59,20 +61,32 @@ pub struct SlackBot {
 struct Posted<'a> {
     channel: &'a str,
     ts: &'a str,
-    /// The kind of the message that was posted last.
-    kind: Option<&'a str>,
+    /// What was said last, as [`said`] names it.
+    said: Option<&'a str>,
 }
 
 impl<'a> Posted<'a> {
     fn read(text: &'a str) -> Option<Self> {
         let mut parts = text.splitn(3, ':');
-        let (channel, ts, kind) = (parts.next()?, parts.next()?, parts.next());
+        let (channel, ts, said) = (parts.next()?, parts.next()?, parts.next());
         let is_ts = !ts.is_empty() && ts.chars().all(|c| c.is_ascii_digit() || c == '.');
-        is_ts.then_some(Self { channel, ts, kind })
+        is_ts.then_some(Self { channel, ts, said })
     }
 
-    fn receipt(channel: &str, ts: &str, kind: Kind) -> Receipt {
-        Receipt { posted: Some(format!("{channel}:{ts}:{}", kind.word())) }
+    fn receipt(channel: &str, ts: &str, said: &str) -> Receipt {
+        Receipt { posted: Some(format!("{channel}:{ts}:{said}")) }
+    }
+}
+
+/// The kind, and of what asks for a person what it asks: another question is another word, and is not edited in silence.
+fn said(message: &Message) -> String {
+    let kind = message.kind.word();
+    match &message.about {
+        About::Incident(report) if message.kind.asks_for_a_person() => {
+            let asked = format!("{}|{}|{}", message.headline, report.done, report.by_hand.join("|"));
+            format!("{kind}#{}", sixteen_digits(&Sha256::digest(asked.as_bytes())))
+        }
+        About::Incident(_) | About::Notice(_) | About::RollUp(_) => kind.to_owned(),
     }
 }
 
@@ -110,7 +124,7 @@ impl To<'_> {
             Self::Channel(channel) => {
                 payload.insert("channel".to_owned(), json!(channel));
             }
-            Self::Place(Posted { channel, ts, kind: _ }) => {
+            Self::Place(Posted { channel, ts, said: _ }) => {
                 payload.retain(|key, _| !matches!(key.as_str(), "mrkdwn" | "unfurl_links" | "unfurl_media"));
                 // An edit that names no blocks may keep those that are there.
                 payload.entry("blocks").or_insert_with(|| json!([]));
@@ -170,19 +184,20 @@ impl SlackBot {
         posted: Option<&str>,
         now: Timestamp,
     ) -> Result<Receipt, SendError> {
+        let said = said(message);
         // Another channel among the settings is another place.
         let before = posted.and_then(Posted::read).filter(|before| before.channel == self.channel);
         if let Some(before) = before
             && self.edit(wire, message, &before, now).await?
         {
-            if message.kind.asks_for_a_person() && before.kind != Some(message.kind.word()) {
+            if message.kind.asks_for_a_person() && before.said != Some(said.as_str()) {
                 self.say_in_thread(wire, message, before.ts, now).await?;
             }
-            return Ok(Posted::receipt(&self.channel, before.ts, message.kind));
+            return Ok(Posted::receipt(&self.channel, before.ts, &said));
         }
         match self.say(wire, message, &To::Channel(&self.channel), now).await? {
             Said::Taken { channel, ts: Some(ts) } => {
-                Ok(Posted::receipt(channel.as_deref().unwrap_or(&self.channel), &ts, message.kind))
+                Ok(Posted::receipt(channel.as_deref().unwrap_or(&self.channel), &ts, &said))
             }
             Said::Taken { channel: _, ts: None } => Ok(Receipt::default()),
             Said::Refused { word, answer } => Err(refusal(&word, &answer, now)),

@@ -34,6 +34,9 @@ pub enum Action {
 /// To read the guest back, and to see whether he is protected
 /// (<https://learn.microsoft.com/graph/api/user-list-transitivememberof>).
 const READ_USERS: Permission = Permission("User.Read.All");
+/// To see of which groups he is, and whether they are role-assignable or can be written
+/// (<https://learn.microsoft.com/graph/api/group-get>).
+const READ_GROUPS: Permission = Permission("GroupMember.Read.All");
 
 impl Action {
     pub const ALL: [Self; 5] =
@@ -69,11 +72,12 @@ impl Action {
     #[must_use]
     pub fn permissions(self) -> &'static [Permission] {
         match self {
-            Self::Disable => {
-                &[Permission("User.EnableDisableAccount.All"), READ_USERS, Permission("GroupMember.Read.All")]
+            Self::Disable => &[Permission("User.EnableDisableAccount.All"), READ_USERS, READ_GROUPS],
+
+            Self::LeaveGroup | Self::LeaveGroups => {
+                &[Permission("GroupMember.ReadWrite.All"), READ_USERS, READ_GROUPS]
             }
-            Self::LeaveGroup | Self::LeaveGroups => &[Permission("GroupMember.ReadWrite.All"), READ_USERS],
-            Self::DropOwnership => &[Permission("Group.ReadWrite.All"), READ_USERS],
+            Self::DropOwnership => &[Permission("Group.ReadWrite.All"), READ_USERS, READ_GROUPS],
             Self::Notify => &[],
         }
     }
@@ -214,8 +218,7 @@ impl Plan {
 
     #[must_use]
     pub fn hash(&self) -> PlanHash {
-        let digest = Sha256::digest(self.to_string().as_bytes());
-        PlanHash(digest.iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
+        PlanHash::of(&self.to_string())
     }
 
     /// Whether it asks for nothing that the other does not ask for.
@@ -241,6 +244,13 @@ impl fmt::Display for Plan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PlanHash(u64);
+
+impl PlanHash {
+    pub(crate) fn of(text: &str) -> Self {
+        let digest = Sha256::digest(text.as_bytes());
+        Self(digest.iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
+    }
+}
 
 impl fmt::Display for PlanHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

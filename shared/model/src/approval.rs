@@ -1,9 +1,10 @@
-//! Waiting for somebody: an approval is bound to the plan that he saw, ends after seven days, and serves once.
+//! Waiting for somebody: an approval is bound to the plan and the account that he saw, ends after seven days, and serves
+//! once.
 //! Pure, like all transitions.
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{Approval, Finding, Incident, Plan, PlanHash, Routes, State, Wake};
+use crate::{Approval, Finding, Incident, Plan, PlanHash, Routes, State, Subject, Wake};
 
 /// Why an incident cannot be approved or rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,13 +14,14 @@ pub enum CannotDecide {
     #[error("it waited until {until}, and nobody decided")]
     TooLate { until: Timestamp },
     #[error(
-        "its plan has changed since it was looked at; it is now `{plan}`: look again, and decide about that"
+        "its plan or the account has changed since it was looked at; it is now `{plan}` for {who}: look again, and decide \
+         about that"
     )]
-    AnotherPlan { plan: String },
+    AnotherPlan { plan: String, who: String },
 }
 
 impl Incident {
-    /// How long a plan waits for somebody.
+    /// How long a plan waits for somebody, and how long what he said serves.
     pub const ASKS_FOR: SignedDuration = SignedDuration::from_hours(24 * 7);
 
     /// Somebody has to approve first. `because` is what holds it back beside the mode.
@@ -30,6 +32,35 @@ impl Incident {
         self.spend_approval();
         self.waits_because = because;
         self.become_and_tell(State::Waiting { since: now, until }, routes, now);
+    }
+
+    /// Names what somebody is asked: this plan, for this account as it is now.
+    #[must_use]
+    pub fn question(&self) -> PlanHash {
+        let who = self.subject.identity();
+        PlanHash::of(&format!("{} for the {} {}", self.plan(), who.kind, who.addresses.join(", ")))
+    }
+
+    /// Who the account is, as it was just read. Whoever it has become, nobody has approved of anything for him.
+    pub fn is_about(&mut self, subject: Subject, now: Timestamp) {
+        if subject.identity() != self.subject.identity() {
+            self.subject = subject;
+        }
+        self.end_approval(now);
+    }
+
+    /// An approval that is too old, or for another account, serves nobody, and people are asked again.
+    pub fn end_approval(&mut self, now: Timestamp) {
+        let who = self.subject.identity();
+        let ended = |approval: &Approval| {
+            let late = approval.at.checked_add(Self::ASKS_FOR).is_ok_and(|until| until <= now);
+            let another = approval.identity.as_ref().is_some_and(|approved| *approved != who);
+            !approval.spent && (late || another)
+        };
+        if self.approval.as_ref().is_some_and(ended) {
+            self.approval = None;
+            self.told = None;
+        }
     }
 
     /// Whether this finding may be acted on now: its mode allows it and nothing holds it back, or somebody approved of all
@@ -56,10 +87,13 @@ impl Incident {
         now: Timestamp,
     ) -> Result<(), CannotDecide> {
         self.may_decide(now)?;
-        if self.plan().hash() != plan {
-            return Err(CannotDecide::AnotherPlan { plan: self.plan().to_string() });
+        if self.question() != plan {
+            let who = self.subject.addresses.join(", ");
+            return Err(CannotDecide::AnotherPlan { plan: self.plan().to_string(), who });
         }
-        self.approval = Some(Approval { by, reason, at: now, plan: self.plan().clone(), spent: false });
+        let identity = Some(self.subject.identity());
+        let plan = self.plan().clone();
+        self.approval = Some(Approval { by, reason, at: now, plan, identity, spent: false });
         self.state = State::Open;
         self.wake = Wake::Due { at: now };
         self.updated_at = now;
@@ -108,6 +142,12 @@ impl Incident {
             self.become_and_tell(State::Expired { at: now }, routes, now);
         }
         late
+    }
+
+    /// Time releases nothing that was held back, and neither does a rejection: whoever opens the next one has to ask, too.
+    pub(crate) fn goes_on_waiting(&self) -> Option<String> {
+        let undecided = matches!(self.state, State::Expired { .. } | State::Rejected { .. });
+        self.waits_because.clone().filter(|_| undecided)
     }
 
     /// It serves once.

@@ -57,7 +57,7 @@ pub enum Budget {
 impl fmt::Display for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Newcomers => "guests created within a day",
+            Self::Newcomers => "newcomers (guests who were created less than a day ago)",
             Self::Established => "established guests",
         })
     }
@@ -145,6 +145,22 @@ impl Breaker {
         }
         self.opened = Some(Opened { at: now, budget, limit });
         Place::OpenedNow
+    }
+
+    /// Whether the guest was touched within the hour.
+    #[must_use]
+    pub fn has_place(&self, guest: ObjectId, now: Timestamp) -> bool {
+        let his = |touched: &Touched| touched.guest == guest && counts(touched, now);
+        self.newcomers.iter().chain(&self.established).any(his)
+    }
+
+    /// Nobody was touched after all. Returns whether the place that was taken at that moment was still there.
+    pub fn give_back(&mut self, guest: ObjectId, taken_at: Timestamp) -> bool {
+        let before = self.newcomers.len().saturating_add(self.established.len());
+        for all in [&mut self.newcomers, &mut self.established] {
+            all.retain(|touched| touched.guest != guest || touched.at != taken_at);
+        }
+        self.newcomers.len().saturating_add(self.established.len()) < before
     }
 
     /// Closes it, and forgets what was counted. Nothing that waits is released by that. Returns whether it was open.

@@ -106,9 +106,15 @@ impl Subject {
 pub struct PendingUndo {
     /// The writes that reverse ours, in order.
     pub steps: Vec<Step>,
-    /// Who the account was when we acted.
+    /// Who gets it back: who the account was when the undo was judged.
     pub identity: Option<Identity>,
     pub force: bool,
+    /// Since when Graph has known nothing of a group that he is to be put back into.
+    #[serde(default)]
+    pub group_missing_since: Option<Timestamp>,
+    /// What the groups were like that he is to be put back into, when the undo was judged.
+    #[serde(default)]
+    pub groups: BTreeMap<ObjectId, String>,
 }
 
 /// One rule that a guest breaks, or may break.
@@ -167,6 +173,9 @@ pub struct Approval {
     pub reason: String,
     pub at: Timestamp,
     pub plan: Plan,
+    /// Who the account was: nobody approved of it for whoever the account becomes.
+    #[serde(default)]
+    pub identity: Option<Identity>,
     /// It was carried out, or could not be: it serves no second time.
     pub spent: bool,
 }

@@ -17,6 +17,9 @@ pub struct Outcome {
     /// Who the account was when the write was judged. An undo for somebody else is refused.
     #[serde(default)]
     pub identity: Option<Identity>,
+    /// What the group was like when the write was judged: an undo puts nobody back into one that has changed since.
+    #[serde(default)]
+    pub group: Option<String>,
     pub result: StepResult,
     pub at: Timestamp,
     /// Graph answered that it was so already: what a read then shows is not what this write did, and no undo reverses it.

@@ -27,7 +27,7 @@ impl Incident {
         let to_do = |step: &&Step| snapshot.shows(**step) != Some(true);
         let missing: Vec<Step> = finding.plan.steps.iter().filter(to_do).copied().collect();
         let news = missing.iter().any(|step| !self.settles(*step, now));
-        let asked_before = self.plan().hash();
+        let asked_before = self.question();
         self.subject = subject;
         let judged = finding.clone();
         self.note(finding);
@@ -50,21 +50,23 @@ impl Incident {
                 }
             }
             State::Waiting { since: _, until: _ } => {
-                let another_plan = self.plan().hash() != asked_before;
+                let another_question = self.question() != asked_before;
                 let held = self.waits_because.is_some();
                 if judged.refused.is_some() || !(judged.acts() || judged.asks()) || missing.is_empty() {
                     self.settle_or_refuse(&judged, routes, now);
                 } else if judged.acts() && !held {
                     self.wake_up(routes, now);
-                } else if another_plan {
+                } else if another_question {
                     self.told = None;
                     self.ask(self.waits_because.clone(), routes, now);
                 }
             }
             State::Open | State::Refused { .. } | State::Failed { .. } => {
+                self.end_approval(now);
+                let free = judged.acts() && self.waits_because.is_none();
                 if judged.refused.is_some() {
                     self.settle_or_refuse(&judged, routes, now);
-                } else if judged.acts() || (judged.asks() && !missing.is_empty()) {
+                } else if free || ((judged.acts() || judged.asks()) && !missing.is_empty()) {
                     self.act_or_ask(&judged, routes, now);
                 } else {
                     self.settle_or_refuse(&judged, routes, now);

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{ObjectId, RuleId};
+use crate::{Identity, ObjectId, RuleId};
 
 /// Suspends a rule for a guest until a moment, so that an undo stays undone and a rejected plan is not asked for again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,10 @@ pub struct Suspension {
     /// Only in this group; everywhere where there is none.
     #[serde(default)]
     pub object: Option<ObjectId>,
+    /// Who the account was when somebody decided this: nobody decided it about whoever the account becomes. Without one it
+    /// holds for everybody, as those did that were written before.
+    #[serde(default)]
+    pub identity: Option<Identity>,
     pub until: Timestamp,
     pub by: String,
     pub reason: String,
@@ -25,6 +29,21 @@ impl Suspension {
     pub fn covers(&self, guest: ObjectId, rule: &RuleId, object: Option<ObjectId>) -> bool {
         self.guest == guest && self.rule == *rule && (self.object.is_none() || self.object == object)
     }
+
+    /// Whether it was decided about this identity. `None` is one that could not be read: then it holds.
+    #[must_use]
+    pub fn is_for(&self, identity: Option<&Identity>) -> bool {
+        match (&self.identity, identity) {
+            (Some(decided), Some(now)) => decided == now,
+            (None, _) | (_, None) => true,
+        }
+    }
+
+    /// For this identity only.
+    #[must_use]
+    pub fn only_for(self, identity: Option<Identity>) -> Self {
+        Self { identity, ..self }
+    }
 }
 
 /// All writes to the tenant are stopped.
@@ -33,4 +52,34 @@ pub struct Stop {
     pub since: Timestamp,
     pub by: String,
     pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::GuestKind;
+
+    fn identity(address: &str) -> Identity {
+        Identity { kind: GuestKind::Guest, addresses: vec![address.to_owned()] }
+    }
+
+    #[test]
+    fn a_suspension_is_for_the_identity_that_it_was_decided_about_and_an_old_one_for_everybody() {
+        let old = Suspension {
+            guest: ObjectId::from_u128(1),
+            rule: "closed".parse().unwrap(),
+            object: None,
+            identity: None,
+            until: Timestamp::UNIX_EPOCH,
+            by: "anna".to_owned(),
+            reason: "agreed by phone".to_owned(),
+            written_at: Timestamp::UNIX_EPOCH,
+        };
+        let (sam, eve) = (identity("sam@fabrikam.com"), identity("eve@evil.example"));
+        assert!(old.is_for(Some(&sam)) && old.is_for(None));
+        let his = old.only_for(Some(sam.clone()));
+        assert!(his.is_for(Some(&sam)) && !his.is_for(Some(&eve)));
+        // Who the account is could not be read: that is no reason to act.
+        assert!(his.is_for(None));
+    }
 }

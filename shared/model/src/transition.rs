@@ -66,7 +66,7 @@ impl Incident {
             speaks_for: BTreeSet::new(),
             achieved: before.map(Self::still_in_force).unwrap_or_default(),
             approval: None,
-            waits_because: None,
+            waits_because: before.and_then(Self::goes_on_waiting),
             undo: None,
             told: None,
             deliveries: Vec::new(),
@@ -344,8 +344,8 @@ impl Incident {
             about = format!("{about}: {why}");
         }
         if let State::Waiting { .. } = &state {
-            // Another plan is news, and has to be approved anew.
-            about = format!("{about} for {}", self.plan().hash());
+            // Another plan, or another account, is news and has to be approved anew.
+            about = format!("{about} for {}", self.question());
         }
         self.state = state;
         self.updated_at = now;

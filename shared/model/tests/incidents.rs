@@ -230,7 +230,7 @@ fn an_approval_is_for_the_plan_that_was_seen_and_serves_once() {
     let (by, reason) = ("carol".to_owned(), "yes".to_owned());
     let error = incident.approve(other.hash(), by.clone(), reason.clone(), after(1)).unwrap_err();
     assert!(matches!(error, CannotDecide::AnotherPlan { .. }), "{error}");
-    let plan = incident.plan().hash();
+    let plan = incident.question();
     incident.approve(plan, by.clone(), reason.clone(), after(2)).unwrap();
     assert_eq!(incident.wake, Wake::Due { at: after(2) });
     assert!(incident.may_act_on(&finding(Mode::Ask)));
@@ -251,7 +251,7 @@ fn waiting_ends_after_seven_days_and_says_so() {
     let mut incident = asked();
     let week = 7 * 24 * 3_600;
     assert!(!incident.expire(&routes(), after(week - 1)));
-    let plan = incident.plan().hash();
+    let plan = incident.question();
     let late = incident.clone().approve(plan, "carol".into(), "yes".into(), after(week)).unwrap_err();
     assert!(matches!(late, CannotDecide::TooLate { .. }), "{late}");
     assert!(incident.expire(&routes(), after(week)));
@@ -357,7 +357,7 @@ fn happen(incident: &mut Incident, what: &Happens, now: Timestamp) {
         Happens::Partly if claimed => incident.partly(text(), Vec::new(), &routes, now),
         Happens::Asked if claimed => incident.ask(Some(text()), &routes, now),
         Happens::Approved { of_this_plan } => {
-            let plan = if *of_this_plan { incident.plan().hash() } else { Plan::default().hash() };
+            let plan = if *of_this_plan { incident.question() } else { Plan::default().hash() };
             drop(incident.approve(plan, text(), text(), now));
         }
         Happens::Rejected => drop(incident.reject(text(), text(), &routes, now)),

@@ -90,7 +90,7 @@ impl Policy {
         self.references().flat_map(|groups| &groups.names).map(|reference| reference.name.clone()).collect()
     }
 
-    /// The names that do not mean one group today, each with its place in the file. A guardrail whose name no group bears
+    /// The names that do not mean one group today, each with its place in the file, in this order. A guardrail whose name no group bears
     /// finds nothing, and only this tells it.
     #[must_use]
     pub fn unsettled_names(&self, names: &BTreeMap<String, Named>) -> Vec<Problem> {
@@ -105,7 +105,9 @@ impl Policy {
                 hint: None,
             })
         });
-        unsettled.collect()
+        let mut unsettled: Vec<Problem> = unsettled.collect();
+        unsettled.sort_by_key(|problem| (problem.line, problem.column));
+        unsettled
     }
 
     /// The same policy with its mode and that of every rule at `enforce`. `existing` stays, and the operator's ceiling is the

@@ -40,8 +40,8 @@ fn in_one_line(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
-/// All that was found wrong. A mistake in the form of the YAML (a wrong indentation, an unknown or repeated key) hides
-/// what comes after it; mistakes of meaning are all here at once.
+/// All that was found wrong. A mistake in the form of the YAML (a wrong indentation, a repeated key) hides what comes
+/// after it; unknown keys are all here at once, and so are, where the form is right, all mistakes of meaning.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Problems(pub Vec<Problem>);
 

@@ -118,15 +118,15 @@ pub(crate) fn unsettled(name: &str, named: Option<&Named>) -> String {
         }
         Some(Named::Nobody) => format!(
             "unknown: no group is called `{name}`: correct the name, and write the id beside it with `guestlist \
-             resolve`"
+             resolve --write`"
         ),
         Some(Named::Unread { why }) => format!(
             "unknown: which group is called `{name}` could not be read ({}): write the id beside it with `guestlist \
-             resolve`",
+             resolve --write`",
             shortened(why)
         ),
         Some(Named::One(_)) | None => format!(
-            "unknown: which group is called `{name}` has not been read: write the id beside it with `guestlist resolve`"
+            "unknown: which group is called `{name}` has not been read: write the id beside it with `guestlist resolve --write`"
         ),
     }
 }

@@ -32,7 +32,7 @@ pub struct Settled {
 /// # Errors
 /// The text has not the form of a policy: see [`crate::parse`], which says more.
 pub fn resolve(text: &str, name: &str, lookup: &dyn Fn(&str) -> Named) -> Result<Resolved, Problems> {
-    let (file, _) = file::read(text, name).map_err(|problem| Problems(vec![problem]))?;
+    let (file, _) = file::read(text, name)?;
     let mut edits = Vec::new();
     let mut unresolved = Vec::new();
     for group in groups_in_order(&file) {

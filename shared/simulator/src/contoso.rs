@@ -39,8 +39,13 @@ pub fn reader() -> App {
 
 /// The app that writes: it can switch accounts on and off and change memberships, and read users and groups.
 pub fn writer() -> App {
-    let roles =
-        ["User.EnableDisableAccount.All", "User.Read.All", "GroupMember.ReadWrite.All", "Group.Read.All"];
+    let roles = [
+        "User.EnableDisableAccount.All",
+        "User.Read.All",
+        "GroupMember.Read.All",
+        "GroupMember.ReadWrite.All",
+        "Group.ReadWrite.All",
+    ];
     App::with_secret(WRITER, WRITER_SECRET, &roles)
 }
 

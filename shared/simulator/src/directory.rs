@@ -2,7 +2,7 @@
 //! that Graph would raise. Acts on groups are in `group_acts`; what Graph allows apps to do is in `graph`.
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Map;
 use uuid::Uuid;
 
@@ -38,11 +38,13 @@ pub struct Invite {
     pub by: Uuid,
     /// `Member` makes an external member.
     pub user_type: UserType,
+    /// As if the invitation had been sent so many days ago.
+    pub days_ago: u16,
 }
 
 impl Invite {
     pub fn new(address: &str, by: Uuid) -> Self {
-        Self { address: address.to_owned(), name: None, by, user_type: UserType::Guest }
+        Self { address: address.to_owned(), name: None, by, user_type: UserType::Guest, days_ago: 0 }
     }
 }
 
@@ -129,7 +131,9 @@ pub(crate) fn invited(tenant: &mut Tenant, invite: &Invite, sponsors: Vec<Uuid>,
     let upn = format!("{}#EXT#@{}", address.replace('@', "_"), tenant.initial_domain());
     let base = NewUser { user_principal_name: upn, name: None, user_type: invite.user_type };
     let user = base.build(tenant, now);
+    let age = SignedDuration::from_hours(24 * i64::from(invite.days_ago));
     User {
+        created_at: now.checked_sub(age).ok(),
         display_name: invite.name.clone().unwrap_or_else(|| local_part(&address).to_owned()),
         mail: Some(address.clone()),
         other_mails: vec![address.clone()],

@@ -128,7 +128,7 @@ fn the_card_says_all_that_slack_says() {
     Disabled the account, and read it back at 2026-11-20 10:00:05 UTC.
     What is left over
     • access tokens issued before now stay valid for up to about an hour
-    Undo: guestlist undo 2f446fae28c24a7f-1
+    Undo: guestlist undo 2f446fae28c24a7f-1 --reason …
     Details: guestlist incidents show 2f446fae28c24a7f-1
     incident 2f446fae28c24a7f-1 · done · mode enforce · tenant 00000000-0000-0000-0000-0000000000c0 · opened 2026-11-20 10:00:00 UTC · seen once
     ");
@@ -148,7 +148,7 @@ fn whatever_stands_in_it_the_card_fits_and_says_what_was_cut() {
         expect_within_limits(&message);
         expect_harmless(&message);
         let shown = teams(&message);
-        assert!(shown.contains(&format!("\nUndo: guestlist undo {}\n", incident.id)), "{shown}");
+        assert!(shown.contains(&format!("\nUndo: guestlist undo {} --reason …\n", incident.id)), "{shown}");
         assert!(shown.contains("more lines"), "{shown}");
         for title in ["Who", "What happened", "What was done", "What a person must do", "What is left over"] {
             assert!(shown.contains(&format!("\n{title}\n")), "{title}: {shown}");

@@ -33,7 +33,7 @@ fn what_waits_says_what_would_be_done_why_it_waits_until_when_and_how_to_decide(
     Would disable the account. Nothing was done: it waits for somebody to approve or reject it, because the mode is `ask`. If nobody has by 2026-11-27 10:00:00 UTC, nothing is done.
     [section] *What a person must do*
     Look at it, and approve or reject it before 2026-11-27 10:00:00 UTC.
-    [section] Approve: `guestlist approve 2f446fae28c24a7f-1 --reason …`
+    [section] Approve: `guestlist approve 2f446fae28c24a7f-1 --plan 3dff0501747dacd2 --reason …`
     Reject: `guestlist reject 2f446fae28c24a7f-1 --reason …`
     Details: `guestlist incidents show 2f446fae28c24a7f-1`
     [context] incident 2f446fae28c24a7f-1 · waiting · mode ask · tenant 00000000-0000-0000-0000-0000000000c0 · opened 2026-11-20 10:00:00 UTC · seen once
@@ -54,7 +54,7 @@ fn what_waits_says_what_would_be_done_why_it_waits_until_when_and_how_to_decide(
     Would disable the account. Nothing was done: it waits for somebody to approve or reject it, because the mode is “ask”. If nobody has by 2026-11-27 10:00:00 UTC, nothing is done.
     What a person must do
     Look at it, and approve or reject it before 2026-11-27 10:00:00 UTC.
-    Approve: guestlist approve 2f446fae28c24a7f-1 --reason …
+    Approve: guestlist approve 2f446fae28c24a7f-1 --plan 3dff0501747dacd2 --reason …
     Reject: guestlist reject 2f446fae28c24a7f-1 --reason …
     Details: guestlist incidents show 2f446fae28c24a7f-1
     incident 2f446fae28c24a7f-1 · waiting · mode ask · tenant 00000000-0000-0000-0000-0000000000c0 · opened 2026-11-20 10:00:00 UTC · seen once
@@ -72,9 +72,9 @@ fn what_waits_says_what_would_be_done_why_it_waits_until_when_and_how_to_decide(
     "#);
     let event = webhook(&message);
     let incident = &event["data"]["incident"];
-    assert_snapshot!(incident["commands"].to_string(), @r#"{"approve":"guestlist approve 2f446fae28c24a7f-1 --reason …","reject":"guestlist reject 2f446fae28c24a7f-1 --reason …","show":"guestlist incidents show 2f446fae28c24a7f-1","undo":null}"#);
+    assert_snapshot!(incident["commands"].to_string(), @r#"{"approve":"guestlist approve 2f446fae28c24a7f-1 --plan 3dff0501747dacd2 --reason …","reject":"guestlist reject 2f446fae28c24a7f-1 --reason …","show":"guestlist incidents show 2f446fae28c24a7f-1","undo":null}"#);
     assert_eq!(incident["waits_until"], "2026-11-27T10:00:00Z");
-    assert_eq!(incident["plan"]["hash"], waiting().plan().hash().to_string());
+    assert_eq!(incident["plan"]["hash"], waiting().question().to_string());
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn what_the_breaker_holds_back_says_so() {
 fn approved(mut incident: Incident) -> Incident {
     let plan = incident.plan().clone();
     let (by, reason) = ("carol".to_owned(), "known attacker".to_owned());
-    incident.approval = Some(Approval { by, reason, at: at("10:30:00"), plan, spent: true });
+    incident.approval = Some(Approval { by, reason, at: at("10:30:00"), plan, identity: None, spent: true });
     incident
 }
 
@@ -116,7 +116,7 @@ fn what_was_approved_says_who_did_and_why() {
     [section] *What was done*
     Disabled the account, and read it back at 2026-11-20 10:30:05 UTC.
     Approved by `carol` at 2026-11-20 10:30:00 UTC: `known attacker`
-    [section] Undo: `guestlist undo 2f446fae28c24a7f-1`
+    [section] Undo: `guestlist undo 2f446fae28c24a7f-1 --reason …`
     Details: `guestlist incidents show 2f446fae28c24a7f-1`
     [context] incident 2f446fae28c24a7f-1 · done · mode enforce · tenant 00000000-0000-0000-0000-0000000000c0 · opened 2026-11-20 10:00:00 UTC · seen once
     ");
@@ -140,6 +140,7 @@ fn a_rejection_says_who_rejected_it_and_until_when_it_holds() {
         guest: GUEST,
         rule: "blocked-domain".parse().unwrap(),
         object: None,
+        identity: None,
         until: at("11:00:00").checked_add(SignedDuration::from_hours(7 * 24)).unwrap(),
         by,
         reason,

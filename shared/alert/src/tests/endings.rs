@@ -104,6 +104,7 @@ fn an_undo_says_who_asked_why_and_until_when_it_holds() {
         guest: GUEST,
         rule: "blocked-domain".parse().unwrap(),
         object: None,
+        identity: None,
         until: at("11:00:00").checked_add(SignedDuration::from_hours(7 * 24)).unwrap(),
         by,
         reason,
@@ -155,7 +156,7 @@ fn a_finding_that_is_gone_is_told_with_what_stays_in_force() {
     "The finding is gone since 2026-11-20 12:00:00 UTC: the guest does not break this rule any more. What was done about it (disabled the account) was not reversed."
     null
     ["sharing links of the account are still there"]
-    "guestlist undo 2f446fae28c24a7f-1"
+    "guestlist undo 2f446fae28c24a7f-1 --reason …"
     "#);
 }
 
@@ -222,7 +223,7 @@ fn a_terminal_shows_all_of_it_without_markup() {
     What is left over
       • access tokens issued before now stay valid for up to about an hour
 
-    Undo: guestlist undo 2f446fae28c24a7f-1
+    Undo: guestlist undo 2f446fae28c24a7f-1 --reason …
     Details: guestlist incidents show 2f446fae28c24a7f-1
     incident 2f446fae28c24a7f-1 · done · mode enforce · tenant 00000000-0000-0000-0000-0000000000c0 · opened 2026-11-20 10:00:00 UTC · seen once
     ");

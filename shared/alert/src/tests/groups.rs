@@ -71,7 +71,7 @@ fn a_guest_who_was_taken_out_of_a_group_is_told_with_the_groups_name_and_id() {
     [section] *What was done*
     Removed the guest from the group `Finance EU` (00000000-0000-0000-0000-0000000000f1), and read it back at 2026-11-20 10:00:05 UTC.
     Graph request-id: `4e1c2b9a-0000-4000-8000-000000000001`
-    [section] Undo: `guestlist undo 2f446fae3f23036baec2-1`
+    [section] Undo: `guestlist undo 2f446fae3f23036baec2-1 --reason …`
     Details: `guestlist incidents show 2f446fae3f23036baec2-1`
     [context] incident 2f446fae3f23036baec2-1 · done · mode enforce · tenant 00000000-0000-0000-0000-0000000000c0 · opened 2026-11-20 10:00:00 UTC · seen once
     ");
@@ -90,7 +90,7 @@ fn a_guest_who_was_taken_out_of_a_group_is_told_with_the_groups_name_and_id() {
     What was done
     Removed the guest from the group “Finance EU” (00000000-0000-0000-0000-0000000000f1), and read it back at 2026-11-20 10:00:05 UTC.
     Graph request-id: “4e1c2b9a-0000-4000-8000-000000000001”
-    Undo: guestlist undo 2f446fae3f23036baec2-1
+    Undo: guestlist undo 2f446fae3f23036baec2-1 --reason …
     Details: guestlist incidents show 2f446fae3f23036baec2-1
     incident 2f446fae3f23036baec2-1 · done · mode enforce · tenant 00000000-0000-0000-0000-0000000000c0 · opened 2026-11-20 10:00:00 UTC · seen once
     ");
@@ -115,7 +115,7 @@ fn a_guest_who_was_taken_out_of_a_group_is_told_with_the_groups_name_and_id() {
         "why": null
       },
       {
-        "hash": "12face5e8c672eaf",
+        "hash": "d4be7a4bfa745217",
         "steps": [
           {
             "group": {
@@ -189,7 +189,7 @@ fn a_plan_of_several_steps_is_told_step_by_step() {
     • nothing had to be changed: the guest was no member of the group `Board` (00000000-0000-0000-0000-0000000000b0) already
     • not done: remove the guest from the group 00000000-0000-0000-0000-0000000000aa
     Graph request-id: `4e1c2b9a-0000-4000-8000-000000000001`
-    [section] Undo: `guestlist undo 2f446fae28c24a7f-1`
+    [section] Undo: `guestlist undo 2f446fae28c24a7f-1 --reason …`
     Details: `guestlist incidents show 2f446fae28c24a7f-1`
     [context] incident 2f446fae28c24a7f-1 · sent · mode enforce · tenant 00000000-0000-0000-0000-0000000000c0 · opened 2026-11-20 10:00:00 UTC · seen once
     ");
@@ -205,7 +205,7 @@ fn a_plan_of_several_steps_is_told_step_by_step() {
     "Disabled the account and removed the guest from 2 groups, and read it back at 2026-11-20 10:00:05 UTC. One more thing that the rule asks for was so already."
     null
     []
-    "guestlist undo 2f446fae28c24a7f-1"
+    "guestlist undo 2f446fae28c24a7f-1 --reason …"
     "#);
 }
 
@@ -248,7 +248,7 @@ fn what_is_partly_done_says_what_is_done_and_what_a_person_must_do() {
     [section] *What a person must do*
     Do the rest, or decide that it need not be done.
     • take the guest out of `All Sales` in its membership rule: a dynamic group cannot be changed by hand
-    [section] Undo: `guestlist undo 2f446fae28c24a7f-1`
+    [section] Undo: `guestlist undo 2f446fae28c24a7f-1 --reason …`
     Details: `guestlist incidents show 2f446fae28c24a7f-1`
     [context] incident 2f446fae28c24a7f-1 · partly · mode enforce · tenant 00000000-0000-0000-0000-0000000000c0 · opened 2026-11-20 10:00:00 UTC · seen once
     ");
@@ -333,6 +333,7 @@ fn an_undo_of_several_steps_names_only_what_was_put_back() {
         guest: GUEST,
         rule: "blocked-domain".parse().unwrap(),
         object: None,
+        identity: None,
         until: at("12:00:00"),
         by: "anna".to_owned(),
         reason: "SEC-123".to_owned(),

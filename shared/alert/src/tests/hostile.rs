@@ -164,7 +164,7 @@ fn hundreds_of_addresses_sponsors_and_reasons_still_fit_with_the_undo_whole() {
     expect_within_limits(&message);
     expect_harmless(&message);
     let shown = slack(&message);
-    assert!(shown.contains(&format!("Undo: `guestlist undo {}`", incident.id)), "{shown}");
+    assert!(shown.contains(&format!("Undo: `guestlist undo {} --reason …`", incident.id)), "{shown}");
     assert!(shown.contains("… [cut]"), "{shown}");
     for title in ["Who", "What happened", "What was done", "What is left over"] {
         assert!(shown.contains(&format!("*{title}*\n")), "{title}: {shown}");
@@ -265,7 +265,7 @@ proptest! {
     ) {
         let (by, reason) = words.clone();
         let plan = finding.plan.clone();
-        let approval = Some(Approval { by, reason, at: at("10:00:01"), plan: plan.clone(), spent: true });
+        let approval = Some(Approval { by, reason, at: at("10:00:01"), plan: plan.clone(), identity: None, spent: true });
         let waits_because = Some(words.0.clone());
         let incident = Incident { state, left_over, approval, waits_because, ..met(subject, finding) };
         let outcomes: Vec<Outcome> = plan

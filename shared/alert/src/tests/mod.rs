@@ -134,6 +134,7 @@ fn outcome(step: Step, result: StepResult) -> Outcome {
         step,
         before: Some(true),
         identity: None,
+        group: None,
         result,
         at: at("10:00:03"),
         found_so: false,

@@ -109,7 +109,7 @@ fn what_calls_somebody_opens_an_alert_that_says_all_of_it() {
             "mode": "observe",
             "opened_at": "2026-11-20T10:00:00Z",
             "plan": {
-              "hash": "f78325f4a8fbb9d7",
+              "hash": "3dff0501747dacd2",
               "steps": [
                 {
                   "group": null,

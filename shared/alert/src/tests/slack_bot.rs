@@ -85,7 +85,7 @@ async fn what_newly_asks_for_a_person_is_also_said_aloud_and_only_once() {
     let failed = in_state(State::Failed { why: "Graph answered 403".to_owned() });
     let message = about_incident(&failed, 2);
     let sink = Sink::answering(&[POSTED, POSTED]);
-    let told = "C0123456789:1503435956.000247:guest.failed";
+    let told = "C0123456789:1503435956.000247:guest.failed#ab8b108b5eb831ab";
     assert_eq!(to_bot(&sink, &message, Some(PLACE)).await, receipt(told));
     assert_eq!(methods(&sink), ["chat.update", "chat.postMessage"]);
     let reply = &sink.json()[1];

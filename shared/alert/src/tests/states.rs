@@ -156,7 +156,7 @@ fn a_write_that_no_read_shows_yet_is_not_called_done() {
     • the address `mallory@evil.example` is in the list `blocked` (`evil.example`)
     [section] *What was done*
     Asked Entra to disable the account at 2026-11-20 10:00:01 UTC; a read does not show it yet. It is looked at again for 15 minutes.
-    [section] Undo: `guestlist undo 2f446fae28c24a7f-1`
+    [section] Undo: `guestlist undo 2f446fae28c24a7f-1 --reason …`
     Details: `guestlist incidents show 2f446fae28c24a7f-1`
     [context] incident 2f446fae28c24a7f-1 · sent · mode enforce · tenant 00000000-0000-0000-0000-0000000000c0 · opened 2026-11-20 10:00:00 UTC · seen once
     ");
@@ -169,7 +169,7 @@ fn a_write_that_no_read_shows_yet_is_not_called_done() {
     "Asked Entra to disable the account at 2026-11-20 10:00:01 UTC; a read does not show it yet. It is looked at again for 15 minutes."
     null
     []
-    "guestlist undo 2f446fae28c24a7f-1"
+    "guestlist undo 2f446fae28c24a7f-1 --reason …"
     "#);
 }
 
@@ -196,7 +196,7 @@ fn what_is_done_was_read_back_and_what_is_left_over_is_told() {
     Disabled the account, and read it back at 2026-11-20 10:00:05 UTC.
     [section] *What is left over*
     • access tokens issued before now stay valid for up to about an hour
-    [section] Undo: `guestlist undo 2f446fae28c24a7f-1`
+    [section] Undo: `guestlist undo 2f446fae28c24a7f-1 --reason …`
     Details: `guestlist incidents show 2f446fae28c24a7f-1`
     [context] incident 2f446fae28c24a7f-1 · done · mode enforce · tenant 00000000-0000-0000-0000-0000000000c0 · opened 2026-11-20 10:00:00 UTC · seen once
     ");
@@ -215,7 +215,7 @@ fn what_is_done_was_read_back_and_what_is_left_over_is_told() {
             "approve": null,
             "reject": null,
             "show": "guestlist incidents show 2f446fae28c24a7f-1",
-            "undo": "guestlist undo 2f446fae28c24a7f-1"
+            "undo": "guestlist undo 2f446fae28c24a7f-1 --reason …"
           },
           "correlation": "00000000-0000-0000-0000-000000000007",
           "graph_request_ids": [],
@@ -245,7 +245,7 @@ fn what_is_done_was_read_back_and_what_is_left_over_is_told() {
           "mode": "enforce",
           "opened_at": "2026-11-20T10:00:00Z",
           "plan": {
-            "hash": "f78325f4a8fbb9d7",
+            "hash": "3dff0501747dacd2",
             "steps": [
               {
                 "group": null,

@@ -10,7 +10,17 @@ use model::{
 
 fn outcome(step: Step, before: Option<bool>, result: StepResult, second: i64) -> Outcome {
     let incident: IncidentId = incident(key(1, "blocked"), None, 0).id;
-    Outcome { incident, step, before, identity: None, result, at: at(second), found_so: false, request: None }
+    Outcome {
+        incident,
+        step,
+        before,
+        identity: None,
+        group: None,
+        result,
+        at: at(second),
+        found_so: false,
+        request: None,
+    }
 }
 
 #[tokio::test]
@@ -52,6 +62,7 @@ async fn the_last_suspension_of_a_rule_for_a_guest_counts() {
         guest: guest(n),
         rule: rule(name),
         object: None,
+        identity: None,
         until: at(until),
         by: "anna".to_owned(),
         reason: "agreed by phone".to_owned(),

@@ -48,10 +48,9 @@ impl Compiler<'_> {
     /// A name that stands where an id belongs.
     fn group_name(&mut self, text: &str, place: Place) -> Option<NameRef> {
         let shown = shortened(text);
-        let like_an_id = text.len() >= 20 && text.chars().all(|c| c.is_ascii_hexdigit() || "-{}".contains(c));
         let (message, hint) = if text.trim().is_empty() {
             (format!("`{shown}` is no group's name"), "write the group's id, or its name")
-        } else if like_an_id {
+        } else if is_nearly_an_id(text) {
             (format!("`{shown}` is not an object id (a GUID of 36 characters)"), Id::Group.hint())
         } else if text.contains('*') {
             let hint = "write the group's id; a pattern stands under `joins: { name: … }` of a guardrail";
@@ -80,9 +79,12 @@ impl Compiler<'_> {
         Some(JoinsCondition { matcher, relations })
     }
 
+    /// Where they were not understood, all of them: what is told about `as` is not told again about `then`.
     fn relations(&mut self, words: &Words<Word<Relation>>) -> BTreeSet<Relation> {
         self.not_empty("as", words, "write `member`, `owner` or both, or remove the key");
-        self.words(words).into_iter().collect()
+        let known = self.words(words);
+        let understood = !words.items.is_empty() && words.items.iter().all(|word| word.value().is_ok());
+        if understood { known.into_iter().collect() } else { Relation::ALL.into() }
     }
 
     fn matcher(&mut self, joins: &At<Joins>) -> GroupMatcher {
@@ -215,4 +217,16 @@ impl Compiler<'_> {
         }
         joins.value.groups.as_ref().map(|groups| self.group_refs(groups)).unwrap_or_default()
     }
+}
+
+/// A text that was an id until somebody copied it badly. No group is called so; and if one were, it could be named by its
+/// id.
+fn is_nearly_an_id(text: &str) -> bool {
+    let length = text.chars().count();
+    let hyphens = text.chars().filter(|c| "-‐‑–—".contains(*c)).count();
+    let digits = text.chars().filter(char::is_ascii_hexdigit).count();
+    let braces = text.chars().filter(|c| "{}".contains(*c)).count();
+    let others = length - hyphens - digits - braces;
+    let nothing_else = length >= 20 && others == 0;
+    nothing_else || (34..=38).contains(&length) && (3..=5).contains(&hyphens) && others <= 2
 }

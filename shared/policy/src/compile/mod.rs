@@ -29,13 +29,14 @@ use self::rules::{Question, RuleNames};
 /// The file's own `tests` are checked for form and not run: see [`Policy::run_tests`].
 ///
 /// # Errors
-/// Everything that is wrong. Where the form itself is wrong, the first such mistake alone.
+/// Everything that is wrong. Where the form itself is wrong, no more than the keys that do not stand where they may, and
+/// the first such mistake of another sort.
 pub fn parse(
     text: &str,
     name: &str,
     load: &mut dyn FnMut(&str) -> Result<String, String>,
 ) -> Result<Policy, Problems> {
-    let (file, outline) = file::read(text, name).map_err(|problem| Problems(vec![problem]))?;
+    let (file, outline) = file::read(text, name)?;
     let mut compiler = Compiler { name, text, problems: Vec::new() };
     let policy = compiler.policy(&file, load);
     compiler.blanks(&outline);

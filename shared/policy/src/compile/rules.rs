@@ -149,11 +149,26 @@ impl Compiler<'_> {
                 self.problem(word.text.place, message, Some(hint.to_owned()));
             }
         }
+        self.one_of_two_ways_out(then, about);
         let id = self.rule_id(id);
         let severity = severity.map_or(Some(model::Severity::Medium), |severity| self.word(severity));
         let actions = self.words(then);
         let mode = mode.and_then(|mode| self.word(mode));
         Some(Head { id: id?, why: why.cloned(), severity: severity?, mode, actions })
+    }
+
+    /// Whoever leaves all his groups leaves this one.
+    fn one_of_two_ways_out(&mut self, then: &Words<Word<Action>>, about: &About) {
+        let asks = |word: &Word<Action>, action: Action| word.value().ok() == Some(action);
+        if !then.items.iter().any(|word| asks(word, Action::LeaveGroups)) {
+            return;
+        }
+        for word in then.items.iter().filter(|word| asks(word, Action::LeaveGroup)) {
+            if misfit(Action::LeaveGroup, about).is_none() {
+                let message = "`leave-groups` takes him out of that group, too";
+                self.problem(word.text.place, message, Some("remove `leave-group`".to_owned()));
+            }
+        }
     }
 
     fn conditions(&mut self, conditions: &At<If>, lists: &Lists) -> Vec<Condition> {
@@ -303,7 +318,7 @@ fn misfit(action: Action, about: &About) -> Option<(String, &'static str)> {
         )),
         (About::TheGuest, Relation::Owner) => Some((
             format!("action `{action}` needs to know which group"),
-            "write `leave-groups` for the groups that he is a member of, or `joins` with `as: owner` under the rule's `if`",
+            "write `joins: { any_group: true }, as: owner` under the `if` of a guardrail",
         )),
         (About::Memberships(relations), _) if relations.contains(&needed) => None,
         (About::Memberships(_), Relation::Member) => Some((

@@ -205,10 +205,8 @@ pub(crate) struct Alternative {
     /// A rule says who is a member.
     pub(crate) dynamic: Option<bool>,
     #[serde(default)]
-    #[schemars(skip)]
     pub(crate) any: Refused,
     #[serde(default)]
-    #[schemars(skip)]
     pub(crate) any_group: Refused,
 }
 
@@ -277,28 +275,20 @@ pub(crate) struct ScenarioJoins {
     /// Groups by id, by name, or as `{ id, name }`. A name holds only while one group bears it.
     pub(crate) groups: Option<Groups>,
     #[serde(default)]
-    #[schemars(skip)]
     name: Refused,
     #[serde(default)]
-    #[schemars(skip)]
     label: Refused,
     #[serde(default)]
-    #[schemars(skip)]
     role_assignable: Refused,
     #[serde(default)]
-    #[schemars(skip)]
     team: Refused,
     #[serde(default)]
-    #[schemars(skip)]
     visibility: Refused,
     #[serde(default)]
-    #[schemars(skip)]
     dynamic: Refused,
     #[serde(default)]
-    #[schemars(skip)]
     any: Refused,
     #[serde(default)]
-    #[schemars(skip)]
     any_group: Refused,
 }
 

@@ -186,6 +186,25 @@ impl<'de> Deserialize<'de> for Refused {
     }
 }
 
+impl Refused {
+    /// The keyword of its schema, which nothing else here has.
+    pub(super) const MARK: &'static str = "not";
+}
+
+impl JsonSchema for Refused {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Refused".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "not": {} })
+    }
+}
+
 macro_rules! text_with_a_form {
     ($(#[$doc:meta])* $name:ident, $schema:tt) => {
         $(#[$doc])*

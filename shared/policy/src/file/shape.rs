@@ -9,7 +9,7 @@ use super::located::{At, DateText, Entries, IdText, Place, Refused, Text, Words}
 use super::vocabulary::Word;
 use crate::group::Relation;
 
-/// Keys of the language that this version does not know yet. They are fields below, left out of the schema.
+/// Keys of the language that this version does not know yet. They are fields below, and not in the published schema.
 pub(crate) const NOT_BUILT_KEYS: [&str; 5] = ["inviter", "inviters", "pending_for", "sponsors", "stay"];
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -118,13 +118,10 @@ pub(crate) struct If {
     #[serde(rename = "as")]
     pub(crate) relation: Option<Words<Word<Relation>>>,
     #[serde(default)]
-    #[schemars(skip)]
     inviter: Refused,
     #[serde(default)]
-    #[schemars(skip)]
     sponsors: Refused,
     #[serde(default)]
-    #[schemars(skip)]
     pending_for: Refused,
 }
 
@@ -140,7 +137,6 @@ pub(crate) struct Scenario {
     /// The groups that it covers; every group if not written.
     pub(crate) joins: Option<At<ScenarioJoins>>,
     #[serde(default)]
-    #[schemars(skip)]
     stay: Refused,
 }
 
@@ -149,25 +145,24 @@ pub(crate) struct Scenario {
 pub(crate) struct Admits {
     /// Partners by name. Every identity address must be of one of them.
     pub(crate) partners: Option<Words<Text>>,
-    /// guest if not written.
+    /// guest if not written: external members and local guests are admitted only where `kind` says so.
     pub(crate) kind: Option<Words<Word<GuestKind>>>,
     #[serde(default)]
-    #[schemars(skip)]
     inviters: Refused,
     #[serde(default)]
-    #[schemars(skip)]
     sponsors: Refused,
     #[serde(default)]
-    #[schemars(skip)]
     pending_for: Refused,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Otherwise {
-    /// No scenario admits the guest.
+    /// No scenario admits the guest. External members and local guests are found only where the `kind` of a scenario
+    /// says so.
     pub(crate) guest: Option<OtherwiseRule>,
-    /// No scenario that admits the guest covers the group.
+    /// No scenario that admits the guest covers the group. External members and local guests are found only where the
+    /// `kind` of a scenario says so.
     pub(crate) membership: Option<OtherwiseRule>,
 }
 

@@ -2,18 +2,19 @@
 
 use serde_saphyr::{DuplicateKeyPolicy, Error, MergeKeyPolicy, MessageFormatter, UserMessageFormatter};
 
+use super::keys::{self, Mistake};
 use super::located::At;
 use super::outline::Node;
-use super::shape::{File, NOT_BUILT_KEYS};
+use super::shape::File;
 use crate::domain::shortened;
-use crate::nearest;
-use crate::problem::Problem;
+use crate::problem::{Problem, Problems};
 
 /// Reads the form of the file.
 ///
 /// # Errors
-/// The first thing that is wrong with the form: the reader cannot go on behind it.
-pub(crate) fn read(text: &str, name: &str) -> Result<(File, At<Node>), Problem> {
+/// Keys that do not stand where they may, all of them, and the first thing besides that is wrong with the form: the reader
+/// cannot go on behind it.
+pub(crate) fn read(text: &str, name: &str) -> Result<(File, At<Node>), Problems> {
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::Error,
         merge_keys: MergeKeyPolicy::Error,
@@ -23,7 +24,32 @@ pub(crate) fn read(text: &str, name: &str) -> Result<(File, At<Node>), Problem> 
     };
     let file = serde_saphyr::from_str_with_options(text, options.clone());
     let outline = serde_saphyr::from_str_with_options(text, options);
-    file.and_then(|file| Ok((file, outline?))).map_err(|error| problem(&error, name))
+    match (file, outline) {
+        (Ok(file), Ok(outline)) => Ok((file, outline)),
+        (Err(error), Ok(outline)) => Err(with_all_keys(&error, &outline, name)),
+        (Err(error), Err(_)) | (Ok(_), Err(error)) => {
+            let problem = problem(&error, name);
+            Err(Problems(vec![tab_in_indentation(text, &problem).unwrap_or(problem)]))
+        }
+    }
+}
+
+fn with_all_keys(error: &Error, outline: &At<Node>, name: &str) -> Problems {
+    let keys = keys::mistakes(outline).into_iter();
+    let keys = keys.map(|Mistake { place, message, hint }| Problem {
+        file: name.to_owned(),
+        line: place.line,
+        column: place.column,
+        message,
+        hint,
+    });
+    let mut all: Vec<Problem> = keys.collect();
+    let first = problem(error, name);
+    if !all.iter().any(|problem| (problem.line, problem.column) == (first.line, first.column)) {
+        all.push(first);
+    }
+    all.sort_by_key(|problem| (problem.line, problem.column));
+    Problems(all)
 }
 
 fn problem(error: &Error, name: &str) -> Problem {
@@ -38,14 +64,33 @@ fn problem(error: &Error, name: &str) -> Problem {
     }
 }
 
+/// The reader tells of a tab where the value before it starts.
+fn tab_in_indentation(text: &str, told: &Problem) -> Option<Problem> {
+    if !["found a tab", "tabs disallowed"].iter().any(|words| told.message.contains(words)) {
+        return None;
+    }
+    let from = (1_u64..).zip(text.lines()).skip_while(|(line, _)| *line < told.line);
+    let (line, column) = from
+        .filter_map(|(line, text)| {
+            let mut indentation = (1_u64..).zip(text.chars()).take_while(|(_, c)| c.is_whitespace());
+            indentation.find(|(_, c)| *c == '\t').map(|(column, _)| (line, column))
+        })
+        .next()?;
+    let message = "the indentation has a tab".to_owned();
+    Some(Problem { line, column, message, hint: Some("indent with spaces".to_owned()), ..told.clone() })
+}
+
 fn explain(error: &Error) -> (String, Option<String>) {
     match error {
-        Error::SerdeUnknownField { field, expected, .. } => {
-            let built = expected.iter().copied().filter(|key| !NOT_BUILT_KEYS.contains(key));
-            (format!("unknown key `{}`", shortened(field)), nearest::hint(field, built))
-        }
+        // What to do about it is told where all of them are found.
+        Error::SerdeUnknownField { field, .. } => (format!("unknown key `{}`", shortened(field)), None),
         Error::SerdeMissingField { field, .. } => {
-            (format!("key `{field}` is missing"), Some(format!("add `{field}:`")))
+            let hint = match *field {
+                "version" => "add `version: 1`".to_owned(),
+                "mode" => "add `mode: observe` (or `ask`, `enforce`)".to_owned(),
+                field => format!("add `{field}:`"),
+            };
+            (format!("key `{field}` is missing"), Some(hint))
         }
         Error::DuplicateMappingKey { key, .. } => {
             let key = key.as_deref().map_or("a key".to_owned(), |key| format!("key `{}`", shortened(key)));

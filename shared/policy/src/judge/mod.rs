@@ -36,7 +36,7 @@ pub fn judge(policy: &Policy, facts: &Facts, ceiling: Mode, now: Timestamp) -> V
     let admission = Admission::of(policy, &case);
     let maker = Maker { policy, case: &case, ceiling };
     let Found { findings, looked_at_groups } = find(&maker, &admission);
-    let (mut findings, suspended) = suspension::split(policy, findings, facts, now);
+    let (mut findings, suspended) = suspension::split(policy, findings, &case, now);
     let leaves_all = findings.iter().any(|finding| finding.actions.contains(&Action::LeaveGroups));
     let wants_memberships = facts.memberships == Memberships::Unread && (looked_at_groups || leaves_all);
     let wants_standing = protection::refuse(policy, &mut findings, facts);

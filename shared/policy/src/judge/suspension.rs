@@ -2,9 +2,10 @@
 //! way.
 
 use jiff::Timestamp;
-use model::Finding;
+use model::{Finding, Identity, Suspension};
 
-use crate::facts::Facts;
+use crate::conditions::Case;
+use crate::kind::Kind;
 use crate::policy::{Exception, Policy};
 use crate::verdict::Held;
 
@@ -12,13 +13,14 @@ use crate::verdict::Held;
 pub(super) fn split(
     policy: &Policy,
     findings: Vec<Finding>,
-    facts: &Facts,
+    case: &Case<'_>,
     now: Timestamp,
 ) -> (Vec<Finding>, Vec<Held>) {
     let mut standing = Vec::new();
     let mut suspended = Vec::new();
+    let identity = identity(case);
     for finding in findings {
-        match longest(policy, &finding, facts, now) {
+        match longest(policy, &finding, (case, identity.as_ref()), now) {
             Some(Hold { until, by, reason }) => suspended.push(Held { finding, until, by, reason }),
             None => standing.push(finding),
         }
@@ -34,7 +36,13 @@ struct Hold {
 
 /// Where several hold a finding, the one that ends last. One that names no group holds the rule's findings about every
 /// group.
-fn longest(policy: &Policy, finding: &Finding, facts: &Facts, now: Timestamp) -> Option<Hold> {
+fn longest(
+    policy: &Policy,
+    finding: &Finding,
+    (case, identity): (&Case<'_>, Option<&Identity>),
+    now: Timestamp,
+) -> Option<Hold> {
+    let facts = case.facts;
     let Finding { rule, object, .. } = finding;
     let exceptions = policy.exceptions.get(&facts.id).into_iter().flatten();
     let exceptions = exceptions
@@ -42,12 +50,20 @@ fn longest(policy: &Policy, finding: &Finding, facts: &Facts, now: Timestamp) ->
         .filter(|exception| exception.group.is_none() || exception.group == *object)
         .map(hold);
     let suspensions = facts.suspensions.iter();
-    let suspensions = suspensions.filter(|held| held.covers(facts.id, rule, *object)).map(|held| Hold {
+    let holds = |held: &&Suspension| held.covers(facts.id, rule, *object) && held.is_for(identity);
+    let suspensions = suspensions.filter(holds).map(|held| Hold {
         until: held.until,
         by: held.by.clone(),
         reason: held.reason.clone(),
     });
     exceptions.chain(suspensions).filter(|hold| hold.until > now).max_by_key(|hold| hold.until)
+}
+
+/// Who the account is. `None` where a part of that could not be read: a suspension holds then.
+fn identity(case: &Case<'_>) -> Option<Identity> {
+    let Kind::Outsider(kind) = &case.kind else { return None };
+    let read = case.facts.identities.is_some() && case.facts.verified_domains.is_some();
+    read.then(|| Identity { kind: *kind, addresses: case.addresses.identity_texts() })
 }
 
 fn hold(exception: &Exception) -> Hold {

@@ -208,12 +208,12 @@ fn a_name_admits_to_the_one_group_that_bears_it() {
     otherwise.membership (medium, enforce) [leave-group, drop-ownership] in Campaign unknown
       the account is a member of `Campaign`
       whether a scenario covers this membership could not be checked
-      unknown: no group is called `Campaign`: correct the name, and write the id beside it with `guestlist resolve`
+      unknown: no group is called `Campaign`: correct the name, and write the id beside it with `guestlist resolve --write`
       plan: leave 1
     otherwise.membership (medium, enforce) [leave-group, drop-ownership] in Finance EU unknown
       the account is a member of `Finance EU`
       whether a scenario covers this membership could not be checked
-      unknown: no group is called `Campaign`: correct the name, and write the id beside it with `guestlist resolve`
+      unknown: no group is called `Campaign`: correct the name, and write the id beside it with `guestlist resolve --write`
       plan: leave 4
     ");
 }

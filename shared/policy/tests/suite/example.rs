@@ -197,6 +197,11 @@ fn the_schema_knows_what_the_reader_knows_and_nothing_that_is_not_built() {
     for later in ["\"stay\"", "\"inviter\"", "\"sponsors\"", "\"revoke-sessions\"", "\"delete\""] {
         assert!(!text.contains(later), "{later}");
     }
+    assert!(!text.contains("\"not\""));
+    for (mapping, key) in [("Admits", "kind"), ("Otherwise", "guest"), ("Otherwise", "membership")] {
+        let told = schema["$defs"][mapping]["properties"][key]["description"].as_str().unwrap();
+        assert!(told.contains("xternal members and local guests are"), "{told}");
+    }
     assert_eq!(schema["$defs"]["Joins"]["additionalProperties"], false);
     assert_eq!(schema["$defs"]["ScenarioJoins"]["properties"].as_object().unwrap().len(), 1);
     assert!(schema["$defs"]["Alternative"]["properties"].get("any").is_none());

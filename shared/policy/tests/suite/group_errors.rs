@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 
 use crate::mistakes::wrong;
+use crate::world::rules;
 
 /// A guardrail with this below `if`, and with these actions.
 fn rule(conditions: &str, then: &str) -> String {
@@ -53,7 +54,7 @@ fn a_key_or_a_word_that_does_not_exist_is_named_with_the_nearest() {
 
 #[test]
 fn a_value_of_the_wrong_form_is_named() {
-    assert_snapshot!(joins("Finance"), @"policy.yaml:5:18: expected keys with their values");
+    assert_snapshot!(joins("Finance"), @r#"policy.yaml:5:18: expected keys with their values: write it as in `joins: { name: "Finance *" }`"#);
     assert_snapshot!(joins("{ groups: 5 }"), @"policy.yaml:5:20: expected a group (its id, its name, or `{ id: …, name: … }`), or a list of these, found integer `5`");
     assert_snapshot!(joins("{ groups: [[a]] }"), @"policy.yaml:5:29: expected a group (its id, its name, or `{ id: …, name: … }`), found sequence");
     assert_snapshot!(joins("{ groups: [~] }"), @"policy.yaml:5:29: expected a group (its id, its name, or `{ id: …, name: … }`), found nothing");
@@ -73,6 +74,33 @@ fn a_group_that_cannot_be_meant_is_refused() {
     assert_snapshot!(joins("{ groups: [{ id: Finance EU }] }"), @"policy.yaml:5:35: `Finance EU` is not an object id (a GUID of 36 characters): copy it from the group's page in the Entra admin center");
     assert_snapshot!(wrong("protect: { groups: ['Board *'] }\n"), @"policy.yaml:3:21: `Board *` is a pattern, and `groups` names groups one by one: write the group's id; a pattern stands under `joins: { name: … }` of a guardrail");
     assert_snapshot!(wrong("protect: { groups: [] }\n"), @"policy.yaml:3:20: `groups` is empty: name groups, or remove the key");
+}
+
+#[test]
+fn an_id_that_was_copied_badly_is_no_name() {
+    for text in [
+        "7fead936-3b0c-4a51-8f0e-0710da401fcZ",
+        "7fead936-3b0c-4a51-8f0e-0710da401fc",
+        "7fead936-3b0c-4a51-8f0e-0710da401fc77",
+        "7fead9363b0c-4a51-8f0e-0710da401fc7",
+        "7fead936–3b0c–4a51–8f0e–0710da401fc7",
+        "7fead936-3b0c-4a51-8f0e-0710da4O1fc7",
+        "7fead936-3b0c-4a51-8f0e-0710da401fc7 ",
+        "{7fead936-3b0c-4a51-8f0e-0710da401fcZ}",
+    ] {
+        for policy in [
+            rule(&format!("joins: {{ groups: '{text}' }}"), "notify"),
+            format!("protect: {{ groups: '{text}' }}\n"),
+        ] {
+            let told = wrong(&policy);
+            assert!(told.contains(&format!("`{text}` is not an object id")), "{told}");
+            assert_eq!(told.lines().count(), 1, "{told}");
+        }
+    }
+    // Names with hyphens stay names.
+    for name in ["Finance-Department-Europe-Controlling", "a-b", "Deal-2026-11-20-Adele-Cafe-Facade-EU"] {
+        rules(&rule(&format!("joins: {{ groups: '{name}' }}"), "notify"));
+    }
 }
 
 #[test]
@@ -101,6 +129,7 @@ fn only_named_groups_admit() {
 
 #[test]
 fn as_belongs_to_joins() {
+    assert_snapshot!(joins("{ name: Finance *, as: owner }"), @"policy.yaml:5:37: key `as` does not belong here: `as` stands beside `joins` under `if`");
     assert_snapshot!(wrong(&rule("domain: evil.example, as: owner", "notify")), @"policy.yaml:5:37: `as` says nothing without `joins`: write `joins` beside it, or remove it");
     assert_snapshot!(wrong(&rule("as: owner", "notify")), @"policy.yaml:5:15: `as` says nothing without `joins`: write `joins` beside it, or remove it");
     assert_snapshot!(wrong(&rule("joins: { name: a }, as: []", "notify")), @"policy.yaml:5:35: `as` is empty: write `member`, `owner` or both, or remove the key");
@@ -110,11 +139,25 @@ fn as_belongs_to_joins() {
 fn an_action_needs_something_to_act_on() {
     assert_snapshot!(wrong(&rule("domain: evil.example", "leave-group, drop-ownership, leave-groups")), @"
     policy.yaml:6:12: action `leave-group` needs to know which group: write `leave-groups` for all his groups, or `joins` under the rule's `if`
-    policy.yaml:6:25: action `drop-ownership` needs to know which group: write `leave-groups` for the groups that he is a member of, or `joins` with `as: owner` under the rule's `if`
+    policy.yaml:6:25: action `drop-ownership` needs to know which group: write `joins: { any_group: true }, as: owner` under the `if` of a guardrail
     ");
     assert_snapshot!(wrong(&rule("joins: { name: a }", "drop-ownership")), @"policy.yaml:6:12: action `drop-ownership` is for owners, and the rule is about members alone: write `as: owner` beside `joins`, or `leave-group`");
     assert_snapshot!(wrong(&rule("joins: { name: a }, as: owner", "leave-group")), @"policy.yaml:6:12: action `leave-group` takes out members, and the rule is about owners alone: write `as: [member, owner]` beside `joins`, or `drop-ownership`");
     assert_snapshot!(wrong("scenarios:\n  - id: x\n    admits: { kind: guest }\notherwise:\n  guest: { then: [leave-group] }\n"), @"policy.yaml:7:19: action `leave-group` needs to know which group: write `leave-groups` for all his groups, or `joins` under the rule's `if`");
+}
+
+#[test]
+fn a_mistake_under_as_is_not_told_again_under_then() {
+    assert_snapshot!(wrong(&rule("joins: { name: a }, as: owners", "drop-ownership")), @"policy.yaml:5:35: unknown relation `owners`: did you mean `owner`?");
+    assert_snapshot!(wrong(&rule("joins: { name: a }, as: [owner, membre]", "leave-group, drop-ownership")), @"policy.yaml:5:43: unknown relation `membre`: did you mean `member`?");
+    assert_snapshot!(wrong(&rule("joins: { name: a }, as: []", "leave-group")), @"policy.yaml:5:35: `as` is empty: write `member`, `owner` or both, or remove the key");
+}
+
+#[test]
+fn who_leaves_all_his_groups_needs_no_second_action_for_one() {
+    assert_snapshot!(wrong(&rule("joins: { name: a }", "leave-group, leave-groups")), @"policy.yaml:6:12: `leave-groups` takes him out of that group, too: remove `leave-group`");
+    assert_snapshot!(wrong(&rule("joins: { name: a }, as: owner", "leave-groups, leave-group")), @"policy.yaml:6:26: action `leave-group` takes out members, and the rule is about owners alone: write `as: [member, owner]` beside `joins`, or `drop-ownership`");
+    assert_snapshot!(wrong("scenarios:\n  - id: x\n    admits: { kind: guest }\notherwise:\n  membership: { then: [leave-groups, disable, leave-group] }\n"), @"policy.yaml:7:47: `leave-groups` takes him out of that group, too: remove `leave-group`");
 }
 
 #[test]

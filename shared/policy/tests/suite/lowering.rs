@@ -130,6 +130,7 @@ fn suspension(rule: &str, until: &str) -> Suspension {
         guest: ALICE,
         rule: rule.parse().unwrap(),
         object: None,
+        identity: None,
         until: at(until),
         by: "bob@contoso.com".to_owned(),
         reason: "a mistake".to_owned(),

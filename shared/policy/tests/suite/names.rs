@@ -49,11 +49,11 @@ fn a_name_that_was_not_read_is_in_doubt_for_every_group() {
     assert_snapshot!(told(&unread), @"
     closed (medium, enforce) [leave-group] in Finance EU unknown
       the account is a member of `Finance EU`
-      unknown: which group is called `Finance EU` could not be read (429 from Graph): write the id beside it with `guestlist resolve`
+      unknown: which group is called `Finance EU` could not be read (429 from Graph): write the id beside it with `guestlist resolve --write`
       plan: leave 1
     closed (medium, enforce) [leave-group] in HR unknown
       the account is a member of `HR`
-      unknown: which group is called `Finance EU` could not be read (429 from Graph): write the id beside it with `guestlist resolve`
+      unknown: which group is called `Finance EU` could not be read (429 from Graph): write the id beside it with `guestlist resolve --write`
       plan: leave 2
     ");
     assert_eq!(judged(&policy, &with(None)).findings.len(), 2);
@@ -71,11 +71,11 @@ fn the_names_that_mean_nobody_are_told_with_their_places() {
     let text = format!(
         "protect: {{ groups: [Board] }}\n{}  - id: y\n    if: {{ joins: {{ groups: [Payroll, Finance EU] }} }}\n    \
          then: [notify]\n",
-        about("{ groups: Finance EU }")
+        about("{ groups: [Zoo, Finance EU] }")
     );
     let policy = rules(&text);
     let names: Vec<String> = policy.group_names().into_iter().collect();
-    assert_eq!(names, ["Board", "Finance EU", "Payroll"]);
+    assert_eq!(names, ["Board", "Finance EU", "Payroll", "Zoo"]);
     let named = [
         ("Board", Named::Nobody),
         ("Payroll", Named::One(group_id(3))),
@@ -84,8 +84,9 @@ fn the_names_that_mean_nobody_are_told_with_their_places() {
     let named = named.into_iter().map(|(name, named)| (name.to_owned(), named)).collect();
     let problems: Vec<String> = policy.unsettled_names(&named).iter().map(ToString::to_string).collect();
     assert_snapshot!(problems.join("\n"), @"
-    policy.yaml:3:21: unknown: no group is called `Board`: correct the name, and write the id beside it with `guestlist resolve`
-    policy.yaml:6:28: ambiguous: 7 groups are called `Finance EU` (77aa0000-0000-4000-8000-000000000001, 77aa0000-0000-4000-8000-000000000002, 77aa0000-0000-4000-8000-000000000003, 77aa0000-0000-4000-8000-000000000004, 77aa0000-0000-4000-8000-000000000005, …): write the id of the one that is meant (`guestlist resolve` lists them)
+    policy.yaml:3:21: unknown: no group is called `Board`: correct the name, and write the id beside it with `guestlist resolve --write`
+    policy.yaml:6:29: unknown: which group is called `Zoo` has not been read: write the id beside it with `guestlist resolve --write`
+    policy.yaml:6:34: ambiguous: 7 groups are called `Finance EU` (77aa0000-0000-4000-8000-000000000001, 77aa0000-0000-4000-8000-000000000002, 77aa0000-0000-4000-8000-000000000003, 77aa0000-0000-4000-8000-000000000004, 77aa0000-0000-4000-8000-000000000005, …): write the id of the one that is meant (`guestlist resolve` lists them)
     policy.yaml:9:38: ambiguous: 7 groups are called `Finance EU` (77aa0000-0000-4000-8000-000000000001, 77aa0000-0000-4000-8000-000000000002, 77aa0000-0000-4000-8000-000000000003, 77aa0000-0000-4000-8000-000000000004, 77aa0000-0000-4000-8000-000000000005, …): write the id of the one that is meant (`guestlist resolve` lists them)
     ");
 }

@@ -52,15 +52,15 @@ fn leaving_all_groups_is_a_step_for_each_that_he_is_a_direct_member_of() {
     ");
     let names: Vec<String> = judged(&policy, &facts).findings[0].names.values().cloned().collect();
     assert_eq!(names, ["A", "C"]);
-    // In a rule about groups, the group itself comes first.
-    let joins = guardrails(&[rule("x", "joins: { name: C }", "leave-group, leave-groups")]);
+    // The same from a rule that is about one of them.
+    let joins = guardrails(&[rule("x", "joins: { name: C }", "leave-groups")]);
     let plan = judged(&joins, &facts).findings[0].plan.to_string();
     assert_eq!(
         plan,
         format!(
             "take {ALICE} out of the group {}, then take {ALICE} out of the group {}",
-            group_id(3),
-            group_id(1)
+            group_id(1),
+            group_id(3)
         )
     );
 }
@@ -268,9 +268,9 @@ fn a_name_that_protects_means_all_that_bear_it_and_one_that_is_unknown_stops_eve
         assert_eq!(judge(&policy, &facts, Mode::Observe, now()).findings[0].refused, None);
     }
     assert_snapshot!(lines.join("\n"), @"
-    `protect.groups`: unknown: which group is called `Board` could not be read (429 from Graph): write the id beside it with `guestlist resolve`
-    `protect.groups`: unknown: no group is called `Board`: correct the name, and write the id beside it with `guestlist resolve`
-    `protect.groups`: unknown: which group is called `Board` has not been read: write the id beside it with `guestlist resolve`
+    `protect.groups`: unknown: which group is called `Board` could not be read (429 from Graph): write the id beside it with `guestlist resolve --write`
+    `protect.groups`: unknown: no group is called `Board`: correct the name, and write the id beside it with `guestlist resolve --write`
+    `protect.groups`: unknown: which group is called `Board` has not been read: write the id beside it with `guestlist resolve --write`
     ");
 }
 
@@ -298,6 +298,7 @@ fn a_suspension_may_be_for_one_group() {
         guest: ALICE,
         rule: "closed".parse().unwrap(),
         object,
+        identity: None,
         until: at("2026-12-31T00:00:00Z"),
         by: "bob@contoso.com".to_owned(),
         reason: "a mistake".to_owned(),

@@ -110,6 +110,7 @@ fn suspension() -> impl Strategy<Value = Suspension> {
             guest,
             rule: rule.parse().unwrap(),
             object: None,
+            identity: None,
             until,
             by: "bob@contoso.com".to_owned(),
             reason: "a mistake".to_owned(),

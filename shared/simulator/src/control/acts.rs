@@ -25,6 +25,9 @@ pub(super) struct InviteBody {
     by: String,
     #[serde(default)]
     member: bool,
+    /// Lets the guest be there for so long already.
+    #[serde(default)]
+    days_ago: u16,
 }
 
 #[derive(Deserialize)]
@@ -87,7 +90,7 @@ pub(super) fn done(fields: Value) -> Done {
 }
 
 pub(super) async fn invite(world: Shared, body: Given<InviteBody>) -> Done {
-    let Json(InviteBody { address, name, by, member }) = body?;
+    let Json(InviteBody { address, name, by, member, days_ago }) = body?;
     let directory = directory(&world);
     let by = find_user(&directory, &by)?.id;
     if !address.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.')) {
@@ -96,7 +99,7 @@ pub(super) async fn invite(world: Shared, body: Given<InviteBody>) -> Done {
         )));
     }
     let user_type = if member { UserType::Member } else { UserType::Guest };
-    let id = directory.invite(Invite { address, name, by, user_type });
+    let id = directory.invite(Invite { address, name, by, user_type, days_ago });
     done(json!({"id": id.to_string()}))
 }
 

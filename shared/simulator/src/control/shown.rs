@@ -80,7 +80,7 @@ pub(super) async fn acts() -> Json<Value> {
         "groups": "by id or name",
         "members and owners": "a user, a group, a device or a service principal, by id or name, all of them as `user`",
         "POST": {
-            "/control/invite": {"address": "mallory@evil.example", "name": "Mallory (optional)", "by": "alice@contoso.com", "member": false},
+            "/control/invite": {"address": "mallory@evil.example", "name": "Mallory (optional)", "by": "alice@contoso.com", "member": false, "days_ago": 0},
             "/control/redeem": {"user": "mallory@evil.example", "with": "entra | microsoft | google | facebook | one-time-passcode"},
             "/control/add-user": {"upn": "dave@contoso.com", "name": "Dave (optional)", "guest": false},
             "/control/add-member": {"group": "Marketing", "user": "mallory@evil.example"},

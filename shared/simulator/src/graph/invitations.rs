@@ -56,7 +56,7 @@ pub(crate) fn create(state: &mut State, call: &Call) -> Result<Answer, Refusal> 
         None => {
             let sponsors = sponsors(state, body)?;
             let name = text(body, "invitedUserDisplayName");
-            let invite = Invite { address: address.clone(), name, by: Uuid::nil(), user_type };
+            let invite = Invite { address: address.clone(), name, by: Uuid::nil(), user_type, days_ago: 0 };
             let user = invited(&mut state.tenant, &invite, sponsors, call.now);
             state.tenant.put_user(user.clone(), call.now);
             state.tenant.audit_invitation(user.id, &address, Actor::App(call.caller.app), call.now);

@@ -253,6 +253,7 @@ async fn a_role_assignable_group_needs_one_permission_more() {
 #[tokio::test]
 async fn memberships_and_ownerships_need_their_own_permissions() {
     let world = World::new().await;
+    world.simulator.grant(contoso::WRITER, &["GroupMember.ReadWrite.All"]);
     let writer = world.writer().await;
     let path = |relation: &str| format!("/groups/{}/{relation}/$ref", contoso::FINANCE);
     world.call(&writer, "POST", &path("members"), reference(&world, contoso::ALICE)).await.expect(204);

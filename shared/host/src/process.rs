@@ -91,6 +91,7 @@ impl Serving {
                 None => Server::bind(assembly.settings.listen).await?,
             };
             tracing::info!(server.address = %server.address()?, "listening");
+            say_what_holds(&assembly);
             running.spawn(server.serve(receiver.router(), stopped.clone()));
         }
         for worker in workers {
@@ -227,6 +228,24 @@ async fn wake(steward: Steward, mut stop: watch::Receiver<bool>) {
             break;
         }
     }
+}
+
+/// A newcomer waits for acts that will never come, unless he is told.
+fn say_what_holds(assembly: &Assembly) {
+    let Some(policy) = &assembly.policy else { return };
+    let (policy, ceiling) = (Arc::clone(&policy.borrow()), assembly.settings.ceiling);
+    let effect = match policy.mode().min(ceiling) {
+        model::Mode::Observe => "nothing is written to the tenant",
+        model::Mode::Ask => "everything asks first",
+        model::Mode::Enforce => "rules act",
+    };
+    tracing::info!(
+        policy.hash = policy.hash(),
+        policy.mode = %policy.mode(),
+        ceiling = %ceiling,
+        "{effect}: the policy's mode is `{}`, and GUESTLIST_AT_MOST is `{ceiling}`",
+        policy.mode(),
+    );
 }
 
 async fn count(census: Census, mut stop: watch::Receiver<bool>) {

@@ -205,7 +205,7 @@ impl Assessor {
                 Some(Named::One(_) | Named::Unread { why: _ }) | None => continue,
             };
             let text = format!(
-                "{text}; nothing is done because of it until the policy has an id: see `guestlist resolve`"
+                "{text}; nothing is done because of it until the policy has an id: see `guestlist resolve --write`"
             );
             let key = format!("name/{name}");
             self.notices.raise(NoticeKind::AmbiguousName, &key, text, 1).await?;

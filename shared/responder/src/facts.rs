@@ -66,6 +66,23 @@ pub fn group_of(group: graph::Group) -> Group {
     }
 }
 
+/// What anybody looks at who decides whether a guest may be in a group: its text is equal as long as that is.
+pub(crate) fn as_seen(group: &Group) -> String {
+    let yes = |flag: Option<bool>| flag.map_or("unread", |flag| if flag { "yes" } else { "no" });
+    let name = group.name.as_deref().unwrap_or("unread");
+    let labels = group.labels.as_ref().map_or_else(
+        || "unread".to_owned(),
+        |labels| {
+            let mut texts: Vec<&str> =
+                labels.iter().map(|label| label.name.as_deref().unwrap_or(&label.id)).collect();
+            texts.sort_unstable();
+            if texts.is_empty() { "none".to_owned() } else { format!("`{}`", texts.join("`, `")) }
+        },
+    );
+    let visibility = group.visibility.as_deref().unwrap_or("unread");
+    format!("name `{name}`, label {labels}, visibility {visibility}, team {}", yes(group.team))
+}
+
 const NO_VISIBILITY: &str = "none";
 
 /// What a guest belongs to. `joined` names the memberships that are new; those in `unsettled` are left out, because what

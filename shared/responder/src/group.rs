@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use graph::{GraphError, GroupRead, LinkedKind, MembershipsRead, Person, User};
+use graph::{GraphError, GroupRead, MembershipsRead, Person, User};
 use jiff::SignedDuration;
 use ledger::{Joined, KnownGroup, Stored};
 use model::{Attempt, Change, ChangeKind, MemberHint, ObjectId, ResourceKind, Source};
@@ -13,24 +13,18 @@ use policy::{Kind, kind_of};
 
 use crate::assess::Seen;
 use crate::facts::group_of;
+use crate::group_memory::{Owners, changed_owners, users_among};
 use crate::queues::two_looks;
 use crate::trouble::is_not_found;
 use crate::{Assessor, End, Trouble, facts_of};
 
 /// What was told of one member: one notification may say both, in no order.
 #[derive(Debug, Clone, Copy, Default)]
-struct Named {
+pub(crate) struct Named {
     added: bool,
     removed: bool,
     /// He is an owner, and was none when the owners were last seen.
-    became_owner: bool,
-}
-
-/// The users among a group's owners.
-struct Owners {
-    now: BTreeSet<ObjectId>,
-    /// Who came or went since they were last seen.
-    changed: BTreeSet<ObjectId>,
+    pub(crate) became_owner: bool,
 }
 
 /// A guest whom a change of the group concerns.
@@ -67,18 +61,22 @@ impl Assessor {
             Err(error) => return Err(error.into()),
         };
         let known = self.ledger.known_group(change.id).await?;
-        let mut people = present(people)?;
+        let (mut people, unread) = present(people);
         let changed = changed_owners(known.as_ref(), &group, &mut named);
-        let unread: Vec<ObjectId> = changed.iter().filter(|id| !ids.contains(id)).copied().collect();
-        let others = present(self.reader.users(&unread).await)?;
+        let others: Vec<ObjectId> = changed.iter().filter(|id| !ids.contains(id)).copied().collect();
+        let (others, unread_others) = present(self.reader.users(&others).await);
         people.extend(others.into_iter().map(|user| Person { user, memberships: None }));
-        let concerned = self.guests_among(people, &named).await?;
+        let (concerned, unread_guests) = self.guests_among(people, &named).await?;
         let owners = Owners { now: users_among(&group), changed };
-        let (unsettled, unseen) = self.look_at_guests(change, concerned, &owners, attempt).await?;
+        let (unsettled, unseen) = self.look_at_guests(change, &group, concerned, (&owners, attempt)).await?;
+        // Whoever could be read was judged: one who cannot keeps nobody else waiting.
+        if let Some(trouble) = unread.or(unread_others).or(unread_guests) {
+            return Err(trouble);
+        }
         let fingerprint = self.look_at_members(change, known.as_ref(), &group).await?;
         let is_first = known.is_none() && !unseen.is_empty() && !self.believes(change, attempt);
         if !is_first {
-            self.remember_group(change.id, fingerprint, known.as_ref(), owners, &unseen).await?;
+            self.remember_group(change.id, fingerprint, known, owners, &unseen).await?;
         }
         Ok(self.until_settled(change, attempt, unsettled))
     }
@@ -99,8 +97,8 @@ impl Assessor {
         &self,
         people: Vec<Person>,
         named: &BTreeMap<ObjectId, Named>,
-    ) -> Result<Vec<Concerned>, Trouble> {
-        let (mut concerned, mut unread) = (Vec::new(), Vec::new());
+    ) -> Result<(Vec<Concerned>, Option<Trouble>), Trouble> {
+        let (mut concerned, mut unread, mut trouble) = (Vec::new(), Vec::new(), None);
         let mut read: BTreeMap<ObjectId, MembershipsRead> = BTreeMap::new();
         let mut users = Vec::with_capacity(people.len());
         for Person { user, memberships } in people {
@@ -114,7 +112,9 @@ impl Assessor {
                 (id, read.map(|memberships| (id, memberships)))
             };
             let all = self.reader.memberships(&unread).await.into_iter().map(of_each).collect();
-            read.extend(present(all)?);
+            let (all, failed) = present(all);
+            read.extend(all);
+            trouble = failed;
         }
         for user in guests {
             let named = named.get(&user.id).copied().unwrap_or_default();
@@ -122,7 +122,7 @@ impl Assessor {
                 concerned.push(Concerned { user, memberships, named });
             }
         }
-        Ok(concerned)
+        Ok((concerned, trouble))
     }
 
     async fn outsiders(&self, users: Vec<User>) -> Result<Vec<User>, Trouble> {
@@ -137,11 +137,12 @@ impl Assessor {
     async fn look_at_guests(
         &self,
         change: &Change,
+        of: &GroupRead,
         concerned: Vec<Concerned>,
-        owners: &Owners,
-        attempt: Option<Attempt>,
+        (owners, attempt): (&Owners, Option<Attempt>),
     ) -> Result<(Vec<MemberHint>, BTreeSet<ObjectId>), Trouble> {
         let (group, believes) = (change.id, self.believes(change, attempt));
+        let hides = of.group.visibility.as_deref() == Some("HiddenMembership");
         let (mut unsettled_hints, mut unseen_owners) = (Vec::new(), BTreeSet::new());
         for Concerned { user, memberships: read, named } in concerned {
             let id = user.id;
@@ -154,13 +155,16 @@ impl Assessor {
                 unsettled.insert(group);
                 unsettled_hints.push(MemberHint { id, removed: named.removed });
             }
+            if contradicts && believes && named.added && hides {
+                self.tell_of_hidden(of, id).await?;
+            }
             if owners.changed.contains(&id) && is_owner != owners.now.contains(&id) {
                 unseen_owners.insert(id);
             }
             let now = self.clock.now();
             for (is_new, owner) in [(named.added && is_member, false), (named.became_owner && is_owner, true)]
             {
-                if is_new {
+                if is_new && !self.was_given_back(id, group, owner).await? {
                     self.ledger.put(&Joined { guest: id, group, owner, at: now }).await?;
                 }
             }
@@ -210,8 +214,11 @@ impl Assessor {
         }
         tracing::info!(correlation = %change.correlation, group.id = %change.id, "looking at the guests of a group");
         let owners: Vec<ObjectId> = users_among(read).into_iter().collect();
-        let owners = present(self.reader.users(&owners).await)?;
+        let (owners, unread) = present(self.reader.users(&owners).await);
         self.look_at_each(change, owners).await?;
+        if let Some(trouble) = unread {
+            return Err(trouble);
+        }
         let mut next = None;
         loop {
             let page = self.reader.members_page(change.id, next).await?;
@@ -235,30 +242,6 @@ impl Assessor {
             self.queues.changes.send(looks, now).await?;
         }
         Ok(())
-    }
-
-    async fn remember_group(
-        &self,
-        id: ObjectId,
-        fingerprint: String,
-        known: Option<&Stored<KnownGroup>>,
-        owners: Owners,
-        unseen: &BTreeSet<ObjectId>,
-    ) -> Result<(), Trouble> {
-        let mut owners = owners.now;
-        if let Some(known) = known {
-            // Whoever does not show yet what he has become is to be met again as news.
-            owners.retain(|id| !unseen.contains(id));
-            owners.extend(unseen.intersection(&known.value.owners));
-        }
-        let same = |known: &Stored<KnownGroup>| {
-            (&known.value.fingerprint, &known.value.owners) == (&fingerprint, &owners)
-        };
-        if known.is_some_and(same) {
-            return Ok(());
-        }
-        let group = KnownGroup { id, fingerprint, owners, seen_at: self.clock.now() };
-        Ok(self.ledger.put(&group).await?)
     }
 
     /// Deleted, or so new that the replica that answered has not heard of it.
@@ -322,35 +305,18 @@ fn named(hints: &[MemberHint]) -> BTreeMap<ObjectId, Named> {
 
 /// Whoever is no user (a group, a device, a service principal) is nobody's guest, and a guest so new that the replica has
 /// not heard of him is announced by a change of his own.
-fn present<T>(read: Vec<(ObjectId, Result<T, GraphError>)>) -> Result<Vec<T>, Trouble> {
-    let found = read.into_iter().filter_map(|(id, read)| match read {
-        Ok(found) => Some(Ok(found)),
-        Err(error) if is_not_found(&error) => {
-            tracing::debug!(member.id = %id, "no user that Graph knows (yet)");
-            None
+fn present<T>(read: Vec<(ObjectId, Result<T, GraphError>)>) -> (Vec<T>, Option<Trouble>) {
+    let (mut found, mut trouble) = (Vec::with_capacity(read.len()), None);
+    for (id, read) in read {
+        match read {
+            Ok(one) => found.push(one),
+            Err(error) if is_not_found(&error) => {
+                tracing::debug!(member.id = %id, "no user that Graph knows (yet)");
+            }
+            Err(error) => trouble = Some(Trouble::from(error)),
         }
-        Err(error) => Some(Err(Trouble::from(error))),
-    });
-    found.collect()
-}
-
-fn users_among(read: &GroupRead) -> BTreeSet<ObjectId> {
-    read.owners.iter().filter(|owner| owner.kind == LinkedKind::User).map(|owner| owner.id).collect()
-}
-
-/// The owners who came or went since they were last seen. Those whom nobody has seen before are looked at, too, and count
-/// as having been there.
-fn changed_owners(
-    known: Option<&Stored<KnownGroup>>,
-    read: &GroupRead,
-    named: &mut BTreeMap<ObjectId, Named>,
-) -> BTreeSet<ObjectId> {
-    let now = users_among(read);
-    let Some(known) = known else { return now };
-    for owner in now.difference(&known.value.owners) {
-        named.entry(*owner).or_default().became_owner = true;
     }
-    now.symmetric_difference(&known.value.owners).copied().collect()
+    (found, trouble)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod assess;
 mod census;
 mod facts;
 mod group;
+mod group_memory;
 mod leases;
 mod missing;
 mod notices;

@@ -65,7 +65,7 @@ impl Notices {
         let Some(Opened { at, budget, limit }) = &breaker.opened else { return Ok(()) };
         let (key, now) = (format!("breaker/{at}"), self.clock.now());
         let text = format!(
-            "the circuit breaker has opened: the rules would have touched more than {limit} {budget} within an hour; \
+            "the circuit breaker has opened: more than {limit} {budget} would have been touched within an hour; \
              from now on everything asks first, and nothing that waits is released by a reset"
         );
         let kind = NoticeKind::BreakerOpened;

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use ledger::Stored;
 use model::{
-    Change, Finding, Incident, IncidentKey, Mode, ObjectId, RuleId, Sighting, Snapshot, State, Subject, Wake,
+    Change, Finding, Incident, IncidentKey, Mode, ObjectId, RuleId, Sighting, Snapshot, State, Step, Subject,
+    Wake,
 };
 use policy::{Held, Verdict};
 
@@ -45,6 +46,10 @@ impl Assessor {
                 *stored = self.ledger.replace(stored.clone()).await?;
             }
         }
+        let taken: BTreeSet<Step> = open
+            .iter()
+            .flat_map(|stored| stored.value.achieved.iter().map(|achieved| achieved.step))
+            .collect();
         for Spoken { finding, told_with, speaks_for } in spoken_for(findings) {
             let key = self.key(&subject, &finding, change);
             let place = open.iter().position(|stored| stored.value.key == key);
@@ -62,16 +67,17 @@ impl Assessor {
                 self.queues.tell_about(&stored.value, now).await?;
             }
         }
-        self.forget_old_joins(change.id, &snapshot, &unsettled, now).await?;
+        self.forget_old_joins(change.id, (&snapshot, &unsettled), &taken, now).await?;
         self.look_when_due(change, changes_at, now).await
     }
 
-    /// A membership that is over is none that is new when it begins again.
+    /// A membership that is over is none that is new when it begins again, unless it was we who ended it: an undo gives it
+    /// back as it was.
     async fn forget_old_joins(
         &self,
         guest: ObjectId,
-        snapshot: &Snapshot,
-        unsettled: &BTreeSet<ObjectId>,
+        (snapshot, unsettled): (&Snapshot, &BTreeSet<ObjectId>),
+        taken: &BTreeSet<Step>,
         now: Timestamp,
     ) -> Result<(), Trouble> {
         let (Some(member_of), Some(owner_of)) = (&snapshot.member_of, &snapshot.owner_of) else {
@@ -81,7 +87,12 @@ impl Assessor {
             let ledger::Joined { guest: _, group, owner, at } = stored.value;
             let there = if owner { owner_of.contains(&group) } else { member_of.contains(&group) };
             let settled = now >= after(at, Incident::LOOKS_FOR) && !unsettled.contains(&group);
-            if !there && settled {
+            let ours = if owner {
+                Step::RemoveOwner { user: guest, group }
+            } else {
+                Step::RemoveMember { user: guest, group }
+            };
+            if !there && settled && !taken.contains(&ours) {
                 match self.ledger.delete(stored).await {
                     Ok(()) | Err(ledger::LedgerError::Conflict { place: _ }) => {}
                     Err(error) => return Err(error.into()),

@@ -8,20 +8,21 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::Stored;
-use model::{Clock, Finding, Incident, NoticeKind, ObjectId, Snapshot, Step, StepResult};
+use model::{Clock, Finding, Incident, NoticeKind, ObjectId, Snapshot, Step, StepResult, Subject};
 use policy::Facts;
 
 use crate::facts::{memberships_of, new_memberships, snapshot_of};
 use crate::record::{NOT_BROKEN, NOT_THERE, Spoken};
 use crate::step::Pursuit;
 use crate::trouble::{after, in_words, is_not_found, wait};
+use crate::turn::Counted;
 use crate::walk::{CutShort, Walk};
 use crate::{Directory, Notices, Queues, Rules, Trouble, facts_of, standing_of};
 
 mod judged;
 
 use judged::Judgement;
-pub(crate) use judged::{Judged, Objecting, Reversal};
+pub(crate) use judged::{Judged, Objecting, Reversal, told};
 
 /// The flow `remediate`.
 #[derive(Debug, Clone)]
@@ -35,6 +36,23 @@ pub struct Remediator {
     pub directory: Directory,
     pub notices: Notices,
     pub clock: Clock,
+}
+
+/// What has become of a claim.
+pub(crate) struct CarriedOut {
+    /// As it stands in the ledger.
+    pub(crate) written: Stored<Incident>,
+    /// To be written.
+    pub(crate) stored: Stored<Incident>,
+    pub(crate) walk: Option<Walk>,
+    /// When a place of the circuit breaker was taken for it.
+    pub(crate) place: Option<Timestamp>,
+}
+
+impl CarriedOut {
+    fn unsent(written: Stored<Incident>, stored: Stored<Incident>) -> Self {
+        Self { written, stored, walk: None, place: None }
+    }
 }
 
 impl Remediator {
@@ -51,34 +69,41 @@ impl Remediator {
 
     /// Moves a claimed incident to what has become of it. Writes outcomes, and leaves the incident to be written; what was
     /// done comes back, too, so that it can be told of whatever somebody else has made of the incident meanwhile.
+    ///
+    /// `taken_over` is when the claim began that this one goes on with. Nothing comes back where the circuit breaker lets it
+    /// wait, which is written then.
     pub(crate) async fn carry_out(
         &self,
         mut stored: Stored<Incident>,
-    ) -> Result<(Stored<Incident>, Option<Walk>), Trouble> {
-        let now = self.clock.now();
+        taken_over: Option<Timestamp>,
+    ) -> Result<Option<CarriedOut>, Trouble> {
+        let (now, read) = (self.clock.now(), stored.clone());
         let routes = &self.rules.routes;
         let with_groups = looks_at_groups(&stored.value.finding);
         let facts = match self.read(stored.value.key.guest, with_groups).await? {
             Ok(facts) => facts,
             Err(error) if is_not_found(&error) => {
                 self.not_there(&mut stored.value).await?;
-                return Ok((stored, None));
+                return Ok(Some(CarriedOut::unsent(read, stored)));
             }
             Err(error) => {
                 self.in_trouble(&mut stored.value, &error, "read the guest").await?;
-                return Ok((stored, None));
+                return Ok(Some(CarriedOut::unsent(read, stored)));
             }
         };
         let snapshot = snapshot_of(&facts);
         let attempted = self.attempted(&stored.value).await?;
         let incident = &mut stored.value;
         incident.saw(&snapshot, now);
+        if let Some(subject) = self.subject_of(&facts, now) {
+            incident.is_about(subject, now);
+        }
         match self.judge_again(incident, &facts, now) {
             Judgement::Gone if shows_all(incident, &attempted, &snapshot) => {
                 // It is gone because of what we did before we were interrupted.
                 let asked_at = incident.opened_at;
                 let walk = self.act(incident, &snapshot, Pursuit::FollowsUp { asked_at }).await?;
-                return Ok((stored, Some(walk)));
+                return Ok(Some(CarriedOut { written: read, stored, walk: Some(walk), place: None }));
             }
             Judgement::Gone => {
                 incident.resolve(why_gone(incident, &snapshot).to_owned(), routes, now);
@@ -96,15 +121,44 @@ impl Remediator {
                 incident.held_back(routes, now);
             }
             Judgement::Acts(spoken, judged) => {
+                // Whoever takes over has his place, what somebody has approved needs none, and nobody is touched where
+                // nothing is missing.
+                let mut goes_on = incident.is_approved(&spoken.finding.plan);
+                if let Some(since) = taken_over {
+                    goes_on |= self.has_sent(incident, since).await?;
+                }
                 self.take_note(incident, *spoken, &attempted, now);
                 incident.subject.enabled = facts.enabled;
-                // Written down before anything is sent, so that the ledger knows whose plan it is.
-                stored = self.ledger.replace(stored).await?;
-                let walk = self.act(&mut stored.value, &snapshot, Pursuit::Begins(&judged)).await?;
-                return Ok((stored, Some(walk)));
+                let counts = !goes_on && misses_any(incident, &snapshot);
+                return self.carry_out_counted(read, stored, (&snapshot, &judged), counts).await;
             }
         }
-        Ok((stored, None))
+        Ok(Some(CarriedOut::unsent(read, stored)))
+    }
+
+    /// Written down before anything is sent, so that the ledger knows whose plan it is, and who is touched.
+    async fn carry_out_counted(
+        &self,
+        read: Stored<Incident>,
+        planned: Stored<Incident>,
+        (snapshot, judged): (&Snapshot, &Judged),
+        counts: bool,
+    ) -> Result<Option<CarriedOut>, Trouble> {
+        let (mut stored, place) = if counts {
+            match self.take_place(&read, planned).await? {
+                Counted::HasPlace { stored, taken_at } => (*stored, taken_at),
+                Counted::Waits => return Ok(None),
+            }
+        } else {
+            (self.ledger.replace(planned).await?, None)
+        };
+        let written = stored.clone();
+        let walk = self.act(&mut stored.value, snapshot, Pursuit::Begins(judged)).await?;
+        Ok(Some(CarriedOut { written, stored, walk: Some(walk), place }))
+    }
+
+    fn subject_of(&self, facts: &Facts, now: Timestamp) -> Option<Subject> {
+        policy::judge(&self.rules.policy(), facts, self.rules.ceiling, now).subject
     }
 
     /// All that a judgement needs, in one round trip, and what the ledger and the directory know beside it.
@@ -305,6 +359,10 @@ fn shows_all(incident: &Incident, attempted: &[Step], snapshot: &Snapshot) -> bo
     let mut steps = incident.plan().steps.iter();
     let any = incident.plan().steps.iter().any(|step| attempted.contains(step));
     any && steps.all(|step| snapshot.shows(*step) == Some(true))
+}
+
+fn misses_any(incident: &Incident, snapshot: &Snapshot) -> bool {
+    incident.plan().steps.iter().any(|step| snapshot.shows(*step) != Some(true))
 }
 
 /// What a guest keeps although the plan was carried out

@@ -4,8 +4,8 @@
 use jiff::SignedDuration;
 use ledger::{LedgerError, Stored};
 use model::{
-    Answer, Approval, CannotDecide, Incident, IncidentId, NoticeKind, PlanHash, Request, RequestId,
-    RequestKind, RequestState, State,
+    Answer, Approval, CannotDecide, Incident, IncidentId, Mode, NoticeKind, PlanHash, Request, RequestId,
+    RequestKind, RequestState, State, Suspension,
 };
 
 use crate::trouble::to_the_second;
@@ -44,13 +44,16 @@ impl Remediator {
         let Some(stored) = self.ledger.incident(id).await? else {
             return Ok(Answer::Refused { why: format!("there is no incident `{id}`") });
         };
+        if let Some(answer) = only_observed(&stored.value) {
+            return Ok(answer);
+        }
         // People read of these in the same message, and the plan is the same.
         let told_with = self.told_with(&stored.value).await?;
         let stored = match self.approve_one(stored, plan, request).await? {
             Ok(stored) => stored,
             Err(why) => return Ok(refused(&why)),
         };
-        for other in told_with.iter().filter(|other| other.plan().hash() == plan) {
+        for other in told_with.iter().filter(|other| other.question() == plan) {
             if let Some(other) = self.ledger.incident(&other.id).await? {
                 drop(self.approve_one(other, plan, request).await?);
             }
@@ -95,50 +98,64 @@ impl Remediator {
         let Some(stored) = self.ledger.incident(id).await? else {
             return Ok(Answer::Refused { why: format!("there is no incident `{id}`") });
         };
-        let undo = Undo { request, suspend_for, force: false };
-        let held = |incident: &Incident| (incident.key.rule.clone(), incident.key.object);
-        let mut waiting = vec![];
+        if let Some(answer) = only_observed(&stored.value) {
+            return Ok(answer);
+        }
+        let mut all = vec![stored.value.clone()];
         for other in self.told_with(&stored.value).await? {
             if matches!(other.state, State::Waiting { .. }) {
-                waiting.push(other);
+                all.push(other);
             }
         }
-        let answered = self.reject_one(stored, request).await?;
-        let stored = match answered {
-            Ok(stored) => stored,
-            Err(why) => return Ok(refused(&why)),
-        };
-        // What was rejected is not asked for again until then.
-        self.ledger.suspend(&suspension(stored.value.key.guest, held(&stored.value), &undo, now)).await?;
-        for other in waiting {
-            self.ledger.suspend(&suspension(other.key.guest, held(&other), &undo, now)).await?;
-            if let Some(other) = self.ledger.incident(&other.id).await? {
-                drop(self.reject_one(other, request).await?);
+        // This very request may have been interrupted.
+        let mut trial = stored.value.clone();
+        let words = (request.by.clone(), request.reason.clone());
+        if !self.has_suspended(&stored.value, request).await?
+            && let Err(why) = trial.reject(words.0, words.1, &self.rules.routes, now)
+        {
+            return Ok(refused(&why));
+        }
+        // First, so that nobody who meets them before they are rejected carries them out or asks again.
+        let undo = Undo { request, suspend_for, force: false };
+        for one in &all {
+            let held = (one.key.rule.clone(), one.key.object);
+            let identity = Some(one.subject.identity());
+            self.ledger.suspend(&suspension(one.key.guest, held, &undo, now).only_for(identity)).await?;
+        }
+        for one in &all {
+            if let Some(why) = self.reject_one(&one.id, request).await? {
+                return Ok(refused(&why));
             }
         }
         let until = to_the_second(crate::trouble::after(now, suspend_for));
         Ok(Answer::Done { text: format!("rejected; the rule is suspended for it until {until}") })
     }
 
-    async fn reject_one(
-        &self,
-        mut stored: Stored<Incident>,
-        request: &Request,
-    ) -> Result<Result<Stored<Incident>, CannotDecide>, Trouble> {
+    /// Whether this very request has suspended the rule for it before.
+    async fn has_suspended(&self, incident: &Incident, request: &Request) -> Result<bool, Trouble> {
+        let key = &incident.key;
+        let by_this = |one: &Suspension| {
+            (&one.rule, one.object) == (&key.rule, key.object)
+                && one.written_at >= request.asked_at
+                && (&one.by, &one.reason) == (&request.by, &request.reason)
+        };
+        Ok(self.ledger.suspensions(key.guest).await?.iter().any(by_this))
+    }
+
+    /// Why not, where something else has become of it. What is resolved is so because the suspension was seen first.
+    async fn reject_one(&self, id: &IncidentId, request: &Request) -> Result<Option<CannotDecide>, Trouble> {
         let now = self.clock.now();
-        if let State::Rejected { at, by, reason } = &stored.value.state
-            && *at >= request.asked_at
-            && (by, reason) == (&request.by, &request.reason)
-        {
-            return Ok(Ok(stored));
+        let Some(mut stored) = self.ledger.incident(id).await? else { return Ok(None) };
+        if matches!(stored.value.state, State::Rejected { .. } | State::Resolved { .. }) {
+            return Ok(None);
         }
         let (by, reason) = (request.by.clone(), request.reason.clone());
         if let Err(why) = stored.value.reject(by, reason, &self.rules.routes, now) {
-            return Ok(Err(why));
+            return Ok(Some(why));
         }
         let stored = self.ledger.replace(stored).await?;
         self.queues.tell_about(&stored.value, now).await?;
-        Ok(Ok(stored))
+        Ok(None)
     }
 
     async fn reset_breaker(&self, request: &Request) -> Result<Answer, Trouble> {
@@ -175,4 +192,12 @@ impl Remediator {
 
 fn refused(why: &CannotDecide) -> Answer {
     Answer::Refused { why: why.to_string() }
+}
+
+/// What is only observed waits for nobody, and whoever wants to decide about it has to raise a mode first.
+fn only_observed(incident: &Incident) -> Option<Answer> {
+    let observed = incident.state == State::Open && incident.finding.mode == Mode::Observe;
+    let held = incident.finding.held_back.join("; ");
+    let why = || format!("it is only observed, and waits for nobody's decision: {held}");
+    observed.then(|| Answer::Refused { why: why() })
 }

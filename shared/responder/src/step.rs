@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use graph::{GraphError, GroupRead, LinkedKind};
 use jiff::Timestamp;
-use model::{Incident, IncidentId, ObjectId, Outcome, Snapshot, Step, StepResult};
+use model::{Incident, IncidentId, Mode, ObjectId, Outcome, Snapshot, Step, StepResult};
 
 use crate::remediate::Judged;
 use crate::trouble::{in_words, is_not_found};
@@ -129,6 +129,7 @@ impl Remediator {
                 step,
                 before: snapshot.before(step),
                 identity: None,
+                group: None,
                 result: StepResult::AlreadySo,
                 at,
                 found_so: false,
@@ -147,7 +148,7 @@ impl Remediator {
         (snapshot, last): (&Snapshot, Option<Outcome>),
         judged: &Judged,
     ) -> Result<Progress, Trouble> {
-        if self.ledger.stop().await?.is_some() {
+        if self.ledger.stop().await?.is_some() || self.rules.ceiling == Mode::Observe {
             return Ok(Progress::Stopped);
         }
         if !judged.covers(step) {
@@ -164,6 +165,7 @@ impl Remediator {
             step,
             before: snapshot.before(step),
             identity: judged.identity().cloned(),
+            group: judged.group(step),
             result: StepResult::Intended,
             at: self.clock.now(),
             found_so: false,

@@ -32,6 +32,18 @@ impl Trouble {
     pub fn now(why: impl Into<anyhow::Error>) -> Self {
         Self { why: why.into(), retry_after: None }
     }
+
+    /// Somebody else wrote the same document first: ordinary where workers meet.
+    #[must_use]
+    pub fn is_a_race(&self) -> bool {
+        let error = self.why.downcast_ref::<ledger::LedgerError>();
+        error.is_some_and(|error| {
+            matches!(
+                error,
+                ledger::LedgerError::Conflict { place: _ } | ledger::LedgerError::NotNext { id: _, why: _ }
+            )
+        })
+    }
 }
 
 impl From<ledger::LedgerError> for Trouble {

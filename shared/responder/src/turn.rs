@@ -3,18 +3,28 @@
 //!
 //! The message that brought us here only names the guest; what is to be done stands in the ledger.
 
-use jiff::Timestamp;
-use ledger::Stored;
-use model::{Breaker, CannotClaim, Incident, IncidentId, ObjectId, Place, State, Wake};
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
+use jiff::{SignedDuration, Timestamp};
+use ledger::{LedgerError, Stored};
+use model::{CannotClaim, Incident, IncidentId, ObjectId, State, Step, Wake};
+
+use crate::remediate::CarriedOut;
 use crate::step::Pursuit;
-use crate::trouble::{after, is_not_found, to_the_second};
-use crate::walk::Walk;
+use crate::trouble::{after, is_not_found};
 use crate::{End, Remediator, Trouble};
+
+mod places;
+
+pub(crate) use places::Counted;
 
 impl Remediator {
     /// Others write an incident at most a few times in a row.
     pub(crate) const GIVES_BACK: u32 = 32;
+
+    /// After so long a job leaves what is left of its guest to the next one: its own lease must outlast it.
+    pub(crate) const A_JOB: SignedDuration = SignedDuration::from_mins(1);
 
     /// # Errors
     /// The ledger or a queue is in trouble. Trouble with Graph is written into the incident instead.
@@ -22,28 +32,30 @@ impl Remediator {
         let Some(named) = self.ledger.incident(id).await? else {
             return Ok(End::Bury { why: format!("there is no incident `{id}` in the ledger") });
         };
+        let (began, mut turn) = (self.clock.now(), Turn::default());
         for stored in self.in_turn(named.value.key.guest).await? {
             let now = self.clock.now();
+            let awaited = Awaited::of(&stored.value, now);
             // Whoever waits for a person keeps nobody else waiting.
             let over = matches!(&stored.value.state, State::Waiting { since: _, until } if *until <= now);
             let wanted = match wanted_at(&stored.value) {
-                _ if over => self.advance(stored).await?,
-                Some(at) if at <= now => self.advance(stored).await?,
-                not_yet => not_yet,
+                Some(_) if turn.keeps_waiting(&stored.value) => continue,
+                Some(at) if at > now => Ok(Some(at)),
+                None if !over => Ok(None),
+                Some(_) | None if now.duration_since(began) >= Self::A_JOB => Ok(Some(now)),
+                Some(_) | None => self.advance(stored).await,
             };
-            // The others wait for this one: what it writes may be all that they ask for.
-            if let Some(at) = wanted {
-                return Ok(End::Again { at, job: None });
-            }
+            turn.note(wanted, awaited);
         }
-        Ok(End::Done)
+        turn.end()
     }
 
-    /// First what is under way, then what people were told of: an undo names that one.
+    /// First what is under way, then the gravest, and of those first what people were told of: an undo names that one.
     async fn in_turn(&self, guest: ObjectId) -> Result<Vec<Stored<Incident>>, Trouble> {
         let mut incidents = self.ledger.incidents_of(guest).await?;
         incidents.sort_by_key(|Stored { value, .. }| {
-            (value.state == State::Open, value.told_with.is_some(), value.opened_at)
+            let begins = value.state == State::Open;
+            (begins, Reverse(value.finding.severity), value.told_with.is_some(), value.opened_at)
         });
         Ok(incidents)
     }
@@ -69,53 +81,6 @@ impl Remediator {
         }
     }
 
-    /// Claims it, and takes a place of the circuit breaker in the same write. Where there is none, it waits for somebody.
-    async fn claim_counted(
-        &self,
-        unclaimed: Stored<Incident>,
-        claimed: Stored<Incident>,
-        now: Timestamp,
-    ) -> Result<Option<Stored<Incident>>, Trouble> {
-        let Incident { id, key, subject, .. } = &unclaimed.value;
-        for _ in 0..Self::GIVES_BACK {
-            let before = self.ledger.breaker().await?;
-            let mut breaker = before.as_ref().map(|stored| stored.value.clone()).unwrap_or_default();
-            let place = breaker.take(key.guest, subject.created_at, now);
-            let mut wanted = claimed.clone();
-            if place != Place::Granted {
-                wanted = unclaimed.clone();
-                wanted.value.ask(Some(why_open(&breaker)), &self.rules.routes, now);
-            }
-            let same = before.as_ref().is_some_and(|stored| stored.value == breaker);
-            let written = if same {
-                self.ledger.replace(wanted).await
-            } else {
-                self.ledger.replace_counted(wanted, before, &breaker).await
-            };
-            match written {
-                Ok(stored) if place == Place::Granted => return Ok(Some(stored)),
-                Ok(stored) => {
-                    self.notices.breaker_opened(&breaker).await?;
-                    self.queues.tell_about(&stored.value, now).await?;
-                    return Ok(None);
-                }
-                // Another worker took a place at this moment, unless it is the incident that somebody has written.
-                Err(ledger::LedgerError::Conflict { place: _ }) => {
-                    let current = self.ledger.incident(id).await?;
-                    if current.is_none_or(|current| current != unclaimed) {
-                        break;
-                    }
-                    tokio::task::yield_now().await;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(Trouble {
-            retry_after: Some(jiff::SignedDuration::from_millis(50)),
-            ..Trouble::now(anyhow::anyhow!("others kept writing the incident `{id}`"))
-        })
-    }
-
     /// Nobody has decided in time.
     async fn end_waiting(&self, mut stored: Stored<Incident>) -> Result<Option<Timestamp>, Trouble> {
         stored.value.expire(&self.rules.routes, self.clock.now());
@@ -127,24 +92,20 @@ impl Remediator {
         if self.ledger.stop().await?.is_some() {
             return Ok(Some(after(now, Self::STOPPED)));
         }
-        let unclaimed = stored.clone();
+        stored.value.end_approval(now);
+        // Whoever takes over goes on with what was sent under the claim that has ended.
+        let taken_over =
+            matches!(stored.value.state, State::Claimed { .. }).then_some(stored.value.updated_at);
         match stored.value.claim(now, Self::LEASE) {
             Ok(()) => {}
             Err(CannotClaim::Held { until }) => return Ok(Some(until)),
             Err(CannotClaim::NothingToDo { state: _ }) => return Ok(None),
         }
-        // Whoever takes over has his place, and what somebody has approved needs none.
-        let begins =
-            unclaimed.value.state == State::Open && !unclaimed.value.is_approved(unclaimed.value.plan());
-        let stored = if begins {
-            let Some(stored) = self.claim_counted(unclaimed, stored, now).await? else { return Ok(None) };
-            stored
-        } else {
-            self.ledger.replace(stored).await?
-        };
+        let stored = self.ledger.replace(stored).await?;
         let (id, claimed) = (stored.value.id.clone(), stored.value.state.clone());
-        let carried_out = match self.carry_out(stored).await {
-            Ok((stored, walk)) => self.write_result(stored, walk, &claimed).await,
+        let carried_out = match self.carry_out(stored, taken_over).await {
+            Ok(Some(carried_out)) => self.write_result(carried_out, &claimed).await,
+            Ok(None) => Ok(None),
             Err(trouble) => Err(trouble),
         };
         if carried_out.is_err() {
@@ -183,23 +144,31 @@ impl Remediator {
     /// and goes onto what is there now.
     async fn write_result(
         &self,
-        stored: Stored<Incident>,
-        walk: Option<Walk>,
+        carried_out: CarriedOut,
         claimed: &State,
     ) -> Result<Option<Timestamp>, Trouble> {
-        let id = stored.value.id.clone();
-        let mut result = stored;
+        let CarriedOut { written, stored: mut result, walk, place } = carried_out;
+        let id = result.value.id.clone();
+        let unused = match place {
+            Some(taken_at) if !self.has_sent(&result.value, taken_at).await? => Some(taken_at),
+            Some(_) | None => None,
+        };
         for _ in 0..Self::GIVES_BACK {
-            match self.ledger.replace(result).await {
+            match self.write_end(result.clone(), unused).await {
                 Ok(stored) => {
                     self.queues.tell_about(&stored.value, self.clock.now()).await?;
                     return Ok(wanted_at(&stored.value));
                 }
-                Err(ledger::LedgerError::Conflict { place }) => {
+                Err(LedgerError::Conflict { place }) => {
                     let current = self.ledger.incident(&id).await?;
+                    if unused.is_some() && current.as_ref() == Some(&written) {
+                        // It was the circuit breaker that somebody has written.
+                        tokio::task::yield_now().await;
+                        continue;
+                    }
                     let ours = current.filter(|current| current.value.state == *claimed);
                     let (Some(walk), Some(mut current)) = (&walk, ours) else {
-                        return Err(ledger::LedgerError::Conflict { place }.into());
+                        return Err(LedgerError::Conflict { place }.into());
                     };
                     self.settle(&mut current.value, walk).await?;
                     result = current;
@@ -229,7 +198,7 @@ impl Remediator {
             stored.value.release(now, now);
             match self.ledger.replace(stored).await {
                 Ok(_) => return Ok(()),
-                Err(ledger::LedgerError::Conflict { place: _ }) => tokio::task::yield_now().await,
+                Err(LedgerError::Conflict { place: _ }) => tokio::task::yield_now().await,
                 Err(error) => return Err(error.into()),
             }
         }
@@ -258,15 +227,78 @@ fn wanted_at(incident: &Incident) -> Option<Timestamp> {
     }
 }
 
-fn why_open(breaker: &Breaker) -> String {
-    breaker.opened.as_ref().map_or_else(
-        || "the circuit breaker is open".to_owned(),
-        |opened| {
-            let at = to_the_second(opened.at);
-            format!(
-                "the circuit breaker is open since {at}: more than {} {} an hour",
-                opened.limit, opened.budget
-            )
-        },
-    )
+/// One guest's incidents, as far as they have come.
+#[derive(Default)]
+struct Turn {
+    /// What is under way or waits for its next try.
+    awaited: BTreeSet<Step>,
+    /// A worker has the guest to himself.
+    held: bool,
+    earliest: Option<Timestamp>,
+    trouble: Option<Trouble>,
+}
+
+/// What others need not do as long as this incident wants to be moved later.
+enum Awaited {
+    Everything,
+    Steps(Vec<Step>),
+}
+
+impl Awaited {
+    fn of(incident: &Incident, now: Timestamp) -> Self {
+        match &incident.state {
+            State::Claimed { lease } if lease.until > now => Self::Everything,
+            // What is given back now is taken away again after that.
+            State::Undoing { .. } => {
+                let steps = incident.undo.iter().flat_map(|undo| &undo.steps);
+                Self::Steps(steps.map(|step| step.undo()).collect())
+            }
+            State::Open
+            | State::Waiting { .. }
+            | State::Claimed { .. }
+            | State::Sent { .. }
+            | State::Done { .. }
+            | State::Partly { .. }
+            | State::Refused { .. }
+            | State::Failed { .. }
+            | State::Undone { .. }
+            | State::Rejected { .. }
+            | State::Expired { .. }
+            | State::Resolved { .. } => Self::Steps(incident.plan().steps.clone()),
+        }
+    }
+}
+
+impl Turn {
+    /// Whether all that this one asks for is awaited: it may have nothing to do after that.
+    fn keeps_waiting(&self, incident: &Incident) -> bool {
+        let begins = incident.state == State::Open && !incident.plan().is_empty();
+        let mut steps = incident.plan().steps.iter();
+        self.held || (begins && steps.all(|step| self.awaited.contains(step)))
+    }
+
+    fn note(&mut self, wanted: Result<Option<Timestamp>, Trouble>, awaited: Awaited) {
+        let wanted = match wanted {
+            Ok(None) => return,
+            Ok(Some(at)) => Some(at),
+            // The others have their turn all the same.
+            Err(trouble) => {
+                self.trouble.get_or_insert(trouble);
+                None
+            }
+        };
+        self.earliest = [self.earliest, wanted].into_iter().flatten().min();
+        match awaited {
+            Awaited::Everything => self.held = true,
+            Awaited::Steps(steps) => self.awaited.extend(steps),
+        }
+    }
+
+    fn end(self) -> Result<End, Trouble> {
+        match (self.trouble, self.earliest) {
+            (Some(trouble), _) => Err(trouble),
+            (None, Some(at)) => Ok(End::Again { at, job: None }),
+            (None, None) => Ok(End::Done),
+        }
+    }
 }

@@ -4,22 +4,26 @@
 //! An undo is judged like any change. `force` overrides the judgement, never a protected subject. What no read shows yet is
 //! finished in `undo_later.rs`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::Stored;
 use model::{
-    Answer, CannotUndo, Identity, Incident, IncidentId, ObjectId, Outcome, PendingUndo, Request, Snapshot,
-    State, Step, StepResult, Suspension,
+    Answer, CannotUndo, Incident, IncidentId, Mode, ObjectId, PendingUndo, Request, Snapshot, State, Step,
+    Suspension,
 };
 use policy::Group;
 
-use crate::facts::{group_of, snapshot_of};
-use crate::remediate::{Judged, Objecting, Reversal, next_look};
+use crate::facts::{as_seen, group_of, snapshot_of};
+use crate::remediate::{Judged, Objecting, Reversal, told};
 use crate::step::Pursuit;
-use crate::trouble::{after, is_not_found, to_the_second};
+use crate::trouble::{after, in_words, is_not_found, to_the_second};
 use crate::walk::CutShort;
 use crate::{Remediator, Trouble};
+
+mod taken;
+
+use taken::{Ours, Taken};
 
 /// What an operator asked for, in one place.
 pub(crate) struct Undo<'a> {
@@ -28,39 +32,27 @@ pub(crate) struct Undo<'a> {
     pub(crate) force: bool,
 }
 
-/// What of ours there is to reverse.
-enum Ours {
-    InForce {
-        /// The last first.
-        steps: Vec<Step>,
-        identity: Option<Identity>,
-    },
-    PutBack,
-    /// A write may still be on its way.
-    Writing {
-        until: Timestamp,
-    },
-    Nothing,
+/// Steps, and what Graph says of the groups that they are about.
+pub(crate) struct Found {
+    pub(crate) steps: Vec<Step>,
+    /// Those about groups that Graph does not know (yet).
+    pub(crate) missing: Vec<Step>,
+    pub(crate) groups: Vec<Group>,
 }
 
-impl Ours {
-    /// Why there is nothing to reverse.
-    fn in_words(&self) -> String {
-        match self {
-            Self::InForce { .. } => "it is in force".to_owned(),
-            Self::PutBack => {
-                "nothing of ours is in force any more: somebody put it back after we had done it, and who \
-                              did it again since must decide"
-                    .to_owned()
-            }
-            Self::Writing { until } => format!("a worker may still be writing; try again at {until}"),
-            Self::Nothing => {
-                "nothing of ours is in force: the account was disabled, or not in the group, before"
-                    .to_owned()
-            }
-        }
-    }
+/// What was judged to be given back.
+struct Given {
+    steps: Vec<Step>,
+    missing: Vec<Step>,
+    /// Taken from an account with another identity, and not given to this one.
+    not_his: Vec<Step>,
+    groups: BTreeMap<ObjectId, String>,
+    snapshot: Snapshot,
+    rules: BTreeSet<Objecting>,
 }
+
+pub(crate) const CHANGED: &str =
+    "the account's identity has changed since; look at it, and use `--force --reason` if it is right";
 
 impl Remediator {
     pub(crate) async fn undo(&self, id: &IncidentId, undo: &Undo<'_>) -> Result<Answer, Trouble> {
@@ -72,6 +64,11 @@ impl Remediator {
                 stop.by
             );
             return Ok(Answer::Refused { why });
+        }
+        if self.rules.ceiling == Mode::Observe {
+            let why = "`GUESTLIST_AT_MOST` is `observe`, and nothing is written: set it to `ask` or `enforce`, and \
+                       start again";
+            return Ok(Answer::Refused { why: why.to_owned() });
         }
         let Some(stored) = self.ledger.incident(id).await? else {
             return Ok(Answer::Refused { why: format!("there is no incident `{id}`") });
@@ -97,9 +94,7 @@ impl Remediator {
         }
         let told_with = self.told_with(&stored.value).await?;
         match self.ours(&stored.value, &told_with, now).await? {
-            Ours::InForce { steps, identity } => {
-                self.judge_undo(stored, &told_with, (steps, identity), undo).await
-            }
+            Ours::InForce(taken) => self.judge_undo(stored, &told_with, taken, undo).await,
             refused @ (Ours::PutBack | Ours::Writing { .. } | Ours::Nothing) => {
                 let speaker = self.speaker_of(&stored.value).await?;
                 let why = speaker.map_or_else(
@@ -113,13 +108,13 @@ impl Remediator {
 
     async fn judge_undo(
         &self,
-        mut stored: Stored<Incident>,
+        stored: Stored<Incident>,
         told_with: &[Incident],
-        (steps, identity): (Vec<Step>, Option<Identity>),
+        taken: Vec<Taken>,
         undo: &Undo<'_>,
     ) -> Result<Answer, Trouble> {
         let now = self.clock.now();
-        let (key, in_groups) = (stored.value.key.clone(), steps.iter().any(|step| step.group().is_some()));
+        let (key, in_groups) = (stored.value.key.clone(), taken.iter().any(|one| one.step.group().is_some()));
         let facts = match self.read(key.guest, in_groups).await? {
             Ok(facts) => facts,
             Err(error) if is_not_found(&error) => {
@@ -129,7 +124,17 @@ impl Remediator {
             }
             Err(error) => return self.answer_trouble(error, "read the guest"),
         };
-        let (steps, groups) = match self.with_groups(steps).await {
+        let identity = match self.who_is(&facts, now) {
+            Ok(identity) => identity,
+            Err(why) => return Ok(Answer::Refused { why }),
+        };
+        let (his, others): (Vec<Taken>, Vec<Taken>) =
+            taken.into_iter().partition(|one| undo.force || one.identity.as_ref() == Some(&identity));
+        if his.is_empty() {
+            return Ok(Answer::Refused { why: CHANGED.to_owned() });
+        }
+        let his_steps = his.iter().map(|one| one.step.undo()).collect();
+        let Found { steps, missing, groups } = match self.with_groups(his_steps).await {
             Ok(found) => found,
             Err(error) => return self.answer_trouble(error, "read the group"),
         };
@@ -137,38 +142,45 @@ impl Remediator {
             let why = "the group is not in the directory any more".to_owned();
             return Ok(Answer::Refused { why });
         }
+        let were: BTreeMap<ObjectId, String> =
+            his.into_iter().filter_map(|one| Some((one.step.group()?, one.group?))).collect();
+        if let Some(why) = changed(&groups, &were).filter(|_| !undo.force) {
+            return Ok(Answer::Refused { why });
+        }
         let spoken_for = stored.value.speaks_for.iter().map(|rule| (rule.clone(), key.object));
         let mut rules: BTreeSet<Objecting> = spoken_for.collect();
         rules.insert((key.rule.clone(), key.object));
         rules.extend(told_with.iter().map(|one| (one.key.rule.clone(), one.key.object)));
-        let suspensions = rules.iter().map(|rule| suspension(key.guest, rule.clone(), undo, now)).collect();
-        let reversal = Reversal {
-            steps: steps.iter().map(|step| step.undo()).collect(),
-            groups,
-            identity,
-            force: undo.force,
-            suspensions,
+        let held = |rule: &Objecting| {
+            suspension(key.guest, rule.clone(), undo, now).only_for(Some(identity.clone()))
         };
+        let suspensions = rules.iter().map(held).collect();
+        let reversal = Reversal { steps, groups, identity: identity.clone(), force: undo.force, suspensions };
         match self.may_reverse(&stored.value, &facts, &reversal, now) {
             Err(why) => Ok(Answer::Refused { why }),
             Ok((judged, objecting)) => {
                 rules.extend(objecting);
-                let Reversal { steps, groups: _, identity, force, suspensions: _ } = reversal;
-                for rule in rules {
-                    self.ledger.suspend(&suspension(key.guest, rule, undo, now)).await?;
+                for rule in &rules {
+                    self.ledger.suspend(&held(rule)).await?;
                 }
-                stored.value.undo = Some(PendingUndo { steps, identity, force });
-                self.reverse(stored, &snapshot_of(&facts), &judged, undo).await
+                let Reversal { steps, groups, .. } = reversal;
+                let now_like = groups.iter().map(|group| (group.id, as_seen(group)));
+                let given = Given {
+                    steps,
+                    missing,
+                    not_his: others.iter().map(|one| one.step).collect(),
+                    groups: were.into_iter().chain(now_like).collect(),
+                    snapshot: snapshot_of(&facts),
+                    rules,
+                };
+                self.reverse(stored, given, &judged, undo).await
             }
         }
     }
 
-    /// The groups that these steps are about. A step about a group that is gone is left out.
-    pub(crate) async fn with_groups(
-        &self,
-        steps: Vec<Step>,
-    ) -> Result<(Vec<Step>, Vec<Group>), graph::GraphError> {
-        let ids: BTreeSet<ObjectId> = steps.iter().filter_map(|step| step.group()).collect();
+    /// The groups that these steps are about, and the steps about groups that Graph does not know (yet).
+    pub(crate) async fn with_groups(&self, all: Vec<Step>) -> Result<Found, graph::GraphError> {
+        let ids: BTreeSet<ObjectId> = all.iter().filter_map(|step| step.group()).collect();
         let ids: Vec<ObjectId> = ids.into_iter().collect();
         let mut groups = Vec::with_capacity(ids.len());
         for (_, read) in self.reader.groups(&ids).await {
@@ -179,8 +191,8 @@ impl Remediator {
             }
         }
         let there = |step: &Step| step.group().is_none_or(|id| groups.iter().any(|group| group.id == id));
-        let steps = steps.into_iter().filter(there).collect();
-        Ok((steps, groups))
+        let (steps, missing) = all.into_iter().partition(there);
+        Ok(Found { steps, missing, groups })
     }
 
     /// The incident that people were told of instead of this one.
@@ -204,125 +216,71 @@ impl Remediator {
         Ok(all.filter(spoken_for).collect())
     }
 
-    /// The steps of ours that are in force: sent by us, onto what was otherwise before, and not put back since.
-    async fn ours(
-        &self,
-        incident: &Incident,
-        told_with: &[Incident],
-        now: Timestamp,
-    ) -> Result<Ours, Trouble> {
-        if let (State::Undoing { .. }, Some(pending)) = (&incident.state, &incident.undo) {
-            let steps = pending.steps.iter().rev().map(|step| step.undo()).collect();
-            return Ok(Ours::InForce { steps, identity: pending.identity.clone() });
-        }
-        let mut ours = Vec::new();
-        for one in [incident].into_iter().chain(told_with) {
-            let all = self.outcomes_in_slot(&one.id).await?;
-            for outcome in all.iter().filter(|outcome| is_ours(outcome) && !is_reversed(outcome, &all)) {
-                let until = after(outcome.at, Self::LEASE);
-                if outcome.result == StepResult::Intended && now < until {
-                    return Ok(Ours::Writing { until });
-                }
-                let in_force = if outcome.incident == one.id {
-                    one.is_in_force(outcome.step, outcome.at)
-                } else {
-                    one.has_achieved(outcome.step)
-                };
-                ours.push((outcome.clone(), in_force));
-            }
-        }
-        ours.sort_by_key(|(outcome, _)| std::cmp::Reverse(outcome.at));
-        let any = !ours.is_empty();
-        let mut steps = Vec::new();
-        let mut identity = None;
-        for (outcome, _) in ours.into_iter().filter(|(_, in_force)| *in_force) {
-            if steps.is_empty() {
-                identity = outcome.identity;
-            }
-            if !steps.contains(&outcome.step) {
-                steps.push(outcome.step);
-            }
-        }
-        Ok(match (steps.is_empty(), any) {
-            (false, _) => Ours::InForce { steps, identity },
-            (true, true) => Ours::PutBack,
-            (true, false) => Ours::Nothing,
-        })
-    }
-
-    /// Those of this incident, or, where it wrote nothing, of the last one before it that did: what that one did may still be
-    /// in force.
-    async fn outcomes_in_slot(&self, id: &IncidentId) -> Result<Vec<Outcome>, Trouble> {
-        for generation in (1..=id.generation).rev() {
-            let id = IncidentId { slot: id.slot.clone(), generation };
-            let outcomes = self.ledger.outcomes(&id).await?;
-            if outcomes.iter().any(|outcome| is_ours(outcome) || !outcome.step.takes_away()) {
-                return Ok(outcomes);
-            }
-        }
-        Ok(Vec::new())
-    }
-
     async fn reverse(
         &self,
         mut stored: Stored<Incident>,
-        snapshot: &Snapshot,
+        given: Given,
         judged: &Judged,
         undo: &Undo<'_>,
     ) -> Result<Answer, Trouble> {
         let now = self.clock.now();
+        let Given { steps, missing, not_his, groups, snapshot, rules } = given;
         let (by, reason) = (undo.request.by.clone(), undo.request.reason.clone());
         let routes = self.rules.routes.clone();
+        stored.value.undo = Some(PendingUndo {
+            steps: steps.iter().chain(&missing).copied().collect(),
+            identity: judged.identity().cloned(),
+            force: undo.force,
+            group_missing_since: (!missing.is_empty()).then_some(now),
+            groups,
+        });
+        stored.value.attempts = 0;
         // Says that an undo is under way before anything is sent: a crash from here on is finished by `finish_undo`.
         stored.value.undo_sent(by.clone(), reason.clone(), after(now, Self::LEASE), &routes, now);
         let mut stored = self.ledger.replace(stored).await?;
-        let steps = stored.value.undo.as_ref().map(|undo| undo.steps.clone()).unwrap_or_default();
-        let walk = self.walk(&stored.value, &steps, snapshot, Pursuit::Begins(judged)).await?;
-        let why_not = walk.why_not();
-        let until = to_the_second(after(now, undo.suspend_for));
-        let (done, suspended) =
-            (given_back(&stored.value, &steps), format!("the rule is suspended for it until {until}"));
-        let now = self.clock.now();
-        let answer = match walk.cut_short {
-            Some(CutShort::Stopped) => {
-                stored.value.undo_sent(by, reason, after(now, Self::STOPPED), &routes, now);
-                let text = format!(
-                    "writes were stopped a moment ago, and it is carried out after `guestlist resume`; {suspended}"
-                );
-                Answer::Sent { text }
-            }
-            Some(CutShort::PutBack { .. } | CutShort::Unsent) => {
-                return Err(Trouble::now(anyhow::anyhow!("the undo was only looked for")));
-            }
-            Some(CutShort::Trouble { step: _, error }) => {
-                let trouble = Trouble::from(error);
-                let wait = trouble.retry_after.unwrap_or(Self::STOPPED);
-                stored.value.undo_sent(by, reason, after(now, wait), &routes, now);
-                Answer::Sent { text: format!("it will be tried again: {trouble}; {suspended}") }
-            }
-            None if !why_not.is_empty() => {
-                stored.value.failed(format!("the undo failed: {why_not}"), &routes, now);
-                Answer::Failed { why: why_not }
-            }
-            None => match walk.unseen {
-                Some(since) => {
-                    stored.value.undo_sent(by, reason, next_look(since, now), &routes, now);
-                    let text = format!("Entra accepted it, and a read does not show it yet; {suspended}");
-                    Answer::Sent { text }
-                }
-                None => {
-                    stored.value.undone(by, reason, &routes, now);
-                    Answer::Done { text: format!("{done}; {suspended}") }
-                }
-            },
+        let walk = self.walk(&stored.value, &steps, &snapshot, Pursuit::Begins(judged)).await?;
+        let stopped = matches!(walk.cut_short, Some(CutShort::Stopped));
+        let trouble = match &walk.cut_short {
+            Some(CutShort::Trouble { step, error }) => Some(format!("failed to {step}: {}", in_words(error))),
+            Some(CutShort::PutBack { .. } | CutShort::Unsent | CutShort::Stopped) | None => None,
         };
+        self.undo_went(&mut stored.value, (walk, &missing), &snapshot, (by, reason)).await?;
         let stored = self.ledger.replace(stored).await?;
         let Incident { id, key, correlation, .. } = &stored.value;
+        let now = self.clock.now();
         if let State::Undoing { look_again_at, .. } = &stored.value.state {
             self.queues.wake_remediate(key.guest, id, *correlation, *look_again_at, now).await?;
         }
         self.queues.tell_about(&stored.value, now).await?;
-        Ok(answer)
+        let until = to_the_second(after(now, undo.suspend_for));
+        let beside = format!(
+            "{} suspended for it until {until}{}",
+            which_rules(&rules),
+            not_given_back(&stored.value, &not_his)
+        );
+        Ok(match &stored.value.state {
+            State::Failed { why } => Answer::Failed { why: why.clone() },
+            State::Undone { .. } => {
+                Answer::Done { text: format!("{}; {beside}", given_back(&stored.value, &steps)) }
+            }
+            _ if stopped => Answer::Sent {
+                text: format!(
+                    "writes were stopped a moment ago, and it is carried out after `guestlist resume`; {beside}"
+                ),
+            },
+            _ => Answer::Sent {
+                text: match (trouble, missing.is_empty()) {
+                    (Some(trouble), _) => format!("it will be tried again: {trouble}; {beside}"),
+                    (None, false) => format!(
+                        "a group is not in the directory (yet), and is looked for again for {} minutes; {beside}",
+                        Incident::LOOKS_FOR.as_mins()
+                    ),
+                    (None, true) => {
+                        format!("Entra accepted it, and a read does not show it yet; {beside}")
+                    }
+                },
+            },
+        })
     }
 
     pub(crate) fn answer_trouble(&self, error: graph::GraphError, doing: &str) -> Result<Answer, Trouble> {
@@ -346,6 +304,7 @@ pub(crate) fn suspension(
         guest,
         rule,
         object,
+        identity: None,
         until: after(now, *suspend_for),
         by: request.by.clone(),
         reason: request.reason.clone(),
@@ -353,12 +312,43 @@ pub(crate) fn suspension(
     }
 }
 
+/// Why a group is not one that he may be put back into without a look: it is not what it was.
+pub(crate) fn changed(groups: &[Group], were: &BTreeMap<ObjectId, String>) -> Option<String> {
+    groups.iter().find_map(|group| {
+        let (was, is) = (were.get(&group.id)?, as_seen(group));
+        (*was != is).then(|| {
+            format!(
+                "{} is not what it was when the guest was taken out of it (then: {was}; now: {is}); look at it, and use \
+                 `--force --reason` if it is right",
+                told(group)
+            )
+        })
+    })
+}
+
+fn called(incident: &Incident, group: ObjectId) -> String {
+    incident.finding.names.get(&group).map_or_else(|| format!("`{group}`"), |name| format!("`{name}`"))
+}
+
+/// What stays taken away.
+fn not_given_back(incident: &Incident, steps: &[Step]) -> String {
+    if steps.is_empty() {
+        return String::new();
+    }
+    let what = steps.iter().map(|step| match step.group() {
+        Some(group) => called(incident, group),
+        None => "the sign-in".to_owned(),
+    });
+    let what: BTreeSet<String> = what.collect();
+    format!(
+        "; not given back, because it was taken while the account had another identity: {}",
+        what.into_iter().collect::<Vec<_>>().join(", ")
+    )
+}
+
 /// What the guest has again.
 fn given_back(incident: &Incident, steps: &[Step]) -> String {
-    let group = |id: &ObjectId| match incident.finding.names.get(id) {
-        Some(name) => format!("`{name}`"),
-        None => format!("`{id}`"),
-    };
+    let group = |id: &ObjectId| called(incident, *id);
     let words = |step: &Step| match step {
         Step::Enable { user: _ } => "the account is enabled".to_owned(),
         Step::Disable { user: _ } => "the account is disabled".to_owned(),
@@ -370,20 +360,11 @@ fn given_back(incident: &Incident, steps: &[Step]) -> String {
     steps.iter().map(words).collect::<Vec<_>>().join(", ")
 }
 
-/// Sent by us, or perhaps, and what it took was there before.
-fn is_ours(outcome: &Outcome) -> bool {
-    let sent = match &outcome.result {
-        StepResult::Done | StepResult::Sent | StepResult::Intended => !outcome.found_so,
-        StepResult::AlreadySo | StepResult::Refused { why: _ } | StepResult::Failed { why: _ } => false,
-    };
-    sent && outcome.before == Some(true) && outcome.step.takes_away()
-}
-
-/// An undo of ours has put it back since.
-fn is_reversed(outcome: &Outcome, all: &[Outcome]) -> bool {
-    let reverses = |other: &&Outcome| {
-        let seen = matches!(other.result, StepResult::Done | StepResult::AlreadySo);
-        other.step == outcome.step.undo() && other.at >= outcome.at && seen
-    };
-    all.iter().any(|other| reverses(&other))
+/// `the rule is`, or all of them by name.
+fn which_rules(rules: &BTreeSet<Objecting>) -> String {
+    let names: BTreeSet<String> = rules.iter().map(|(rule, _)| format!("`{rule}`")).collect();
+    if names.len() < 2 {
+        return "the rule is".to_owned();
+    }
+    format!("the rules {} are", names.into_iter().collect::<Vec<_>>().join(" and "))
 }

@@ -1,18 +1,25 @@
 //! An undo that no read has shown yet, or that was interrupted. What was never sent is judged again: what was right when it
 //! was asked for may not be now.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ledger::Stored;
-use model::{Incident, PendingUndo, Snapshot, Step, Suspension};
+use model::{Incident, NoticeKind, PendingUndo, Snapshot, Step, Suspension};
 
 use crate::facts::snapshot_of;
 use crate::remediate::{Reversal, next_look};
 use crate::step::Pursuit;
-use crate::trouble::{after, is_not_found};
+use crate::trouble::{after, in_words, is_not_found, wait};
+use crate::undo::{CHANGED, Found, changed};
 use crate::walk::{CutShort, Walk};
 use crate::{Remediator, Trouble};
 
+/// Who asked for it, and why.
+type Asked = (String, String);
+
 impl Remediator {
+    /// Failures in a row before a person is asked.
+    const UNDO_TRIES: u32 = 12;
+
     pub(crate) async fn finish_undo(
         &self,
         mut stored: Stored<Incident>,
@@ -22,6 +29,9 @@ impl Remediator {
     ) -> Result<Option<Timestamp>, Trouble> {
         let now = self.clock.now();
         let routes = self.rules.routes.clone();
+        let asked = (by, reason);
+        // Somebody asked for it, and hears what came of it, whatever has been found about the guest since.
+        stored.value.told_with = None;
         let Some(pending) = stored.value.undo.clone() else {
             stored.value.failed("the undo lost its steps".to_owned(), &routes, now);
             return self.write_down(stored).await;
@@ -29,71 +39,99 @@ impl Remediator {
         let snapshot = match self.snapshot(stored.value.key.guest, &pending.steps).await {
             Ok(snapshot) => snapshot,
             Err(error) if is_not_found(&error) => {
-                stored.value.vanish("the guest is not in the directory any more".to_owned(), &routes, now);
+                self.nobody_to_give_to(&mut stored.value, asked).await?;
                 return self.write_down(stored).await;
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                self.undo_in_trouble(&mut stored.value, &error, "read the guest", asked).await?;
+                return self.write_down(stored).await;
+            }
         };
         let pursuit = Pursuit::FollowsUp { asked_at: since };
         let mut walk = self.walk(&stored.value, &pending.steps, &snapshot, pursuit).await?;
+        let mut missing = Vec::new();
         if matches!(walk.cut_short, Some(CutShort::Unsent)) {
             let soon = after(now, Self::LEASE);
-            stored.value.undo_sent(by.clone(), reason.clone(), soon, &routes, now);
+            stored.value.undo_sent(asked.0.clone(), asked.1.clone(), soon, &routes, now);
             stored = self.ledger.replace(stored).await?;
-            walk = match self.send_undo(&stored.value, pending).await? {
-                Ok(walk) => walk,
-                Err(why) => Walk { failed: vec![format!("it was not sent: {why}")], ..Walk::default() },
+            (walk, missing) = match self.send_undo(&stored.value, pending).await? {
+                Ok(went) => went,
+                Err(why) => {
+                    let failed = vec![format!("it was not sent: {why}")];
+                    (Walk { failed, ..Walk::default() }, Vec::new())
+                }
             };
         }
-        self.undo_went(&mut stored.value, walk, &snapshot, (by, reason))?;
+        self.undo_went(&mut stored.value, (walk, &missing), &snapshot, asked).await?;
         self.write_down(stored).await
     }
 
+    /// Sends what was not sent, and says which steps are about groups that Graph does not know (yet); or why nothing was
+    /// sent.
     async fn send_undo(
         &self,
         incident: &Incident,
         pending: PendingUndo,
-    ) -> Result<Result<Walk, String>, Trouble> {
+    ) -> Result<Result<(Walk, Vec<Step>), String>, Trouble> {
         let now = self.clock.now();
         let trouble = |step: Step, error| {
             let cut_short = Some(CutShort::Trouble { step, error });
-            Ok(Ok(Walk { cut_short, ..Walk::default() }))
+            Ok(Ok((Walk { cut_short, ..Walk::default() }, Vec::new())))
         };
-        let PendingUndo { steps, identity, force } = pending;
+        let PendingUndo { steps, identity, force, group_missing_since: _, groups: were } = pending;
         let Some(first) = steps.first().copied() else { return Ok(Err("it has no steps".to_owned())) };
         let in_groups = steps.iter().any(|step| step.group().is_some());
         let facts = match self.read(incident.key.guest, in_groups).await? {
             Ok(facts) => facts,
             Err(error) => return trouble(first, error),
         };
+        let who = match self.who_is(&facts, now) {
+            Ok(who) => who,
+            Err(why) => return Ok(Err(why)),
+        };
+        // Nobody has forced anything about whoever the account is now.
+        if identity.as_ref() != Some(&who) {
+            return Ok(Err(CHANGED.to_owned()));
+        }
         let (key, snapshot) = (&incident.key, snapshot_of(&facts));
-        let holds = |one: &Suspension| one.covers(key.guest, &key.rule, key.object) && one.until > now;
+        let holds = |one: &Suspension| {
+            one.covers(key.guest, &key.rule, key.object) && one.is_for(Some(&who)) && one.until > now
+        };
         if !facts.suspensions.iter().any(holds) {
             return Ok(Err("its suspension of the rule has ended; ask again".to_owned()));
         }
-        let (steps, groups) = match self.with_groups(steps).await {
+        let Found { steps, missing, groups } = match self.with_groups(steps).await {
             Ok(found) => found,
             Err(error) => return trouble(first, error),
         };
-        let reversal = Reversal { steps, groups, identity, force, suspensions: Vec::new() };
+        if let Some(why) = changed(&groups, &were) {
+            return Ok(Err(why));
+        }
+        let reversal = Reversal { steps, groups, identity: who, force, suspensions: Vec::new() };
         match self.may_reverse(incident, &facts, &reversal, now) {
             Ok((judged, _)) => {
                 let pursuit = Pursuit::Begins(&judged);
-                Ok(Ok(self.walk(incident, &reversal.steps, &snapshot, pursuit).await?))
+                Ok(Ok((self.walk(incident, &reversal.steps, &snapshot, pursuit).await?, missing)))
             }
             Err(why) => Ok(Err(why)),
         }
     }
 
-    fn undo_went(
+    /// Moves the incident to what its undo has come to. What is `missing` was not sent.
+    pub(crate) async fn undo_went(
         &self,
         incident: &mut Incident,
-        walk: Walk,
+        (walk, missing): (Walk, &[Step]),
         snapshot: &Snapshot,
-        (by, reason): (String, String),
+        (by, reason): Asked,
     ) -> Result<(), Trouble> {
         let (now, routes) = (self.clock.now(), &self.rules.routes);
         let why_not = walk.why_not();
+        let failed = if walk.seen.is_empty() {
+            "the undo failed"
+        } else {
+            "the undo gave back a part, and the rest failed"
+        };
         match walk.cut_short {
             // It was reversed, and what somebody did since is not ours.
             Some(CutShort::PutBack { step: _, done_at: _ }) => {
@@ -103,19 +141,22 @@ impl Remediator {
             Some(CutShort::Stopped) => {
                 incident.undo_sent(by, reason, after(now, Self::STOPPED), routes, now);
             }
-            Some(CutShort::Trouble { step: _, error }) => {
-                let wait = Trouble::from(error).retry_after.unwrap_or(Self::STOPPED);
-                incident.undo_sent(by, reason, after(now, wait), routes, now);
+            Some(CutShort::Trouble { step, error }) => {
+                self.undo_in_trouble(incident, &error, &step.to_string(), (by, reason)).await?;
             }
             Some(CutShort::Unsent) => {
                 return Err(Trouble::now(anyhow::anyhow!("the undo was only looked for")));
             }
             None if !why_not.is_empty() => {
-                incident.failed(format!("the undo failed: {why_not}"), routes, now);
+                incident.failed(format!("{failed}: {why_not}"), routes, now);
+            }
+            None if !missing.is_empty() => {
+                self.look_for_groups(incident, (missing, failed), (by, reason));
             }
             None => match walk.unseen {
                 None => incident.undone(by, reason, routes, now),
                 Some(since) if now.duration_since(since) < Incident::LOOKS_FOR => {
+                    incident.attempts = 0;
                     incident.undo_sent(by, reason, next_look(since, now), routes, now);
                 }
                 Some(_) => {
@@ -126,5 +167,80 @@ impl Remediator {
             },
         }
         Ok(())
+    }
+
+    /// A replica may not know a group that is there: it is looked for as long as anything else.
+    fn look_for_groups(
+        &self,
+        incident: &mut Incident,
+        (missing, failed): (&[Step], &str),
+        (by, reason): Asked,
+    ) {
+        let (now, routes) = (self.clock.now(), &self.rules.routes);
+        let since = incident.undo.as_mut().map_or(now, |undo| *undo.group_missing_since.get_or_insert(now));
+        if now.duration_since(since) < Incident::LOOKS_FOR {
+            return incident.undo_sent(by, reason, next_look(since, now), routes, now);
+        }
+        let steps: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        let why = format!(
+            "{failed}: failed to {}: the group is not in the directory any more",
+            steps.join(" and to ")
+        );
+        incident.failed(why, routes, now);
+    }
+
+    /// Graph does not know the guest: he was deleted, or a replica lags.
+    async fn nobody_to_give_to(&self, incident: &mut Incident, asked: Asked) -> Result<(), Trouble> {
+        match self.reader.deleted_user(incident.key.guest).await {
+            Ok(true) => {
+                let why = "the guest was deleted (soft: it can be restored for 30 days)".to_owned();
+                incident.vanish(why, &self.rules.routes, self.clock.now());
+            }
+            Ok(false) => self.undo_later(incident, "Graph does not know the guest (yet)", None, asked),
+            Err(error) => {
+                self.undo_in_trouble(incident, &error, "look among the deleted users", asked).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn undo_in_trouble(
+        &self,
+        incident: &mut Incident,
+        error: &graph::GraphError,
+        doing: &str,
+        asked: Asked,
+    ) -> Result<(), Trouble> {
+        tracing::warn!(incident.id = %incident.id, "the undo failed to {doing}: {error}");
+        let why = format!("failed to {doing}: {}", in_words(error));
+        match error.advice() {
+            graph::Advice::TryAgain { after } => self.undo_later(incident, &why, after, asked),
+            graph::Advice::MaybeNotReplicatedYet => self.undo_later(incident, &why, None, asked),
+            graph::Advice::GiveUp { tell: _ } => {
+                incident.failed(format!("the undo failed: {why}"), &self.rules.routes, self.clock.now());
+            }
+            graph::Advice::FixCredential { tell } => {
+                self.notices.raise(NoticeKind::CredentialTrouble, "credential/write", tell, 1).await?;
+                self.undo_later(incident, &why, None, asked);
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits double, and after the last a person is asked.
+    fn undo_later(
+        &self,
+        incident: &mut Incident,
+        why: &str,
+        told: Option<SignedDuration>,
+        (by, reason): Asked,
+    ) {
+        let (now, routes, tries) = (self.clock.now(), &self.rules.routes, incident.attempts);
+        if tries >= Self::UNDO_TRIES {
+            return incident.failed(format!("the undo failed: {why}; tried {tries} times"), routes, now);
+        }
+        let doubling = SignedDuration::from_secs(5_i64 << tries.min(8));
+        incident.undo_sent(by, reason, after(now, wait(told, doubling, tries)), routes, now);
+        incident.attempts = tries.saturating_add(1);
     }
 }

@@ -29,8 +29,11 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Longer than any job may take: every request of one has a timeout.
+    /// Longer than any job may take that does not write to the tenant: every request of one has a timeout.
     const LEASE: SignedDuration = SignedDuration::from_mins(3);
+    /// Longer than a job that does: the incidents before the last take a minute at most, the last one writes until its own
+    /// lease of five minutes is nearly over, and a read back with a token takes 74 s.
+    const LEASE_TO_WRITE: SignedDuration = SignedDuration::from_mins(8);
     /// Failures in a row before a job goes to the dead letters: with the doubling waits, about six hours.
     const TRIES: u32 = 30;
 
@@ -66,7 +69,7 @@ impl Worker {
     /// # Errors
     /// The queue could not be read.
     pub async fn start_due(&self, running: &mut JoinSet<()>, most: usize) -> Result<usize, Trouble> {
-        let claimed = self.queue.claim(self.clock.now(), Self::LEASE, most).await?;
+        let claimed = self.queue.claim(self.clock.now(), self.lease(), most).await?;
         let count = claimed.len();
         for one in claimed {
             let worker = self.clone();
@@ -77,6 +80,13 @@ impl Worker {
             });
         }
         Ok(count)
+    }
+
+    fn lease(&self) -> SignedDuration {
+        match &self.handler {
+            Handler::Remediate(_) => Self::LEASE_TO_WRITE,
+            Handler::Assess(_) | Handler::Alert(_) | Handler::Steward(_) => Self::LEASE,
+        }
     }
 
     /// A panic costs its own job only: the lease ends, and the job runs again until it is buried.
@@ -144,13 +154,17 @@ impl Worker {
         let now = self.clock.now();
         let doubling = SignedDuration::from_secs(1_i64 << claimed.deliveries.min(10));
         let wait = wait(trouble.retry_after, doubling, claimed.deliveries);
-        tracing::warn!(
-            worker = self.name,
-            job.key = claimed.key,
-            job.deliveries = claimed.deliveries,
-            job.wait_ms = u64::try_from(wait.as_millis()).unwrap_or(0),
-            "a job is tried again: {trouble}",
-        );
+        if trouble.is_a_race() {
+            tracing::debug!(worker = self.name, job.key = claimed.key, "somebody else was faster: {trouble}");
+        } else {
+            tracing::warn!(
+                worker = self.name,
+                job.key = claimed.key,
+                job.deliveries = claimed.deliveries,
+                job.wait_ms = u64::try_from(wait.as_millis()).unwrap_or(0),
+                "a job is tried again: {trouble}",
+            );
+        }
         self.queue.delay(claimed, after(now, wait), None).await?;
         Ok(())
     }

@@ -2,13 +2,14 @@
 //!
 //! Never here: a write, or a transition of an incident.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use model::{Finding, Identity, Incident, ObjectId, RuleId, Step, Suspension};
+use model::{Finding, Identity, Incident, Mode, ObjectId, RuleId, Step, Suspension};
 use policy::{Facts, Group, Membership, Memberships, Relation, Standing};
 
 use crate::Remediator;
+use crate::facts::as_seen;
 use crate::record::{Spoken, spoken_for};
 
 /// These steps were judged a moment ago, on a fresh read, and may be sent.
@@ -16,6 +17,8 @@ use crate::record::{Spoken, spoken_for};
 pub(crate) struct Judged {
     steps: Vec<Step>,
     identity: Option<Identity>,
+    /// What the groups of the steps are like.
+    groups: BTreeMap<ObjectId, String>,
 }
 
 impl Judged {
@@ -26,6 +29,11 @@ impl Judged {
     /// Who the account was when it was judged.
     pub(crate) fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
+    }
+
+    /// What the group of this step was like when it was judged.
+    pub(crate) fn group(&self, step: Step) -> Option<String> {
+        step.group().and_then(|id| self.groups.get(&id).cloned())
     }
 }
 
@@ -45,8 +53,8 @@ pub(crate) struct Reversal {
     pub(crate) steps: Vec<Step>,
     /// The groups that he is to be put back into.
     pub(crate) groups: Vec<Group>,
-    /// Who the account was when we acted.
-    pub(crate) identity: Option<Identity>,
+    /// Who the account is.
+    pub(crate) identity: Identity,
     pub(crate) force: bool,
     /// Those that the undo is about to write.
     pub(crate) suspensions: Vec<Suspension>,
@@ -65,7 +73,13 @@ impl Remediator {
         }
         if incident.may_act_on(&spoken.finding) {
             let identity = verdict.subject.map(|subject| subject.identity());
-            let judged = Judged { steps: spoken.finding.plan.steps.clone(), identity };
+            let groups = match &facts.memberships {
+                Memberships::Known(all) => {
+                    all.iter().map(|one| (one.group.id, as_seen(&one.group))).collect()
+                }
+                Memberships::Unread | Memberships::Unreadable { why: _ } => BTreeMap::new(),
+            };
+            let judged = Judged { steps: spoken.finding.plan.steps.clone(), identity, groups };
             return Judgement::Acts(Box::new(spoken), judged);
         }
         if spoken.finding.asks() || spoken.finding.acts() {
@@ -75,7 +89,18 @@ impl Remediator {
         }
     }
 
+    /// Who the account is; or why nothing is ever written to it.
+    pub(crate) fn who_is(&self, facts: &Facts, now: Timestamp) -> Result<Identity, String> {
+        let verdict = policy::judge(&self.rules.policy(), facts, self.rules.ceiling, now);
+        verdict.subject.as_ref().map(model::Subject::identity).ok_or_else(|| {
+            "the account is not a guest's any more, and only guests are written to; `--force` does not override this"
+                .to_owned()
+        })
+    }
+
     /// Whether the undo may be sent, and the findings that object and that it must suspend, too; or why it is refused.
+    ///
+    /// What a rule says counts, whatever its mode: that nothing is taken away today does not mean that it may be given.
     pub(crate) fn may_reverse(
         &self,
         incident: &Incident,
@@ -93,21 +118,13 @@ impl Remediator {
             return Err(format!("{why}; `--force` does not override this"));
         }
         for group in &reversal.groups {
-            self.still_fits(group, &reversal.steps)?;
+            self.still_fits(group, facts, &reversal.steps)?;
         }
-        let verdict = policy::judge(&policy, &as_after(facts, reversal), self.rules.ceiling, now);
-        let identity = verdict.subject.as_ref().map(model::Subject::identity);
-        let same = identity.is_some() && identity == reversal.identity;
-        if !same && !reversal.force {
-            return Err(
-                "the account's identity has changed since; look at it, and use `--force --reason` if it is \
-                        right"
-                    .to_owned(),
-            );
-        }
+        let enforced = policy.with_every_rule_enforced();
+        let verdict = policy::judge(&enforced, &as_after(facts, reversal), Mode::Enforce, now);
         let objects = |finding: &&Finding| {
             let contrary = |step: &Step| reversal.steps.contains(&step.undo());
-            (finding.acts() || finding.asks()) && finding.plan.steps.iter().any(contrary)
+            finding.mode > Mode::Observe && !finding.unknown && finding.plan.steps.iter().any(contrary)
         };
         let objecting: BTreeSet<Objecting> = verdict
             .findings
@@ -124,11 +141,16 @@ impl Remediator {
                 incident.key.rule
             ));
         }
-        Ok((Judged { steps: reversal.steps.clone(), identity }, objecting))
+        let groups = reversal.groups.iter().map(|group| (group.id, as_seen(group))).collect();
+        Ok((
+            Judged { steps: reversal.steps.clone(), identity: Some(reversal.identity.clone()), groups },
+            objecting,
+        ))
     }
 
-    /// A group that has become dynamic, synchronised or role-assignable since takes nobody back.
-    fn still_fits(&self, group: &Group, steps: &[Step]) -> Result<(), String> {
+    /// A group that has become dynamic, synchronised or role-assignable since takes nobody back, and neither does one whose
+    /// members the policy protects: whoever is in it is never written to.
+    fn still_fits(&self, group: &Group, facts: &Facts, steps: &[Step]) -> Result<(), String> {
         let relations =
             steps.iter().filter(|step| step.group() == Some(group.id)).map(|step| relation(*step));
         for relation in relations.flatten() {
@@ -136,8 +158,25 @@ impl Remediator {
                 return Err(format!("{why}; `--force` does not override this"));
             }
         }
+        let member = Membership { group: group.clone(), relation: Relation::Member, new: true };
+        let inside = Facts { memberships: Memberships::Known(vec![member]), ..facts.clone() };
+        if policy::protection(&self.rules.policy(), &inside).is_some() {
+            return Err(format!(
+                "{} is under `protect.groups`, and whoever is in it is never written to: add the guest by hand if it \
+                 must be; `--force` does not override this",
+                told(group)
+            ));
+        }
         Ok(())
     }
+}
+
+/// As it reads in a sentence.
+pub(crate) fn told(group: &Group) -> String {
+    group
+        .name
+        .as_ref()
+        .map_or_else(|| format!("the group {}", group.id), |name| format!("`{name}` ({})", group.id))
 }
 
 /// A rule that would take away again, everywhere or in one group.
@@ -159,11 +198,17 @@ fn relation(step: Step) -> Option<Relation> {
 fn as_after(facts: &Facts, reversal: &Reversal) -> Facts {
     let mut after = facts.clone();
     after.suspensions.extend(reversal.suspensions.iter().cloned());
-    if let Memberships::Known(all) = &mut after.memberships {
-        for step in &reversal.steps {
-            let group = reversal.groups.iter().find(|group| Some(group.id) == step.group());
-            if let (Some(group), Some(relation)) = (group, relation(*step)) {
-                all.push(Membership { group: group.clone(), relation, new: true });
+    let given = reversal.steps.iter().filter_map(|step| {
+        let group = reversal.groups.iter().find(|group| Some(group.id) == step.group())?;
+        Some(Membership { group: group.clone(), relation: relation(*step)?, new: true })
+    });
+    match &mut after.memberships {
+        Memberships::Known(all) => all.extend(given),
+        // Nothing was asked for that is about groups, or what is given back is all that there is to judge.
+        unread @ (Memberships::Unread | Memberships::Unreadable { why: _ }) => {
+            let given: Vec<Membership> = given.collect();
+            if !given.is_empty() {
+                *unread = Memberships::Known(given);
             }
         }
     }

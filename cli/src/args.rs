@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use model::{IncidentId, ObjectId, RuleId};
+use model::{IncidentId, ObjectId, ParseIdError, RuleId};
 use queue::DeadId;
 
 pub(crate) use self::decisions::{Approve, Breaker, Reject, Undo, Which};
@@ -99,7 +99,8 @@ pub(crate) struct Validate {
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("whom").required(true).args(["guest", "all"]))]
 pub(crate) struct Check {
-    /// The guest's object id.
+    /// The guest's object id: Entra admin center → Users → the user's page.
+    #[arg(value_parser = guest)]
     pub guest: Option<ObjectId>,
     /// Every guest of the tenant, with counts by rule.
     #[arg(long)]
@@ -142,7 +143,7 @@ pub(crate) struct Incidents {
     #[arg(long)]
     pub rule: Option<RuleId>,
     /// Only those of the guest with this object id.
-    #[arg(long)]
+    #[arg(long, value_parser = guest)]
     pub guest: Option<ObjectId>,
     /// Only those that something has happened to within so long (`2h`, `30m`, `7d`).
     #[arg(long, value_parser = duration)]
@@ -224,6 +225,15 @@ pub(crate) struct Simulator {
     /// Append every exchange to this file, one JSON object a line.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
+}
+
+/// An address names nobody for certain: several accounts may bear it.
+fn guest(text: &str) -> Result<ObjectId, String> {
+    text.parse().map_err(|error: ParseIdError| {
+        let is_address = text.contains('@');
+        let mend = "but an address: the object id stands on the user's page (Entra admin center → Users)";
+        if is_address { format!("{error}, {mend}") } else { error.to_string() }
+    })
 }
 
 /// Whole days, hours or minutes, up to a year.

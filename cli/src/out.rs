@@ -57,6 +57,11 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(writeln!(std::io::stdout().lock(), "{}", in_json(value)?)?)
 }
 
+/// A script for a shell, of our own making.
+pub(crate) fn script(text: &[u8]) -> anyhow::Result<()> {
+    Ok(std::io::stdout().lock().write_all(text)?)
+}
+
 /// The value as JSON, or what `text` prints of it.
 pub(crate) fn show<T: Serialize>(
     output: Output,
@@ -75,8 +80,18 @@ pub(crate) fn done(output: Output, value: &impl Serialize, text: &str) -> anyhow
     show(output, value, |_| Ok(()))
 }
 
-/// Rows under headings, each column as wide as its widest cell.
+/// Rows under headings.
 pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> anyhow::Result<()> {
+    aligned(headings, rows).iter().try_for_each(|row| line(row))
+}
+
+/// The same as a message.
+pub(crate) fn table_message(headings: &[&str], rows: &[Vec<String>]) {
+    aligned(headings, rows).iter().for_each(|row| message(row));
+}
+
+/// Each column as wide as its widest cell.
+fn aligned(headings: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     let headings: Vec<String> = headings.iter().map(|heading| (*heading).to_owned()).collect();
     let shown = |row: &Vec<String>| row.iter().map(|cell| harmless(cell)).collect::<Vec<_>>();
     let rows: Vec<Vec<String>> = std::iter::once(&headings).chain(rows).map(shown).collect();
@@ -86,17 +101,18 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> anyhow::Result<(
             *width = (*width).max(cell.chars().count());
         }
     }
-    for row in &rows {
+    let in_line = |row: &Vec<String>| {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        line(cells.collect::<Vec<_>>().join("  ").trim_end())?;
-    }
-    Ok(())
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(in_line).collect()
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Colour {
     Plain,
     Red,
+    Yellow,
     Green,
     Dim,
 }
@@ -106,6 +122,7 @@ impl Colour {
         match self {
             Self::Plain => None,
             Self::Red => Some(31),
+            Self::Yellow => Some(33),
             Self::Green => Some(32),
             Self::Dim => Some(2),
         }

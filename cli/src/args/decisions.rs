@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use jiff::SignedDuration;
-use model::{IncidentId, RuleId};
+use model::{IncidentId, PlanHash, RuleId};
 
 use super::duration;
 
@@ -35,6 +35,9 @@ impl Which {
 pub(crate) struct Approve {
     #[command(flatten)]
     pub which: Which,
+    /// The plan that the message showed: another one is refused. Without it, the plan that is shown here is meant.
+    #[arg(long, value_name = "HASH", conflicts_with_all = ["rule", "since"])]
+    pub plan: Option<PlanHash>,
     /// Why: it is kept with your name, and told.
     #[arg(long, value_parser = reason)]
     pub reason: String,
@@ -65,13 +68,13 @@ pub(crate) struct Undo {
     /// How long the rule is suspended for the guest (`7d`, `12h`, `90m`).
     #[arg(long = "for", default_value = "7d", value_parser = duration)]
     pub suspend_for: SignedDuration,
-    /// Undo although another rule objects or the account's identity has changed. Needs a reason, and ids. Never overrides
-    /// the protection of an account.
-    #[arg(long, requires = "reason", conflicts_with_all = ["rule", "since"])]
+    /// Undo although another rule objects or the account's identity has changed. Needs ids. Never overrides the protection
+    /// of an account.
+    #[arg(long, conflicts_with_all = ["rule", "since"])]
     pub force: bool,
-    /// Why: it is kept with the suspension and told.
+    /// Why: it is kept with your name and the suspension, and told.
     #[arg(long, value_parser = reason)]
-    pub reason: Option<String>,
+    pub reason: String,
     /// Seconds to wait for the running process's answers.
     #[arg(long, default_value_t = 20)]
     pub wait: u64,
@@ -126,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_decision_needs_a_reason_that_says_something() {
-        for command in ["approve", "reject"] {
+        for command in ["approve", "reject", "undo"] {
             refused(&[command, ID], "--reason");
             refused(&[command, ID, "--reason", "  "], "it is empty");
             refused(&[command, ID, "--reason", &"x".repeat(501)], "more than 500 characters");
@@ -134,7 +137,6 @@ mod tests {
         }
         refused(&["breaker", "reset"], "--reason");
         refused(&["undo", ID, "--force"], "--reason");
-        taken(&["undo", ID]);
     }
 
     #[test]

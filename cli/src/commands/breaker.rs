@@ -17,6 +17,9 @@ use crate::out::{self, Colour};
 #[derive(Serialize)]
 pub(super) struct Standing {
     pub(super) open: bool,
+    /// A reset within the hour, from which on the touched guests are counted.
+    #[serde(skip)]
+    counted_since: Option<Timestamp>,
     opened: Option<Opened>,
     budgets: [Spent; 2],
     /// `None` while nobody has counted.
@@ -103,7 +106,9 @@ pub(super) async fn standing(store: &Store, now: Timestamp) -> anyhow::Result<St
     };
     let budgets = [spent(Budget::Newcomers), spent(Budget::Established)];
     let Breaker { newcomers: _, established: _, guests, opened, reset } = breaker;
-    Ok(Standing { open: opened.is_some(), opened, budgets, guests, last_reset: reset })
+    let counted_since = reset.as_ref().map(|reset| reset.at);
+    let counted_since = counted_since.filter(|at| now.duration_since(*at) < Breaker::HOUR);
+    Ok(Standing { open: opened.is_some(), counted_since, opened, budgets, guests, last_reset: reset })
 }
 
 pub(super) async fn waiting(store: &Store) -> anyhow::Result<Waiting> {
@@ -158,8 +163,12 @@ impl Standing {
     }
 
     pub(super) fn budgets_in_words(&self) -> [String; 2] {
+        let when = match self.counted_since {
+            Some(reset) => format!("since the reset at {}", words::seconds(reset)),
+            None => "within the hour".to_owned(),
+        };
         self.budgets.each_ref().map(|Spent { budget, touched, an_hour_at_most }| {
-            format!("{budget}: {touched} of {an_hour_at_most} touched within the hour")
+            format!("{budget}: {touched} of {an_hour_at_most} touched {when}")
         })
     }
 
@@ -172,7 +181,8 @@ impl Standing {
                     Breaker { guests, ..Breaker::default() }.established_an_hour(now)
                 };
                 let old = if allows(at) == allows(now) { "" } else { ", which is too long ago to count on" };
-                format!("the tenant has {guests} guests, counted at {}{old}", words::seconds(at))
+                let at = words::seconds(at);
+                format!("the tenant has {guests} guests, counted every six hours, last at {at}{old}")
             }
         }
     }

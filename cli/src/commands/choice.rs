@@ -1,12 +1,14 @@
 //! Which incidents a decision is about: those that were named, or those that a rule and a span of time choose. What is
 //! chosen is listed, and somebody says yes, before anything is asked for.
 
+use std::collections::BTreeMap;
+
 use host::Store;
 use jiff::Timestamp;
 use ledger::IncidentFilter;
-use model::{Incident, IncidentId};
+use model::{Incident, IncidentId, Plan, RuleId};
 
-use super::incidents;
+use super::{incidents, words};
 use crate::args::Which;
 use crate::exit::Exit;
 use crate::out;
@@ -42,20 +44,24 @@ pub(super) fn is_recent(which: &Which, at: Timestamp, now: Timestamp) -> bool {
 }
 
 /// Lists what was chosen, and asks. `Some`: it ends here.
-pub(super) fn stops(
+pub(super) async fn stops(
+    store: &Store,
     which: &Which,
     chosen: &[Incident],
     verb: &str,
-    shown: impl Fn(&Incident) -> String,
+    plan: impl Fn(&Incident) -> Plan,
 ) -> anyhow::Result<Option<Exit>> {
-    if which.is_selection() && chosen.is_empty() {
-        out::message(&format!("there is nothing to {verb}: see `guestlist incidents`"));
+    if chosen.is_empty() {
+        let unheard_of = match &which.rule {
+            Some(rule) => incidents::unheard_of(store, rule).await?,
+            None => None,
+        };
+        let nothing = || format!("there is nothing to {verb}: see `guestlist incidents`");
+        out::message(&unheard_of.unwrap_or_else(nothing));
         return Ok(Some(Exit::Refused));
     }
-    for incident in chosen {
-        out::message(&shown(incident));
-    }
-    if !which.is_selection() || which.yes {
+    list(chosen, plan);
+    if which.yes {
         return Ok(None);
     }
     let count = match chosen.len() {
@@ -76,4 +82,33 @@ pub(super) fn stops(
             Ok(Some(Exit::Usage))
         }
     }
+}
+
+/// A row each, as many as somebody reads, and the others by their number. Who wants to know more names ids.
+fn list(chosen: &[Incident], plan: impl Fn(&Incident) -> Plan) {
+    const READ: usize = 20;
+    let row = |incident: &Incident| {
+        let Incident { id, key, subject, finding, .. } = incident;
+        let place = words::only_place(finding).unwrap_or_else(|| "-".to_owned());
+        let (rule, what) = (key.rule.to_string(), words::briefly(&plan(incident)));
+        vec![id.to_string(), rule, what, words::called(subject), place]
+    };
+    let rows: Vec<Vec<String>> = chosen.iter().take(READ).map(row).collect();
+    out::table_message(&["INCIDENT", "RULE", "WHAT", "WHO", "WHERE"], &rows);
+    let others = chosen.get(READ..).unwrap_or_default();
+    if !others.is_empty() {
+        let rules = by_rule(others.iter().map(|incident| &incident.key.rule));
+        out::message(&format!("and {} more: {rules}", others.len()));
+    }
+}
+
+/// `12 closed-groups, 3 otherwise.guest`
+fn by_rule<'a>(rules: impl Iterator<Item = &'a RuleId>) -> String {
+    let mut counts = BTreeMap::<&RuleId, usize>::new();
+    for rule in rules {
+        let count = counts.entry(rule).or_default();
+        *count = count.saturating_add(1);
+    }
+    let words = counts.iter().map(|(rule, count)| format!("{count} {rule}"));
+    words.collect::<Vec<_>>().join(", ")
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use queue::Queue;
 use serde::Serialize;
 
-use super::{open, queues};
+use super::{open, queues, words};
 use crate::args::{Dead, LetterId, Output};
 use crate::exit::Exit;
 use crate::out;
@@ -84,7 +84,7 @@ async fn show(store: &Store, id: &LetterId, output: Output) -> anyhow::Result<Ex
         for (name, value) in [
             ("id", id),
             ("key", key),
-            ("buried at", &buried_at.to_string()),
+            ("buried at", &words::seconds(*buried_at)),
             ("deliveries", &deliveries.to_string()),
             ("why", why),
             ("body", body),
@@ -112,7 +112,7 @@ async fn list(store: &Store, output: Output) -> anyhow::Result<Exit> {
             return Ok(());
         }
         let row = |letter: &Letter| {
-            vec![letter.id.clone(), letter.buried_at.to_string(), letter.key.clone(), letter.why.clone()]
+            vec![letter.id.clone(), words::seconds(letter.buried_at), letter.key.clone(), letter.why.clone()]
         };
         out::table(&["ID", "BURIED AT", "KEY", "WHY"], &letters.iter().map(row).collect::<Vec<_>>())
     })?;

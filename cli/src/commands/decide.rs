@@ -1,5 +1,5 @@
 //! `guestlist approve` and `guestlist reject`: somebody decides what waits for a decision. An approval is bound to the plan
-//! that is shown here: what has changed in between is refused by the running process.
+//! that the message showed, or that is shown here: what has changed in between is refused by the running process.
 
 use host::{Environment, Store};
 use jiff::Timestamp;
@@ -9,16 +9,21 @@ use super::requests::{Manner, ask_about};
 use super::{choice, open, words};
 use crate::args::{Approve, Output, Reject, Which};
 use crate::exit::Exit;
+use crate::out;
 
 pub(super) async fn approve(
     environment: &Environment,
     approve: Approve,
     output: Output,
 ) -> anyhow::Result<Exit> {
-    let Approve { which, reason, wait } = approve;
+    let Approve { which, plan, reason, wait } = approve;
+    if plan.is_some() && which.incidents.len() > 1 {
+        out::message("`--plan` is one incident's: name one, or leave it out");
+        return Ok(Exit::Usage);
+    }
     let kind = |incident: &Incident| RequestKind::Approve {
         incident: incident.id.clone(),
-        plan: incident.plan().hash(),
+        plan: plan.unwrap_or_else(|| incident.question()),
     };
     let manner = Manner { reason, wait, output, single: which.incidents.len() == 1 };
     decide(environment, &which, "approve", kind, manner).await
@@ -44,16 +49,20 @@ async fn decide(
 ) -> anyhow::Result<Exit> {
     let (settings, store) = open(environment)?;
     let chosen = if which.is_selection() {
-        waiting(&store, which).await?
+        let chosen = waiting(&store, which).await?;
+        let plan = |incident: &Incident| incident.plan().clone();
+        if let Some(exit) = choice::stops(&store, which, &chosen, verb, plan).await? {
+            return Ok(exit);
+        }
+        chosen
     } else {
-        match choice::named(&store, &which.incidents).await? {
+        let named = match choice::named(&store, &which.incidents).await? {
             Ok(named) => named,
             Err(exit) => return Ok(exit),
-        }
+        };
+        named.iter().for_each(|incident| out::message(&shown(incident)));
+        named
     };
-    if let Some(exit) = choice::stops(which, &chosen, verb, shown)? {
-        return Ok(exit);
-    }
     ask_about(&settings, &store, &chosen, kind, manner).await
 }
 

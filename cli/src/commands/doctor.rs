@@ -25,6 +25,8 @@ const MOST_SKEW: i64 = 60;
 #[derive(Serialize)]
 struct Finding {
     well: bool,
+    /// It works, and somebody should know.
+    warning: bool,
     what: String,
     /// What is wrong and how to mend it, or what was seen.
     detail: String,
@@ -35,11 +37,15 @@ struct Report(Vec<Finding>);
 
 impl Report {
     fn well(&mut self, what: &str, detail: impl Into<String>) {
-        self.0.push(Finding { well: true, what: what.to_owned(), detail: detail.into() });
+        self.0.push(Finding { well: true, warning: false, what: what.to_owned(), detail: detail.into() });
+    }
+
+    fn warn(&mut self, what: &str, detail: impl Into<String>) {
+        self.0.push(Finding { well: true, warning: true, what: what.to_owned(), detail: detail.into() });
     }
 
     fn wrong(&mut self, what: &str, detail: impl Into<String>) {
-        self.0.push(Finding { well: false, what: what.to_owned(), detail: detail.into() });
+        self.0.push(Finding { well: false, warning: false, what: what.to_owned(), detail: detail.into() });
     }
 }
 
@@ -55,7 +61,11 @@ pub(crate) async fn run(environment: &Environment, doctor: &Doctor, output: Outp
 }
 
 fn print(finding: &Finding) -> anyhow::Result<()> {
-    let mark = if finding.well { ("ok   ", Colour::Green) } else { ("WRONG", Colour::Red) };
+    let mark = match (finding.well, finding.warning) {
+        (false, _) => ("WRONG", Colour::Red),
+        (true, true) => ("warn ", Colour::Yellow),
+        (true, false) => ("ok   ", Colour::Green),
+    };
     out::painted(&[mark, (&format!("  {}: {}", finding.what, finding.detail), Colour::Plain)])
 }
 
@@ -154,7 +164,7 @@ fn compare(needed: &[Permission], granted: &BTreeSet<String>, shared: bool, what
     let more: BTreeSet<String> =
         granted.iter().filter(|role| !needed.iter().any(|one| one.0 == role.as_str())).cloned().collect();
     if !more.is_empty() && !shared {
-        report.well(what, format!("has more than it needs: {}", listed(&more)));
+        report.warn(what, format!("has more than it needs: {}", listed(&more)));
     }
 }
 
@@ -277,6 +287,11 @@ async fn skew(settings: &Settings, wire: &Wire, report: &mut Report) {
 async fn callback(settings: &Settings, wire: &Wire, report: &mut Report) {
     const TOKEN: &str = "guestlist doctor: is anybody there?";
     let Some(receivers) = settings.receivers() else { return };
+    let host = settings.public_url.as_ref().and_then(|url| url.host_str());
+    if let Some(host) = host.filter(|host| host.ends_with(".example")) {
+        return report
+            .warn("callback", format!("`{host}` is a made-up name (RFC 2606): it was not looked up"));
+    }
     for url in [receivers.notifications, receivers.lifecycle] {
         let asked = url::Url::parse_with_params(&url, [("validationToken", TOKEN)]);
         let Ok(asked) = asked else { continue };

@@ -4,7 +4,7 @@ use alert::Background;
 use host::{Environment, Store};
 use jiff::Timestamp;
 use ledger::IncidentFilter;
-use model::{Delivery, DeliveryStatus, Incident, IncidentId, Outcome, StepResult, Suspension};
+use model::{Delivery, DeliveryStatus, Incident, IncidentId, Outcome, RuleId, StepResult, Suspension};
 use serde::Serialize;
 
 use super::open;
@@ -63,9 +63,21 @@ async fn list(store: &Store, wanted: &Incidents, output: Output) -> anyhow::Resu
         out::table(&headings, &rows)
     })?;
     if found.is_empty() {
-        out::message("there are no such incidents");
+        let unheard_of = match &wanted.rule {
+            Some(rule) => unheard_of(store, rule).await?,
+            None => None,
+        };
+        out::message(unheard_of.as_deref().unwrap_or("there are no such incidents"));
     }
     Ok(Exit::Well)
+}
+
+/// Says so where no incident ever had this rule: then its name may be wrong.
+pub(super) async fn unheard_of(store: &Store, rule: &RuleId) -> anyhow::Result<Option<String>> {
+    let filter = IncidentFilter { rule: Some(rule.clone()), archived: true, ..IncidentFilter::default() };
+    let none = store.ledger.incidents(&filter, None, 1).await?.incidents.is_empty();
+    let said = || format!("no incident ever had the rule `{rule}`: `guestlist validate` lists the rules");
+    Ok(none.then(said))
 }
 
 /// The ledger knows no order in which the latest come first.

@@ -1,5 +1,6 @@
 //! One file a command. Each returns the exit code that its answer deserves.
 
+mod asker;
 mod breaker;
 mod chat;
 mod check;
@@ -28,6 +29,7 @@ use host::{Environment, Missing, Needs, Settings, Store};
 use policy::{Named, Policy};
 use wire::Wire;
 
+use self::asker::asker;
 use crate::args::{Arguments, Command};
 use crate::exit::Exit;
 use crate::out;
@@ -35,13 +37,10 @@ use crate::out;
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
     let environment = Environment::of_the_process();
     let output = arguments.output;
-    if !matches!(arguments.command, Command::Serve) {
-        host::start_logs(&environment, "error");
-    }
+    host::start_logs(&environment, &logged(&environment, &arguments.command));
     match arguments.command {
         Command::Demo(demo) => demo::run(demo, output).await,
         Command::Serve => {
-            host::start_logs(&environment, "info");
             host::serve(&environment).await?;
             Ok(Exit::Well)
         }
@@ -66,10 +65,23 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         }
         Command::Completions { shell } => {
             let mut command = Arguments::command();
-            clap_complete::generate(shell, &mut command, "guestlist", &mut std::io::stdout());
+            // Into memory first: the generator panics where nobody reads.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command, "guestlist", &mut script);
+            out::script(&script)?;
             Ok(Exit::Well)
         }
     }
+}
+
+/// What is logged unless `GUESTLIST_LOG` says otherwise. The demo's story is told without: what it provokes is told in it.
+fn logged(environment: &Environment, command: &Command) -> String {
+    if matches!(command, Command::Demo(_)) {
+        let asked_for = environment.get("RUST_LOG").filter(|filter| !filter.is_empty());
+        return asked_for.unwrap_or_else(|| "off".to_owned());
+    }
+    let serves = matches!(command, Command::Serve);
+    if serves { "info" } else { "error" }.to_owned()
 }
 
 /// The settings and the store, for a command that needs no credential.
@@ -127,13 +139,6 @@ fn queues(store: &Store) -> [(&'static str, &queue::Queue); 4] {
         (alerts, &queues.alerts),
         (chores, &queues.chores),
     ]
-}
-
-/// Who asks: the operating system's user, for the record.
-fn asker() -> String {
-    let name =
-        ["SUDO_USER", "USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "an unknown user of the command line".to_owned())
 }
 
 /// The policy's path, from the command line or the settings.

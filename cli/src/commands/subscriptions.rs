@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use model::{Binding, SubscriptionRecord, Watched};
 use serde::Serialize;
 
-use super::open;
+use super::{open, words};
 use crate::args::Output;
 use crate::exit::Exit;
 use crate::out;
@@ -21,6 +21,14 @@ pub(crate) struct Row {
     expires_at: Option<Timestamp>,
     last_notification_at: Option<Timestamp>,
     notification_url: String,
+}
+
+impl Row {
+    /// `/users alive until 2026-11-20T09:00:00Z`
+    pub(crate) fn in_words(&self) -> String {
+        let until = self.expires_at.map(|at| format!(" until {}", words::seconds(at)));
+        format!("{} {}{}", self.resource, self.state, until.unwrap_or_default())
+    }
 }
 
 pub(crate) fn row(record: &SubscriptionRecord, now: Timestamp) -> Row {
@@ -55,7 +63,7 @@ pub(crate) async fn run(environment: &Environment, output: Output) -> anyhow::Re
     let now = Timestamp::now();
     let rows: Vec<Row> = records.iter().map(|stored| row(&stored.value, now)).collect();
     out::show(output, &rows, |rows| {
-        let when = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.to_string());
+        let when = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), words::seconds);
         let cells: Vec<Vec<String>> = rows
             .iter()
             .map(|row| {

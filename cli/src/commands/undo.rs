@@ -15,7 +15,7 @@ pub(super) async fn run(environment: &Environment, undo: Undo, output: Output) -
     let (settings, store) = open(environment)?;
     let chosen = if which.is_selection() {
         let chosen = in_force(&store, &which).await?;
-        if let Some(exit) = choice::stops(&which, &chosen, "undo", shown)? {
+        if let Some(exit) = choice::stops(&store, &which, &chosen, "undo", words::reverse).await? {
             return Ok(exit);
         }
         chosen
@@ -25,9 +25,12 @@ pub(super) async fn run(environment: &Environment, undo: Undo, output: Output) -
             Err(exit) => return Ok(exit),
         }
     };
+    let single = which.incidents.len() == 1;
+    if !which.is_selection() && !single {
+        chosen.iter().for_each(|incident| out::message(&shown(incident)));
+    }
     let kind = |incident: &Incident| RequestKind::Undo { incident: incident.id.clone(), suspend_for, force };
-    let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
-    let manner = Manner { reason, wait, output, single: which.incidents.len() == 1 };
+    let manner = Manner { reason, wait, output, single };
     ask_about(&settings, &store, &chosen, kind, manner).await
 }
 
@@ -78,7 +81,7 @@ fn shown(incident: &Incident) -> String {
     let lines = [
         format!("{id}  {} ({}), {}", finding.rule, finding.severity, state.word()),
         format!("  who    {}", words::who(subject)),
-        format!("  would  {}", words::reverse(incident)),
+        format!("  would  {}", words::plan(&words::reverse(incident), &finding.names)),
         format!("  why    {}", words::why(finding)),
     ];
     lines.map(|line| line.replace('\n', "\\n")).join("\n")

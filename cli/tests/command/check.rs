@@ -6,7 +6,7 @@ use std::path::Path;
 use insta::assert_snapshot;
 use simulator::{NewUser, contoso};
 
-use crate::tenant::{POLICY, Tenant, without_ids};
+use crate::tenant::{GROUPS, POLICY, Tenant, me, without_ids};
 
 /// Every row of every table.
 fn rows(database: &Path) -> BTreeMap<String, Vec<String>> {
@@ -50,7 +50,11 @@ async fn one_guest_is_judged_as_serve_would_judge_him() {
     let unknown = tenant.run(&["check", "00000000-0000-4000-8000-000000000bad"]);
     assert_snapshot!(unknown.expect(4).stderr, @"there is no user `00000000-0000-4000-8000-000000000bad` in the tenant");
     let wrong = tenant.run(&["check", "mallory@evil.example"]);
-    assert!(wrong.expect(2).stderr.contains("is not an object id (a GUID of 36 characters)"), "{wrong:?}");
+    let said = "`mallory@evil.example` is not an object id (a GUID of 36 characters), but an address: the object id stands on \
+                the user's page (Entra admin center → Users)";
+    assert!(wrong.expect(2).stderr.contains(said), "{wrong:?}");
+    let wrong = tenant.run(&["incidents", "--guest", "mallory@evil.example"]);
+    assert!(wrong.expect(2).stderr.contains(said), "{wrong:?}");
     tenant.run(&["check"]).expect(2);
     tenant.run(&["check", "--all", &adele]).expect(2);
     let judged = tenant.json(&["check", &mallory]);
@@ -77,7 +81,9 @@ async fn the_whole_tenant_is_read_page_by_page_and_counted_by_rule() {
     let mallory = tenant.invite("mallory@evil.example").to_string();
     let olga = tenant.invite("olga@evil.example");
     tenant.simulator.tenant().assign_role(olga, "User Administrator").unwrap();
-    tenant.simulator.tenant().add_user(NewUser::local_guest("visitor@contoso.com"));
+    let visitor = tenant.simulator.tenant().add_user(NewUser::local_guest("visitor@contoso.com"));
+    let bare = tenant.run(&["check", &visitor.to_string()]);
+    assert_snapshot!(without_ids(bare.expect(0).stdout.lines().next().unwrap()), @"visitor (local guest), <id>");
     tenant.simulator.set_faults(|faults| faults.page_at_most = Some(3));
     let printed = tenant.run(&["check", "--all"]);
     let counts = printed.expect(0).stdout.split_once("\n\n").unwrap().1;
@@ -104,6 +110,35 @@ async fn the_whole_tenant_is_read_page_by_page_and_counted_by_rule() {
             .iter()
             .any(|one| one["guest"] == mallory.as_str() && one["finding"]["rule"] == "blocked-domain")
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_so_already_would_not_be_done() {
+    let tenant = Tenant::start().await;
+    let nina = tenant.invite("nina@northwind.example");
+    tenant.simulator.tenant().disable(nina).unwrap();
+    let counts = &tenant.json(&["check", "--all"])["counts"]["by_rule"]["otherwise.guest"];
+    assert_eq!((&counts["found"], &counts["would_act"]), (&1.into(), &0.into()), "{counts}");
+    let asked = tenant.run_with(&[("GUESTLIST_AT_MOST", "ask")], &["check", "--all", "--output", "json"]);
+    assert!(asked.expect(0).stdout.contains("\"would_ask\": 0"), "{asked:?}");
+    let shown = tenant.run(&["check", &nina.to_string()]);
+    let last = shown.expect(0).stdout.lines().last().unwrap();
+    assert_snapshot!(last, @"  is so already, and nothing would be done: disable the account");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspended_rule_is_shown_with_its_group_and_its_end() {
+    let tenant = Tenant::start().await;
+    let _serve = tenant.serve_under(GROUPS).await;
+    let adele = tenant.invite("adele@fabrikam.com");
+    tenant.add(tenant.group("Project X"), adele);
+    let waits = tenant.until_state(adele, "waiting").await;
+    tenant.run(&["reject", &waits, "--reason", "she works there"]).expect(0);
+    let shown = tenant.run(&["check", &adele.to_string()]);
+    let line = shown.expect(0).stdout.lines().find(|line| line.starts_with("suspended")).unwrap();
+    let masked = without_ids(&line.replace(&me(), "<me>"));
+    assert_snapshot!(masked, @"suspended: project-groups in `Project X` (<id>) until <when> by <me>");
+    assert!(!line.contains('.'), "to the second: {line}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,11 +3,11 @@
 use host::Store;
 use insta::assert_snapshot;
 use jiff::{SignedDuration, Timestamp};
-use model::{Answer, IncidentId, RequestId, RequestState, State, Step, TenantId};
+use model::{Answer, IncidentId, ObjectId, RequestId, RequestState, State, Step, TenantId};
 use simulator::contoso;
 use uuid::Uuid;
 
-use crate::tenant::{GROUPS, Printed, Tenant, command, without_ids};
+use crate::tenant::{GROUPS, Printed, Tenant, command, me, without_ids};
 
 /// Guests who joined `Project Falcon`, each with the incident that waits.
 async fn who_joined(tenant: &Tenant, names: &[&str]) -> (Uuid, Vec<(Uuid, String)>) {
@@ -38,6 +38,10 @@ async fn an_approval_shows_the_plan_is_carried_out_and_is_kept_with_name_and_rea
     let (falcon, joined) = who_joined(&tenant, &["Adele"]).await;
     let (adele, incident) = &joined[0];
     assert!(tenant.is_member(falcon, *adele), "nobody has decided");
+    let another = tenant.run(&["approve", incident, "--plan", "0123456789abcdef", "--reason", "x"]);
+    assert!(another.expect(4).stdout.contains("changed since"), "{another:?}");
+    let no_plan = tenant.run(&["approve", incident, "--plan", "yes", "--reason", "x"]);
+    assert!(no_plan.expect(2).stderr.contains("a plan's hash"), "{no_plan:?}");
     let approved = tenant.run(&["approve", incident, "--reason", "she left the project"]);
     assert_eq!(approved.expect(0).stdout, "approved; it is judged once more, and carried out\n");
     assert_snapshot!(masked(&approved.stderr), @"
@@ -50,7 +54,10 @@ async fn an_approval_shows_the_plan_is_carried_out_and_is_kept_with_name_and_rea
     tenant.until("taken out", || !tenant.is_member(falcon, *adele)).await;
     assert_eq!(tenant.until_state(*adele, "done").await, *incident);
     let shown = tenant.run(&["incidents", "show", incident]).stdout;
-    assert!(shown.contains("Approved by carol at ") && shown.contains(": she left the project"), "{shown}");
+    assert!(
+        shown.contains(&format!("Approved by {} at ", me())) && shown.contains(": she left the project"),
+        "{shown}"
+    );
     let again = tenant.run(&["approve", incident, "--reason", "she left the project"]);
     assert!(again.expect(4).stdout.contains("waits for nobody's decision"), "{again:?}");
 }
@@ -90,10 +97,15 @@ async fn many_are_listed_and_decided_together_once_somebody_says_yes() {
     assert_eq!(nobody.expect(2).stdout, "");
     let last = nobody.stderr.lines().last().unwrap();
     assert_snapshot!(last, @"nothing was asked for: there is no terminal to ask on whether to approve these 2 incidents; name their ids, or say `--yes`");
-    assert_eq!(nobody.stderr.matches("  would  take the account out of `Project Falcon`").count(), 2);
+    let rows: Vec<String> = nobody.stderr.lines().take(3).map(without_ids).collect();
+    assert_snapshot!(rows.join("\n"), @"
+    INCIDENT                RULE            WHAT                   WHO                 WHERE
+    <id>  project-groups  take out of the group  adele@fabrikam.com  Project Falcon
+    <id>  project-groups  take out of the group  lee@fabrikam.com    Project Falcon
+    ");
     assert!(joined.iter().all(|(guest, _)| tenant.is_member(falcon, *guest)));
-    let other = tenant.run(&["approve", "--rule", "closed-groups", "--reason", "x", "--yes"]);
-    assert_eq!(other.expect(4).stderr, "there is nothing to approve: see `guestlist incidents`\n");
+    let other = tenant.run(&["undo", "--rule", "project-groups", "--reason", "x", "--yes"]);
+    assert_eq!(other.expect(4).stderr, "there is nothing to undo: see `guestlist incidents`\n");
     let line = ["approve", "--rule", "project-groups", "--since", "1h", "--yes", "--reason", "it is over"];
     let approved = tenant.run(&line);
     assert_snapshot!(masked(&approved.expect(0).stdout), @"
@@ -160,7 +172,7 @@ async fn an_approval_is_for_the_plan_that_was_shown_and_for_no_other() {
         }
     };
     let Answer::Refused { why } = answer else { panic!("{answer:?}") };
-    assert!(why.starts_with("its plan has changed since it was looked at"), "{why}");
+    assert!(why.starts_with("its plan or the account has changed since it was looked at"), "{why}");
     assert!(tenant.is_member(falcon, *adele) && tenant.is_enabled(*adele));
 }
 
@@ -194,6 +206,54 @@ async fn a_span_chooses_those_that_wait_since_then_and_what_is_over_is_not_chose
     let asked = tenant.run(&["reject", two[0], two[1], "--reason", "x", "--wait", "0"]);
     assert_snapshot!(asked.expect(5).stderr.lines().last().unwrap(), @"nobody has answered within 0 s: `guestlist serve` is not running. 2 requests stay in the store, and are served as soon as somebody can");
     assert_eq!(asked.stdout.matches("not answered yet").count(), 2, "{asked:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_that_are_chosen_twenty_are_listed_and_the_others_counted() {
+    let tenant = Tenant::start().await;
+    let mut serve = tenant.serve_under(GROUPS).await;
+    let (_, joined) = who_joined(&tenant, &["Adele"]).await;
+    assert_eq!(serve.terminate().code(), Some(0));
+    let store = store(&tenant);
+    let id: IncidentId = joined[0].1.parse().unwrap();
+    let one = store.ledger.incident(&id).await.unwrap().unwrap().value;
+    for n in 1..=24 {
+        let mut other = one.clone();
+        other.key.guest = ObjectId::from_u128(n);
+        if n % 12 == 0 {
+            other.key.rule = "other-groups".parse().unwrap();
+        }
+        other.id = IncidentId { slot: other.key.slot(), generation: 1 };
+        other.opened_at =
+            one.opened_at.checked_add(SignedDuration::from_secs(n.try_into().unwrap())).unwrap();
+        store.ledger.open(other, None).await.unwrap();
+    }
+    store.database.close();
+    let nobody = tenant.run(&["reject", "--since", "1h", "--reason", "x"]);
+    let lines: Vec<&str> = nobody.expect(2).stderr.lines().collect();
+    assert!(lines[0].starts_with("INCIDENT"), "{nobody:?}");
+    assert!(lines[1..=20].iter().all(|line| line.contains("take out of the group")), "{nobody:?}");
+    assert_snapshot!(lines[21..].join("\n"), @"
+    and 5 more: 1 other-groups, 4 project-groups
+    nothing was asked for: there is no terminal to ask on whether to reject these 25 incidents; name their ids, or say `--yes`
+    ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_that_no_incident_ever_had_is_told_to_be_one() {
+    let tenant = Tenant::start().await;
+    let mut serve = tenant.serve_under(GROUPS).await;
+    let nina = tenant.invite("nina@northwind.example");
+    tenant.until_done(nina).await;
+    assert_eq!(serve.terminate().code(), Some(0));
+    let said = "no incident ever had the rule `nosuch`: `guestlist validate` lists the rules\n";
+    for command in ["approve", "reject", "undo"] {
+        let printed = tenant.run(&[command, "--rule", "nosuch", "--reason", "x", "--yes"]);
+        assert_eq!(printed.expect(4).stderr, said, "{command}");
+    }
+    assert_eq!(tenant.run(&["incidents", "--rule", "nosuch"]).expect(0).stderr, said);
+    let other = tenant.run(&["incidents", "--rule", "otherwise.guest", "--state", "failed"]);
+    assert_eq!(other.expect(0).stderr, "there are no such incidents\n");
 }
 
 /// Answers in a terminal, which `script` (of util-linux) provides. `None`: there is no such tool.

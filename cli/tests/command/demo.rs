@@ -20,6 +20,7 @@ fn every_act_of_the_demo_ends_as_it_should_and_is_recorded() {
     let record = folder.path().join("record.jsonl");
     let printed = run(&["demo", "--once", "--record", record.to_str().unwrap()]);
     printed.expect(0);
+    assert_eq!(printed.stderr.lines().count(), 1, "no log within the story: {printed:?}");
     assert_snapshot!(story(&printed), @"
     WHAT HAPPENED                                                     VERDICT                                    WHAT WAS DONE                MS
     alice invites adele@fabrikam.com, of a partner                    no objection                               nothing
@@ -118,12 +119,13 @@ async fn the_demo_stays_for_experiments_and_what_it_proposes_works() {
     let mut proposed = Vec::new();
     for line in lines {
         proposed.push(line.unwrap());
-        if proposed.last().unwrap().contains("guestlist incidents") {
+        if proposed.last().unwrap().contains(" incidents") {
             break;
         }
     }
     let find = |text: &str| proposed.iter().find(|line| line.contains(text)).unwrap().trim().to_owned();
-    let (curl, body, look) = (find("curl -s "), find("-d '"), find("guestlist incidents"));
+    let (curl, body, look) = (find("curl -s "), find("-d '"), find(" incidents"));
+    assert!(look.ends_with(" cargo run --bin guestlist -- incidents"), "{look}");
     let url = curl.split_whitespace().find(|word| word.starts_with("http")).unwrap();
     let body = body.strip_prefix("-d '").unwrap().strip_suffix('\'').unwrap().to_owned();
     let call = wire::Call::post(url.parse().unwrap(), body);

@@ -23,6 +23,9 @@ fn wrong(printed: &Printed) -> Vec<&str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn all_is_well_but_the_callback_that_nobody_serves() {
     let tenant = Tenant::start().await;
+    let roles =
+        ["User.Read.All", "User.EnableDisableAccount.All", "Group.Read.All", "GroupMember.ReadWrite.All"];
+    tenant.simulator.grant(contoso::WRITER, &roles);
     let printed = tenant.run(&["doctor"]);
     let data = tenant.data().display().to_string();
     let shown: Vec<String> = printed
@@ -39,9 +42,9 @@ async fn all_is_well_but_the_callback_that_nobody_serves() {
     ok     ceiling: GUESTLIST_AT_MOST is `enforce`: no rule goes further
     ok     clock: 0 s off that of 127.0.0.1
     ok     app that reads: has AuditLog.Read.All, Group.Read.All, GroupMember.Read.All, User.Read.All
-    ok     app that reads: has more than it needs: AuditLog.Read.All, GroupMember.Read.All
+    warn   app that reads: has more than it needs: AuditLog.Read.All, GroupMember.Read.All
     ok     app that writes: has Group.Read.All, GroupMember.ReadWrite.All, User.EnableDisableAccount.All, User.Read.All
-    ok     app that writes: has more than it needs: Group.Read.All, GroupMember.ReadWrite.All
+    warn   app that writes: has more than it needs: Group.Read.All, GroupMember.ReadWrite.All
     ok     tenant: Contoso, contoso.onmicrosoft.com, contoso.com
     WRONG  callback: https://127.0.0.1:1/graph/notifications: cannot connect to 127.0.0.1: Connection refused (os error 111); is `guestlist serve` running behind your proxy?
     WRONG  callback: https://127.0.0.1:1/graph/lifecycle: cannot connect to 127.0.0.1: Connection refused (os error 111); is `guestlist serve` running behind your proxy?
@@ -53,6 +56,16 @@ async fn all_is_well_but_the_callback_that_nobody_serves() {
         json.as_array().unwrap().iter().filter(|one| one["well"] == Value::Bool(false)).count() == 2,
         "{json}"
     );
+    assert_eq!(json.as_array().unwrap().iter().filter(|one| one["warning"] == true).count(), 2, "{json}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_made_up_name_is_not_looked_up_and_warnings_alone_are_well() {
+    let tenant = Tenant::start().await;
+    let made_up = [("GUESTLIST_PUBLIC_URL", "https://guestlist.example")];
+    let printed = tenant.run_with(&made_up, &["doctor"]);
+    printed.expect(0);
+    assert_snapshot!(about(&printed, "callback").join("\n"), @"warn   callback: `guestlist.example` is a made-up name (RFC 2606): it was not looked up");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,7 +78,7 @@ async fn a_missing_permission_is_named() {
     assert_snapshot!(about(&printed, "app that").join("\n"), @"
     WRONG  app that reads: lacks Group.Read.All: grant it as an application permission, with admin consent
     WRONG  app that writes: lacks User.EnableDisableAccount.All: grant it as an application permission, with admin consent
-    ok     app that writes: has more than it needs: Group.Read.All
+    warn   app that writes: has more than it needs: Group.Read.All
     ");
 }
 
@@ -73,6 +86,8 @@ async fn a_missing_permission_is_named() {
 async fn rules_about_groups_need_more_and_a_broader_permission_serves() {
     let tenant = Tenant::start().await;
     std::fs::write(tenant.policy(), GROUPS).unwrap();
+    let roles = ["User.Read.All", "User.EnableDisableAccount.All", "GroupMember.ReadWrite.All"];
+    tenant.simulator.grant(contoso::WRITER, &roles);
     let lacks = tenant.run(&["doctor"]);
     let line = about(&lacks, "app that writes")[0];
     assert_snapshot!(line, @"WRONG  app that writes: lacks Group.ReadWrite.All: grant it as an application permission, with admin consent");

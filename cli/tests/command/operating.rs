@@ -17,14 +17,22 @@ async fn all_is_well_while_somebody_serves_and_not_afterwards() {
     ");
     let mut serve = tenant.serve().await;
     tenant.until("well", || tenant.run(&["status"]).code == 0).await;
-    assert_snapshot!(tenant.run(&["status"]).stdout, @"
+    let folder = tenant.folder.path().display().to_string();
+    let hash = tenant.json(&["validate"])["hash"].as_str().unwrap().to_owned();
+    let masked = |line: &str| without_ids(&line.replace(&folder, "<folder>").replace(&hash, "<hash>"));
+    let status: Vec<String> = tenant.run(&["status"]).stdout.lines().map(masked).collect();
+    assert_snapshot!(status.join("\n"), @"
     QUEUE         READY  WAITING  CLAIMED  DEAD
     changes       0      0        0        0
     remediations  0      0        0        0
     alerts        0      0        0        0
     chores        0      0        0        0
-    incidents: none
-    breaker: closed; guests created within a day: 0 of 200 touched within the hour; established guests: 0 of 3 touched within the hour
+    WAITING: looks, jobs and messages that are due later
+    subscriptions: /groups alive until <when>, /users alive until <when>
+    channels: slack was told nothing yet
+    policy: `<folder>/policy.yaml` (<hash>), mode enforce; GUESTLIST_AT_MOST is enforce
+    incidents: none open or in force
+    breaker: closed; newcomers (guests who were created less than a day ago): 0 of 200 touched within the hour; established guests: 0 of 3 touched within the hour
     all is well
     ");
     assert_eq!(tenant.json(&["status"])["well"], true);
@@ -32,6 +40,74 @@ async fn all_is_well_while_somebody_serves_and_not_afterwards() {
     let status = tenant.run(&["status"]);
     let last = status.expect(3).stdout.lines().last().unwrap();
     assert_snapshot!(last, @"nobody runs notifications, assess, remediate, alert, steward: start `guestlist serve`");
+}
+
+/// Puts the incident of this guest into a state, while nobody serves.
+async fn put(tenant: &Tenant, guest: uuid::Uuid, state: model::State) {
+    let id: model::TenantId = contoso::TENANT.to_string().parse().unwrap();
+    let store = host::Store::open(&tenant.data(), id).unwrap();
+    let found = store.ledger.incidents_of(model::ObjectId::from_u128(guest.as_u128())).await.unwrap();
+    let mut stored = found.into_iter().next().unwrap();
+    stored.value.state = state;
+    store.ledger.replace(stored).await.unwrap();
+    store.database.close();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn incidents_that_need_a_person_are_counted_and_a_failed_one_is_not_well() {
+    let tenant = Tenant::start().await;
+    let mut serve = tenant.serve_under(GROUPS).await;
+    let olga = tenant.invite("olga@northwind.example");
+    tenant.simulator.tenant().assign_role(olga, "User Administrator").unwrap();
+    tenant.until_state(olga, "refused").await;
+    let last = |code| tenant.run(&["status"]).expect(code).stdout.lines().last().unwrap().to_owned();
+    tenant.until("well", || tenant.run(&["status"]).code == 0).await;
+    assert_eq!(last(0), "1 incident needs a person; all else is well");
+    let adele = tenant.invite("adele@fabrikam.com");
+    tenant.add(tenant.group("Project X"), adele);
+    tenant.until_state(adele, "waiting").await;
+    tenant.until("well", || tenant.run(&["status"]).code == 0).await;
+    assert_eq!(last(0), "2 incidents need a person; all else is well");
+    assert_eq!(tenant.json(&["status"])["for_people"], serde_json::json!({"refused": 1, "waiting": 1}));
+    let nina = tenant.invite("nina@northwind.example");
+    tenant.until_done(nina).await;
+    assert_eq!(serve.terminate().code(), Some(0));
+    let why = || "the group is gone".to_owned();
+    put(&tenant, nina, model::State::Failed { why: why() }).await;
+    put(&tenant, adele, model::State::Partly { at: jiff::Timestamp::now(), why: why() }).await;
+    let _serve = crate::process::Process::serve(&tenant);
+    let all = || tenant.run(&["status"]).expect(3).stdout.clone();
+    tenant.until("running", || !all().contains("nobody runs")).await;
+    let lines: Vec<String> = all().lines().skip(9).map(str::to_owned).collect();
+    assert_snapshot!(lines.join("\n"), @"
+    incidents: 1 failed, 1 partly, 1 refused
+    1 refused, because a person must do it: `guestlist incidents --state refused`
+    1 done in part, and the rest is for a person: `guestlist incidents --state partly`
+    breaker: closed; newcomers (guests who were created less than a day ago): 1 of 200 touched within the hour; established guests: 0 of 3 touched within the hour
+    1 failed, and somebody has to look: `guestlist incidents --state failed`
+    ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_file_that_would_not_be_taken_is_not_well() {
+    let tenant = Tenant::start().await;
+    let _serve = tenant.serve().await;
+    tenant.until("well", || tenant.run(&["status"]).code == 0).await;
+    let status = &tenant.json(&["status"])["policy"];
+    assert_eq!((&status["mode"], status["hash"].as_str().unwrap().len()), (&"enforce".into(), 16));
+    let other = tenant.folder.path().join("other.yaml");
+    std::fs::write(&other, "version: 1\nmod: enforce\n").unwrap();
+    let (shown, data) = (other.display().to_string(), tenant.folder.path().display().to_string());
+    let status = tenant.run_with(&[("GUESTLIST_POLICY", &shown), ("GUESTLIST_AT_MOST", "")], &["status"]);
+    let lines: Vec<String> =
+        status.expect(3).stdout.lines().map(|line| line.replace(&data, "<folder>")).collect();
+    let line = lines.iter().find(|line| line.starts_with("policy: ")).unwrap();
+    assert_eq!(line, "policy: `<folder>/other.yaml` is not valid; GUESTLIST_AT_MOST is observe");
+    let start =
+        "the policy file is not valid, and `guestlist serve` does not take it: <folder>/other.yaml:2:1: ";
+    assert!(lines.last().unwrap().starts_with(start), "{lines:?}");
+    let unset = tenant.run_with(&[("GUESTLIST_POLICY", "")], &["status"]);
+    assert!(unset.expect(0).stdout.contains("policy: GUESTLIST_POLICY is not set here"), "{unset:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,7 +190,7 @@ async fn incidents_are_listed_latest_first_filtered_and_shown() {
       • access tokens issued before now stay valid for up to about an hour; apps with sessions of their own may keep them longer
       • memberships, app roles and sharing links of the account that were not taken away are still there, and work again if it is enabled
 
-    Undo: guestlist undo <id>
+    Undo: guestlist undo <id> --reason …
     Details: guestlist incidents show <id>
     incident <id> · done · mode enforce · tenant <id> · opened <when> <when> UTC · seen <times>
 

@@ -20,8 +20,8 @@ async fn every_command_answers_in_json_and_says_nothing_else_on_standard_output(
         &["status"],
         &["incidents"],
         &["incidents", "show", &incident],
-        &["undo", &incident],
-        &["undo", &incident, &incident],
+        &["undo", &incident, "--reason", "x"],
+        &["undo", &incident, &incident, "--reason", "x"],
         &["approve", &incident, "--reason", "x"],
         &["reject", &incident, "--reason", "x"],
         &["breaker", "show"],
@@ -149,9 +149,11 @@ async fn colours_are_for_terminals_whose_user_wants_them() {
 #[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
     use std::process::Stdio;
-    let mut schema = crate::tenant::command(&["schema"]);
-    let mut schema = schema.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    drop(schema.stdout.take());
-    let ended = schema.wait_with_output().unwrap();
-    assert_eq!((ended.status.code(), ended.stderr.as_slice()), (Some(0), &[][..]));
+    for arguments in [["schema"].as_slice(), &["completions", "bash"], &["completions", "zsh"]] {
+        let mut command = crate::tenant::command(arguments);
+        let mut running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(running.stdout.take());
+        let ended = running.wait_with_output().unwrap();
+        assert_eq!((ended.status.code(), ended.stderr.as_slice()), (Some(0), &[][..]), "{arguments:?}");
+    }
 }

@@ -24,7 +24,7 @@ async fn serve_watches_the_simulator_with_what_it_prints() {
     let mut simulator =
         command(&["simulator", "--listen", &listen, "--receiver", &format!("http://127.0.0.1:{receiver}")]);
     let mut simulator = simulator.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let exports = BufReader::new(simulator.stdout.take().unwrap()).lines().take(9);
+    let exports = BufReader::new(simulator.stdout.take().unwrap()).lines().take(10);
     let settings: Vec<(String, String)> = exports
         .map(|line| {
             let line = line.unwrap();
@@ -37,9 +37,7 @@ async fn serve_watches_the_simulator_with_what_it_prints() {
     std::fs::write(&policy, POLICY).unwrap();
     let mut serve = command(&["serve"]);
     serve.envs(settings.clone()).env("GUESTLIST_POLICY", &policy).env("GUESTLIST_AT_MOST", "enforce");
-    serve
-        .env("GUESTLIST_DATA", folder.path().join("data"))
-        .env("GUESTLIST_LISTEN", format!("127.0.0.1:{receiver}"));
+    serve.env("GUESTLIST_LISTEN", format!("127.0.0.1:{receiver}"));
     let mut serve = Process::start(serve, &folder.path().join("log"));
     let began = Instant::now();
     while serve.log().matches("subscribed").count() < 2 {
@@ -55,6 +53,10 @@ async fn serve_watches_the_simulator_with_what_it_prints() {
     assert_eq!(status, 200);
     // The simulated chat says what it is told.
     let mut heard = BufReader::new(simulator.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let hint = heard.nth(1).unwrap();
+    for word in ["GUESTLIST_POLICY", "GUESTLIST_AT_MOST", "GUESTLIST_DATA", "guestlist -- serve"] {
+        assert!(hint.contains(word), "{hint}");
+    }
     assert!(heard.any(|line| line.starts_with("Disabled guest mallory")), "nobody was told");
     let users =
         Wire::network().unwrap().send(Call::get(format!("{control}/users").parse().unwrap())).await.unwrap();

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::tenant::Tenant;
+use insta::assert_snapshot;
+
+use crate::tenant::{Tenant, me, without_ids};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_writes_are_stopped_nothing_is_written_and_afterwards_nothing_is_forgotten() {
@@ -12,10 +14,12 @@ async fn while_writes_are_stopped_nothing_is_written_and_afterwards_nothing_is_f
     assert!(idle.expect(0).stderr.contains("writes were not stopped"), "{idle:?}");
     let stopped = tenant.json(&["stop", "--reason", "an audit"]);
     assert_eq!(stopped["stopped"]["reason"], "an audit");
-    assert_eq!(stopped["stopped"]["by"], "carol");
+    assert_eq!(stopped["stopped"]["by"], me());
     tenant.until("told", || tenant.told_with("an audit") == 1).await;
     let status = tenant.run(&["status"]);
-    assert!(status.expect(3).stdout.contains("by carol: an audit"), "{status:?}");
+    let line = status.expect(3).stdout.lines().find(|line| line.contains("writes are stopped")).unwrap();
+    assert_snapshot!(without_ids(&line.replace(&me(), "<me>")), @"writes are stopped since <when> by <me>: an audit");
+    assert!(!line.contains('.'), "to the second: {line}");
     drop(tenant.simulator.take_writes());
     let mallory = tenant.invite("mallory@evil.example");
     tenant.until("found", || !tenant.incidents_of(mallory).is_empty()).await;
@@ -23,7 +27,7 @@ async fn while_writes_are_stopped_nothing_is_written_and_afterwards_nothing_is_f
     assert!(tenant.is_enabled(mallory));
     assert_eq!(tenant.simulator.take_writes(), []);
     let incident = tenant.incidents_of(mallory)[0]["id"].as_str().unwrap().to_owned();
-    let refused = tenant.run(&["undo", &incident]);
+    let refused = tenant.run(&["undo", &incident, "--reason", "x"]);
     assert!(refused.expect(4).stdout.contains("`guestlist resume` first"), "{refused:?}");
     let resumed = tenant.json(&["resume", "--reason", "it is over"]);
     assert_eq!((&resumed["stopped"], &resumed["changed"]), (&serde_json::Value::Null, &true.into()));
@@ -41,6 +45,15 @@ async fn who_stops_and_knows_no_channel_is_warned_that_nobody_hears() {
     let channels = [("GUESTLIST_SLACK_WEBHOOK_URL", ""), ("GUESTLIST_CHANNELS", "slack")];
     let resumed = tenant.run_with(&channels, &["resume"]);
     assert!(!resumed.expect(0).stderr.contains("nobody is told"), "{resumed:?}");
+    let channels = [channels.as_slice(), &[("SUDO_UID", "0")]].concat();
+    let sudo = tenant.run_with(&channels, &["stop", "--output", "json"]);
+    assert!(sudo.expect(0).stdout.contains(&format!("\"by\": \"{} (sudo by root)\"", me())), "{sudo:?}");
+    tenant.run_with(&channels, &["resume"]).expect(0);
+    let nobody = [channels.as_slice(), &[("SUDO_UID", "4294967294")]].concat();
+    let sudo = tenant.run_with(&nobody, &["stop", "--output", "json"]);
+    assert!(sudo.expect(0).stdout.contains(&format!("\"by\": \"{}\"", me())), "{sudo:?}");
+    tenant.run_with(&channels, &["resume"]).expect(0);
     let _serve = tenant.serve().await;
-    tenant.until("told", || tenant.told_with("allowed again by carol") == 1).await;
+    let told = format!("allowed again by {}", me());
+    tenant.until("told", || tenant.told_with(&told) > 0).await;
 }

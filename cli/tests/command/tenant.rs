@@ -191,7 +191,9 @@ impl Tenant {
             ("GUESTLIST_WRITE_CLIENT_SECRET", contoso::WRITER_SECRET.to_owned()),
             ("GUESTLIST_SLACK_WEBHOOK_URL", self.chat.clone()),
             ("GUESTLIST_AT_MOST", "enforce".to_owned()),
+            // Anybody can set these, and they name nobody for the record.
             ("USER", "carol".to_owned()),
+            ("SUDO_USER", "carol".to_owned()),
         ]
     }
 
@@ -338,6 +340,18 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
 #[track_caller]
 pub(crate) fn run(arguments: &[&str]) -> Printed {
     Printed::of(command(arguments).output().unwrap())
+}
+
+/// The operating system's user who runs the tests.
+pub(crate) fn me() -> String {
+    let id = |flag| Command::new("id").arg(flag).output().unwrap();
+    let (name, number) = (id("-un"), String::from_utf8(id("-u").stdout).unwrap());
+    let known = name.status.success();
+    if known {
+        String::from_utf8(name.stdout).unwrap().trim().to_owned()
+    } else {
+        format!("uid {}", number.trim())
+    }
 }
 
 /// Ids and moments differ in every run.

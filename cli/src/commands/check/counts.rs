@@ -7,6 +7,7 @@ use model::{Finding, ObjectId, RuleId, Step};
 use policy::Verdict;
 use serde::Serialize;
 
+use super::is_open;
 use super::read::Looked;
 
 pub(super) type ByRule = BTreeMap<RuleId, RuleCounts>;
@@ -15,7 +16,7 @@ pub(super) type ByRule = BTreeMap<RuleId, RuleCounts>;
 pub(super) struct RuleCounts {
     /// Findings: one a guest, or one a membership.
     pub(super) found: u64,
-    /// With the modes as they are, and the operator's ceiling.
+    /// With the modes as they are, and the operator's ceiling. What is so already is not counted.
     pub(super) would_act: u64,
     /// The same, once somebody approves.
     pub(super) would_ask: u64,
@@ -65,8 +66,9 @@ pub(super) fn count(looked: &Looked, by_rule: &mut ByRule) {
     for finding in &looked.today.findings {
         let counts = by_rule.entry(finding.rule.clone()).or_default();
         one_more(&mut counts.found, true);
-        one_more(&mut counts.would_act, finding.acts());
-        one_more(&mut counts.would_ask, finding.asks());
+        let open = is_open(&finding.plan, &looked.snapshot);
+        one_more(&mut counts.would_act, open && finding.acts());
+        one_more(&mut counts.would_ask, open && finding.asks());
         one_more(&mut counts.unknown, finding.unknown);
     }
     let mut now = BTreeMap::<RuleId, BTreeSet<Step>>::new();

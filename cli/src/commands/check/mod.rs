@@ -5,7 +5,7 @@ mod read;
 mod tenant;
 
 use host::Environment;
-use model::{Finding, ObjectId, Subject};
+use model::{Finding, ObjectId, Plan, Snapshot, Subject};
 use policy::Verdict;
 use serde::Serialize;
 
@@ -22,6 +22,9 @@ struct Judged {
     subject: Option<Subject>,
     admitted_by: Option<String>,
     findings: Vec<Finding>,
+    /// What is so already.
+    #[serde(skip)]
+    snapshot: Snapshot,
     /// Rules that an exception or a suspension holds back.
     suspended: Vec<String>,
     by_rule: ByRule,
@@ -56,18 +59,32 @@ async fn one(checker: &Checker, guest: ObjectId, output: Output) -> anyhow::Resu
 
 fn judged(looked: Looked, by_rule: ByRule) -> Judged {
     let Verdict { subject, admitted_by, findings, suspended, .. } = looked.today;
-    let held = |held: &policy::Held| format!("{} until {} by {}", held.finding.rule, held.until, held.by);
+    let held = |policy::Held { finding, until, by, reason: _ }: &policy::Held| {
+        format!("{}{} until {} by {by}", finding.rule, in_group(finding), words::seconds(*until))
+    };
     Judged {
         subject,
         admitted_by: admitted_by.map(|rule| rule.to_string()),
         findings,
+        snapshot: looked.snapshot,
         suspended: suspended.iter().map(held).collect(),
         by_rule,
     }
 }
 
+/// Whether a plan would change anything.
+fn is_open(plan: &Plan, snapshot: &Snapshot) -> bool {
+    plan.steps.iter().any(|step| snapshot.shows(*step) != Some(true))
+}
+
+/// ` in `Finance EU` (77aa…)`
+fn in_group(finding: &Finding) -> String {
+    let place = finding.object.map(|id| format!(" in {}", words::group(id, &finding.names)));
+    place.unwrap_or_default()
+}
+
 /// In words: what would be done about a finding, or why nothing would.
-fn would(finding: &Finding) -> String {
+fn would(finding: &Finding, snapshot: &Snapshot) -> String {
     if finding.unknown {
         return "could not be checked: it would be told, and nothing done".to_owned();
     }
@@ -77,6 +94,8 @@ fn would(finding: &Finding) -> String {
     let plan = words::plan(&finding.plan, &finding.names);
     if finding.plan.is_empty() {
         "would be told, as the rule says".to_owned()
+    } else if !is_open(&finding.plan, snapshot) {
+        format!("is so already, and nothing would be done: {plan}")
     } else if finding.acts() {
         format!("would {plan}")
     } else if finding.asks() {
@@ -90,8 +109,7 @@ fn print_one(judged: &Judged, guest: ObjectId) -> anyhow::Result<()> {
     let Some(subject) = &judged.subject else {
         return out::line(&format!("{guest} is an internal member: nothing to judge"));
     };
-    let name = subject.name.as_deref().unwrap_or("(no name)");
-    out::line(&format!("{name} ({}), {}", subject.kind, subject.addresses.join(", ")))?;
+    out::line(&words::who(subject))?;
     if let Some(scenario) = &judged.admitted_by {
         out::line(&format!("admitted by `{scenario}`"))?;
     }
@@ -99,7 +117,7 @@ fn print_one(judged: &Judged, guest: ObjectId) -> anyhow::Result<()> {
         out::line(&format!("suspended: {held}"))?;
     }
     for finding in &judged.findings {
-        print_finding(finding)?;
+        print_finding(finding, &judged.snapshot)?;
     }
     if judged.findings.is_empty() {
         out::painted(&[("nothing to object to", out::Colour::Green)])?;
@@ -107,11 +125,10 @@ fn print_one(judged: &Judged, guest: ObjectId) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print_finding(finding: &Finding) -> anyhow::Result<()> {
-    let place = finding.object.map(|id| format!(" in {}", words::group(id, &finding.names)));
-    let (rule, severity, place) = (&finding.rule, finding.severity, place.unwrap_or_default());
+fn print_finding(finding: &Finding, snapshot: &Snapshot) -> anyhow::Result<()> {
+    let (rule, severity, place) = (&finding.rule, finding.severity, in_group(finding));
     out::line(&format!("breaks `{rule}` ({severity}){place}: {}", finding.reasons.join("; ")))?;
-    out::line(&format!("  {}", would(finding)))?;
+    out::line(&format!("  {}", would(finding, snapshot)))?;
     if finding.refused.is_none() {
         for by_hand in &finding.by_hand {
             out::line(&format!("  by hand: {by_hand}"))?;

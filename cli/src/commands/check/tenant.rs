@@ -1,6 +1,6 @@
 //! `guestlist check --all`: every guest of the tenant, page by page, and what each rule comes to.
 
-use model::{Finding, ObjectId, Subject};
+use model::{Finding, ObjectId, Snapshot, Subject};
 use policy::Verdict;
 use serde::Serialize;
 
@@ -45,9 +45,9 @@ pub(super) async fn all(checker: &Checker, output: Output) -> anyhow::Result<Exi
         let page = checker.reader.users_page(next).await?;
         for looked in checker.look_at(page.items).await? {
             counts.add(&looked);
-            let Verdict { subject, findings, .. } = looked.today;
+            let (Verdict { subject, findings, .. }, snapshot) = (looked.today, looked.snapshot);
             let Some(subject) = subject else { continue };
-            found.extend(findings.into_iter().map(|finding| Found::new(&subject, finding)));
+            found.extend(findings.into_iter().map(|finding| Found::new(&subject, finding, &snapshot)));
         }
         next = page.next;
         if next.is_none() {
@@ -71,9 +71,9 @@ impl Counts {
 }
 
 impl Found {
-    fn new(subject: &Subject, finding: Finding) -> Self {
+    fn new(subject: &Subject, finding: Finding, snapshot: &Snapshot) -> Self {
         let address = subject.addresses.first().cloned();
-        Self { guest: subject.id, address, would: would(&finding), finding }
+        Self { guest: subject.id, address, would: would(&finding, snapshot), finding }
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use super::words;
 use crate::args::{self, Output};
 use crate::exit::Exit;
 use crate::out::{self, Colour};
@@ -103,9 +104,10 @@ async fn stay(stage: &Stage) -> anyhow::Result<()> {
         "\nGuestlist goes on watching; end it with Ctrl-C. Try for yourself (GET {url}/control/acts tells more):\n  \
          curl -s {url}/control/invite -H 'content-type: application/json' \\\n    \
          -d '{{\"address\": \"eve@evil.example\", \"by\": \"alice@contoso.com\"}}'\n  \
-         GUESTLIST_TENANT_ID={} GUESTLIST_DATA={} guestlist incidents",
+         GUESTLIST_TENANT_ID={} GUESTLIST_DATA={} {} incidents",
         stage.tenant,
-        stage.data().display()
+        stage.data().display(),
+        words::ourselves()
     ));
     host::asked_to_stop().await;
     Ok(())

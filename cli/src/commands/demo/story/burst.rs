@@ -25,7 +25,7 @@ pub(super) async fn play(stage: &Stage, shown: &mut Vec<Shown>) -> anyhow::Resul
     shown.push(stage.show_plain((what, verdict, &done), began, as_expected)?);
     let Some(((first, one), others)) = waiting.split_first() else { return Ok(()) };
     shown.push(alarm(stage).await?);
-    let kind = RequestKind::Approve { incident: one.id.clone(), plan: one.plan().hash() };
+    let kind = RequestKind::Approve { incident: one.id.clone(), plan: one.question() };
     let what = "carol says: guestlist approve, of one that waits";
     shown.push(decide(stage, what, (kind, "that one is right"), (&[*first], Ends::Taken)).await?);
     shown.push(reset(stage, &places, others.len()).await?);

@@ -47,7 +47,7 @@ pub(super) async fn asking(stage: &Stage, adele: Uuid, shown: &mut Vec<Shown>) -
     }
     let there = [Place::member(adele, falcon)];
     if let Some(incident) = find(stage, &there, waits).await? {
-        let kind = RequestKind::Approve { plan: incident.plan().hash(), incident: incident.id };
+        let kind = RequestKind::Approve { plan: incident.question(), incident: incident.id };
         let what = "carol says: guestlist approve, she is not on Falcon";
         let decided = (&there[..], Ends::Taken);
         shown.push(decide(stage, what, (kind, "she is not on Falcon"), decided).await?);

@@ -1,18 +1,21 @@
 //! `guestlist status`: how Guestlist is, for people and for monitoring (the exit code).
 
+mod print;
+
 use std::collections::BTreeMap;
 
-use host::{Environment, Part, Settings, Store};
+use host::{Environment, InvalidPolicy, Part, Settings, Store};
 use jiff::{SignedDuration, Timestamp};
 use ledger::IncidentFilter;
-use model::{ChannelState, Stop};
+use model::{ChannelName, ChannelState, Mode, Stop};
 use queue::Depth;
 use serde::Serialize;
 
+use super::words::seconds;
 use super::{breaker, open, queues, subscriptions};
 use crate::args::Output;
 use crate::exit::Exit;
-use crate::out::{self, Colour};
+use crate::out;
 
 /// A job that is due this long has nobody who works on it.
 const LONG: SignedDuration = SignedDuration::from_mins(5);
@@ -26,9 +29,26 @@ struct Status {
     queues: Vec<QueueStatus>,
     subscriptions: Vec<subscriptions::Row>,
     channels: Vec<ChannelState>,
+    /// Of the settings, and nobody has been told anything there yet.
+    #[serde(skip)]
+    silent: Vec<ChannelName>,
+    /// Without `GUESTLIST_POLICY` it is not known here.
+    policy: Option<PolicyStatus>,
+    at_most: Mode,
     incidents: BTreeMap<&'static str, usize>,
+    /// Those of them that a person has to look at.
+    for_people: BTreeMap<&'static str, usize>,
     waiting: breaker::Waiting,
     breaker: breaker::Standing,
+}
+
+/// The policy file as it lies there. `serve` takes it when it is valid.
+#[derive(Serialize)]
+struct PolicyStatus {
+    file: String,
+    hash: Option<String>,
+    mode: Option<Mode>,
+    problems: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -51,7 +71,7 @@ struct QueueStatus {
 pub(crate) async fn run(environment: &Environment, output: Output) -> anyhow::Result<Exit> {
     let (settings, store) = open(environment)?;
     let status = read(&settings, &store, Timestamp::now()).await?;
-    out::show(output, &status, print)?;
+    out::show(output, &status, print::print)?;
     Ok(if status.well { Exit::Well } else { Exit::NotWell })
 }
 
@@ -66,13 +86,28 @@ async fn read(settings: &Settings, store: &Store, now: Timestamp) -> anyhow::Res
     }
     let stopped = store.ledger.stop().await?;
     if let Some(stop) = &stopped {
-        troubles.push(format!("writes are stopped since {} by {}: {}", stop.since, stop.by, stop.reason));
+        troubles.push(format!(
+            "writes are stopped since {} by {}: {}",
+            seconds(stop.since),
+            stop.by,
+            stop.reason
+        ));
     }
     let breaker = breaker::standing(store, now).await?;
     if breaker.open {
         troubles.push(breaker.in_words());
     }
     let channels = channels(store, &mut troubles).await?;
+    let mut silent = settings.channels.routes().all();
+    silent.retain(|name| channels.iter().all(|channel| channel.name != *name));
+    let policy = policy(settings, &mut troubles);
+    let incidents = incidents(store).await?;
+    if let Some(failed) = incidents.get("failed") {
+        troubles
+            .push(format!("{failed} failed, and somebody has to look: `guestlist incidents --state failed`"));
+    }
+    let for_people = ["failed", "partly", "refused", "waiting"].into_iter();
+    let for_people = for_people.filter_map(|state| Some((state, *incidents.get(state)?))).collect();
     Ok(Status {
         well: troubles.is_empty(),
         troubles,
@@ -81,7 +116,11 @@ async fn read(settings: &Settings, store: &Store, now: Timestamp) -> anyhow::Res
         queues,
         subscriptions,
         channels,
-        incidents: incidents(store).await?,
+        silent,
+        policy,
+        at_most: settings.ceiling,
+        incidents,
+        for_people,
         waiting: breaker::waiting(store).await?,
         breaker,
     })
@@ -100,12 +139,40 @@ fn parts(settings: &Settings, troubles: &mut Vec<String>) -> Vec<PartStatus> {
     parts
 }
 
+fn policy(settings: &Settings, troubles: &mut Vec<String>) -> Option<PolicyStatus> {
+    let path = settings.policy.as_deref()?;
+    let file = path.display().to_string();
+    Some(match host::load_policy(path) {
+        Ok(policy) => PolicyStatus {
+            file,
+            hash: Some(policy.hash().to_owned()),
+            mode: Some(policy.mode()),
+            problems: Vec::new(),
+        },
+        Err(InvalidPolicy { problems }) => {
+            let first = problems.first().map_or("", String::as_str);
+            let more = match problems.len().saturating_sub(1) {
+                0 => String::new(),
+                more => format!("; {more} more: `guestlist validate`"),
+            };
+            troubles.push(format!(
+                "the policy file is not valid, and `guestlist serve` does not take it: {first}{more}"
+            ));
+            PolicyStatus { file, hash: None, mode: None, problems }
+        }
+    })
+}
+
 async fn channels(store: &Store, troubles: &mut Vec<String>) -> anyhow::Result<Vec<ChannelState>> {
     let channels = store.ledger.all::<ChannelState>("").await?;
     let channels: Vec<ChannelState> = channels.into_iter().map(|stored| stored.value).collect();
     for channel in &channels {
         if let Some((since, why)) = &channel.broken {
-            troubles.push(format!("the channel `{}` takes no messages since {since}: {why}", channel.name));
+            troubles.push(format!(
+                "the channel `{}` takes no messages since {}: {why}",
+                channel.name,
+                seconds(*since)
+            ));
         }
     }
     Ok(channels)
@@ -125,6 +192,7 @@ async fn depths(
         if let Some(oldest) = oldest_ready
             && now.duration_since(oldest) > LONG
         {
+            let oldest = seconds(oldest);
             troubles.push(format!("the oldest job in `{name}` waits since {oldest}: see the log of `serve`"));
         }
         found.push(QueueStatus { name, ready, waiting, claimed, dead, oldest_ready });
@@ -148,32 +216,4 @@ async fn incidents(store: &Store) -> anyhow::Result<BTreeMap<&'static str, usize
             return Ok(counts);
         }
     }
-}
-
-fn print(status: &Status) -> anyhow::Result<()> {
-    let rows: Vec<Vec<String>> = status
-        .queues
-        .iter()
-        .map(|queue| {
-            let numbers = [queue.ready, queue.waiting, queue.claimed, queue.dead];
-            std::iter::once(queue.name.to_owned()).chain(numbers.iter().map(u64::to_string)).collect()
-        })
-        .collect();
-    out::table(&["QUEUE", "READY", "WAITING", "CLAIMED", "DEAD"], &rows)?;
-    let counts: Vec<String> =
-        status.incidents.iter().map(|(state, count)| format!("{count} {state}")).collect();
-    let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
-    out::line(&format!("incidents: {counts}"))?;
-    if status.waiting.count > 0 {
-        out::line(&status.waiting.in_words())?;
-    }
-    let state = if status.breaker.open { "open" } else { "closed" };
-    out::line(&format!("breaker: {state}; {}", status.breaker.budgets_in_words().join("; ")))?;
-    for trouble in &status.troubles {
-        out::painted(&[(trouble, Colour::Red)])?;
-    }
-    if status.well {
-        out::painted(&[("all is well", Colour::Green)])?;
-    }
-    Ok(())
 }

@@ -1,0 +1,49 @@
+//! Who asks, for the record: the operating system's user of this process. A variable of the environment, which anybody can
+//! set, never takes his place.
+
+/// `alice`, `root (sudo by alice)`, or `uid 1000` where the system knows no name.
+pub(super) fn asker() -> String {
+    #[cfg(unix)]
+    {
+        use nix::unistd::{Uid, User, getuid};
+        let name = |uid: u32| User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.name);
+        let caller = std::env::var("SUDO_UID").ok().and_then(|uid| uid.parse().ok());
+        in_words(getuid().as_raw(), caller, name)
+    }
+    #[cfg(not(unix))]
+    {
+        "an unknown user of the command line".to_owned()
+    }
+}
+
+/// `caller` is sudo's word, and only adds to what the system says.
+#[cfg(unix)]
+fn in_words(user: u32, caller: Option<u32>, name: impl Fn(u32) -> Option<String>) -> String {
+    let own = name(user).unwrap_or_else(|| format!("uid {user}"));
+    match caller.and_then(name) {
+        Some(caller) => format!("{own} (sudo by {caller})"),
+        None => own,
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::in_words;
+
+    fn name(uid: u32) -> Option<String> {
+        let named = [(0, "root"), (1000, "alice")].into_iter().find(|(known, _)| *known == uid);
+        named.map(|(_, name)| name.to_owned())
+    }
+
+    #[test]
+    fn the_system_s_user_is_named_and_so_is_who_called_sudo() {
+        assert_eq!(in_words(1000, None, name), "alice");
+        assert_eq!(in_words(0, Some(1000), name), "root (sudo by alice)");
+        assert_eq!(
+            in_words(0, Some(4711), name),
+            "root",
+            "a caller whom the system does not know says nothing"
+        );
+        assert_eq!(in_words(4711, None, name), "uid 4711");
+    }
+}

@@ -39,7 +39,7 @@ impl Told {
     }
 }
 
-/// Ids are drawn anew in every run: in a story they read `<id>`, and incidents `<incident>-1`.
+/// Ids are drawn anew in every run: in a story they read `<id>`, incidents `<incident>-1`, and plans `<plan>`.
 fn without_ids(text: &str) -> String {
     let hex = |word: &str, lengths: &[usize]| {
         let groups: Vec<&str> = word.split('-').collect();
@@ -54,6 +54,8 @@ fn without_ids(text: &str) -> String {
         told.push_str(&rest[..from]);
         if hex(found, &[8, 4, 4, 4, 12]) {
             told.push_str("<id>");
+        } else if hex(found, &[16]) {
+            told.push_str("<plan>");
         } else if let Some((slot, generation)) = found.split_once('-')
             && (hex(slot, &[16]) || hex(slot, &[20]))
         {

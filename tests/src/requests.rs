@@ -38,7 +38,7 @@ impl World {
     /// `guestlist approve`, of the plan that is there now.
     pub async fn ask_approval(&self, incident: &IncidentId, by: &str) -> RequestId {
         let stored = self.store.ledger.incident(incident).await.unwrap().unwrap();
-        let plan = stored.value.plan().hash();
+        let plan = stored.value.question();
         let kind = RequestKind::Approve { incident: incident.clone(), plan };
         self.ask(kind, by, "looked at it").await
     }

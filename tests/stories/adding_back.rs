@@ -289,6 +289,12 @@ async fn an_undo_of_three_steps_of_which_one_group_is_gone_gives_back_the_rest()
     world.undo(&id).await;
     world.expect_enabled_again(mallory);
     world.expect_member_again(mallory, sales);
-    assert_eq!(world.incident(mallory).await.state.word(), "undone");
-    world.slack.read_all();
+    world.live_on(SignedDuration::from_hours(1)).await;
+    assert_eq!(world.incident(mallory).await.state.word(), "failed");
+    let told = world.slack.read_all().last().unwrap().text();
+    let why = "The undo gave back a part, and the rest failed: failed to add <id> to the group <id>: the group is not in \
+               the directory any more";
+    assert!(told.contains(why), "{told}");
+    assert!(told.contains("removed the guest from the group `Sales` (<id>), and undid it"), "{told}");
+    assert!(told.contains("removed the guest from the group `Trips` (<id>), and read it back"), "{told}");
 }

@@ -35,7 +35,7 @@ async fn people_are_asked_once_with_the_commands_that_answer_and_nothing_is_done
     • held back: the policy's mode is `ask`
     *What a person must do*
     Look at it, and approve or reject it before 2026-11-27 09:10:15 UTC.
-    Approve: `guestlist approve <incident>-1 --reason …`
+    Approve: `guestlist approve <incident>-1 --plan <plan> --reason …`
     Reject: `guestlist reject <incident>-1 --reason …`
     Details: `guestlist incidents show <incident>-1`
     incident <incident>-1 · waiting · mode ask · tenant <id> · opened 2026-11-20 09:10:15 UTC · seen once
@@ -65,11 +65,10 @@ async fn an_approval_is_carried_out_once_read_back_and_told_with_the_name_and_th
     *What was done*
     Removed the guest from the group `Finance EU` (<id>), and read it back at 2026-11-20 09:15:04 UTC.
     Approved by `carol` at 2026-11-20 09:15:00 UTC: `looked at it`
-    • held back: the policy's mode is `ask`
     Graph request-id: `<id>`
     *What is left over*
     • access tokens issued before now stay valid for up to about an hour; apps with sessions of their own may keep them longer
-    Undo: `guestlist undo <incident>-1`
+    Undo: `guestlist undo <incident>-1 --reason …`
     Details: `guestlist incidents show <incident>-1`
     incident <incident>-1 · done · mode ask · tenant <id> · opened 2026-11-20 09:10:15 UTC · seen twice
     ");
@@ -174,7 +173,7 @@ async fn an_approval_of_a_plan_that_has_grown_since_is_refused() {
     assert_eq!((incident.state.word(), incident.plan().steps.len()), ("waiting", 1));
     assert_eq!(world.slack.read_all().len(), 1);
     // The approver looks, and meanwhile the guest joins a group.
-    let seen = incident.plan().hash();
+    let seen = incident.question();
     world.tenant.join(mallory, sales);
     world.settle().await;
     assert_eq!(world.slack.read_all().len(), 1, "people are asked about the new plan");
@@ -182,7 +181,7 @@ async fn an_approval_of_a_plan_that_has_grown_since_is_refused() {
     let request = world.ask(kind, "carol", "looked at it").await;
     world.settle().await;
     let why = refused(world.answer(&request).await);
-    assert!(why.starts_with("its plan has changed since it was looked at"), "{why}");
+    assert!(why.starts_with("its plan or the account has changed since"), "{why}");
     world.expect_untouched(mallory);
     world.approve(&incident.id).await;
     world.expect_disabled(mallory);

@@ -70,14 +70,14 @@ async fn the_fourth_established_guest_of_an_hour_opens_it_with_one_loud_alert() 
     assert_snapshot!(without_last_line(loud[0]), @"
     The circuit breaker is open: every remediation waits for approval
     *What happened*
-    the circuit breaker has opened: the rules would have touched more than 3 established guests within an hour; from now on everything asks first, and nothing that waits is released by a reset
+    the circuit breaker has opened: more than 3 established guests would have been touched within an hour; from now on everything asks first, and nothing that waits is released by a reset
     *What to do*
     Find out why so many guests were to be touched in an hour. Approve or reject what waits, one by one or by rule; reset the breaker once you know. A reset releases nothing that waits
     Look: `guestlist breaker show`
     ");
     let asked: Vec<&String> = told.iter().filter(|text| text.starts_with("Waits for approval")).collect();
     assert_eq!(asked.len(), 3);
-    assert!(asked[0].contains("the circuit breaker is open since"), "{}", asked[0]);
+    assert!(asked[0].contains("the circuit breaker opened at"), "{}", asked[0]);
     world.live_on(SignedDuration::from_hours(3)).await;
     world.slack.expect_silence();
 }

@@ -32,7 +32,7 @@ async fn guest_from_a_blocked_domain_is_disabled_and_the_team_is_told() {
     *What is left over*
     • access tokens issued before now stay valid for up to about an hour; apps with sessions of their own may keep them longer
     • memberships, app roles and sharing links of the account that were not taken away are still there, and work again if it is enabled
-    Undo: `guestlist undo <incident>-1`
+    Undo: `guestlist undo <incident>-1 --reason …`
     Details: `guestlist incidents show <incident>-1`
     incident <incident>-1 · done · mode enforce · tenant <id> · opened 2026-11-20 09:00:00 UTC · seen twice
     ");
@@ -62,7 +62,7 @@ async fn guest_whom_nobody_admits_is_disabled() {
     *What is left over*
     • access tokens issued before now stay valid for up to about an hour; apps with sessions of their own may keep them longer
     • memberships, app roles and sharing links of the account that were not taken away are still there, and work again if it is enabled
-    Undo: `guestlist undo <incident>-1`
+    Undo: `guestlist undo <incident>-1 --reason …`
     Details: `guestlist incidents show <incident>-1`
     incident <incident>-1 · done · mode enforce · tenant <id> · opened 2026-11-20 09:00:00 UTC · seen twice
     ");
@@ -179,7 +179,7 @@ async fn a_stale_read_is_made_good_by_the_second_look() {
     *What is left over*
     • access tokens issued before now stay valid for up to about an hour; apps with sessions of their own may keep them longer
     • memberships, app roles and sharing links of the account that were not taken away are still there, and work again if it is enabled
-    Undo: `guestlist undo <incident>-1`
+    Undo: `guestlist undo <incident>-1 --reason …`
     Details: `guestlist incidents show <incident>-1`
     incident <incident>-1 · done · mode enforce · tenant <id> · opened 2026-11-20 09:10:00 UTC · seen twice
     ");

@@ -88,6 +88,7 @@ async fn a_death_after_the_write_was_intended_and_before_it_was_sent_sends_it() 
         before: Some(true),
         found_so: false,
         identity: Some(stored.value.subject.identity()),
+        group: None,
         result: StepResult::Intended,
         at: now,
         request: None,

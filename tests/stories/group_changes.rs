@@ -45,7 +45,7 @@ async fn a_group_that_is_renamed_into_a_pattern_is_left_by_its_guests() {
     Graph request-id: `<id>`
     *What is left over*
     • access tokens issued before now stay valid for up to about an hour; apps with sessions of their own may keep them longer
-    Undo: `guestlist undo <incident>-1`
+    Undo: `guestlist undo <incident>-1 --reason …`
     Details: `guestlist incidents show <incident>-1`
     incident <incident>-1 · done · mode enforce · tenant <id> · opened 2026-11-20 09:15:00 UTC · seen once
     ");

@@ -36,7 +36,7 @@ async fn a_guest_who_joins_a_closed_group_is_taken_out_and_the_team_is_told() {
     Graph request-id: `<id>`
     *What is left over*
     • access tokens issued before now stay valid for up to about an hour; apps with sessions of their own may keep them longer
-    Undo: `guestlist undo <incident>-1`
+    Undo: `guestlist undo <incident>-1 --reason …`
     Details: `guestlist incidents show <incident>-1`
     incident <incident>-1 · done · mode enforce · tenant <id> · opened 2026-11-20 09:10:15 UTC · seen once
     ");
@@ -69,7 +69,7 @@ async fn a_guest_who_is_made_an_owner_loses_the_ownership_and_stays_a_member() {
     Graph request-id: `<id>`
     *What is left over*
     • access tokens issued before now stay valid for up to about an hour; apps with sessions of their own may keep them longer
-    Undo: `guestlist undo <incident>-1`
+    Undo: `guestlist undo <incident>-1 --reason …`
     Details: `guestlist incidents show <incident>-1`
     incident <incident>-1 · done · mode enforce · tenant <id> · opened 2026-11-20 09:15:00 UTC · seen once
     ");
@@ -105,7 +105,7 @@ async fn an_admitted_guest_is_left_alone_in_the_group_of_his_scenario_and_in_no_
     Graph request-id: `<id>`
     *What is left over*
     • access tokens issued before now stay valid for up to about an hour; apps with sessions of their own may keep them longer
-    Undo: `guestlist undo <incident>-1`
+    Undo: `guestlist undo <incident>-1 --reason …`
     Details: `guestlist incidents show <incident>-1`
     incident <incident>-1 · done · mode enforce · tenant <id> · opened 2026-11-20 09:10:15 UTC · seen once
     ");
@@ -239,7 +239,7 @@ async fn a_rule_that_disables_looks_at_groups_too() {
     *What is left over*
     • access tokens issued before now stay valid for up to about an hour; apps with sessions of their own may keep them longer
     • memberships, app roles and sharing links of the account that were not taken away are still there, and work again if it is enabled
-    Undo: `guestlist undo <incident>-1`
+    Undo: `guestlist undo <incident>-1 --reason …`
     Details: `guestlist incidents show <incident>-1`
     incident <incident>-1 · done · mode enforce · tenant <id> · opened 2026-11-20 09:05:15 UTC · seen twice
     ");
@@ -344,7 +344,7 @@ async fn an_identity_that_changes_puts_his_memberships_to_the_question() {
     Graph request-id: `<id>`
     *What is left over*
     • access tokens issued before now stay valid for up to about an hour; apps with sessions of their own may keep them longer
-    Undo: `guestlist undo <incident>-1`
+    Undo: `guestlist undo <incident>-1 --reason …`
     Details: `guestlist incidents show <incident>-1`
     incident <incident>-1 · done · mode enforce · tenant <id> · opened 2026-11-20 09:15:00 UTC · seen once
     ");

@@ -102,7 +102,7 @@ async fn a_name_that_nobody_bears_is_told_and_not_acted_on() {
     assert_snapshot!(without_last_line(&world.slack.next_text()), @"
     The policy names a group by a name that is not one group's
     *What happened*
-    the policy names the group `Marketting`, and no group is called so; nothing is done because of it until the policy has an id: see `guestlist resolve`
+    the policy names the group `Marketting`, and no group is called so; nothing is done because of it until the policy has an id: see `guestlist resolve --write`
     *What to do*
     Write the group's id into the policy. Until then what the name decides is told, and not acted on
     Look: `guestlist resolve`
@@ -120,7 +120,7 @@ async fn a_name_that_nobody_bears_is_told_and_not_acted_on() {
     Group: `Marketing` (`<id>`) · member
     • the account is a member of `Marketing`
     • whether a scenario covers this membership could not be checked
-    • unknown: no group is called `Marketting`: correct the name, and write the id beside it with `guestlist resolve`
+    • unknown: no group is called `Marketting`: correct the name, and write the id beside it with `guestlist resolve --write`
     *What would be done*
     Would remove the guest from the group `Marketing` (<id>) if the rule is broken. What decides that could not be read, so nothing was done.
     *What a person must do*

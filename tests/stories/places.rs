@@ -50,7 +50,7 @@ async fn teams_gets_a_card_without_a_button_of_the_kind_that_its_webhook_cannot_
     Graph request-id: “<id>”
     What is left over
     • access tokens issued before now stay valid for up to about an hour; apps with sessions of their own may keep them longer
-    Undo: guestlist undo <incident>-1
+    Undo: guestlist undo <incident>-1 --reason …
     Details: guestlist incidents show <incident>-1
     incident <incident>-1 · done · mode enforce · tenant <id> · opened 2026-11-20 09:00:15 UTC · seen once
     ");

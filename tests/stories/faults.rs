@@ -158,8 +158,8 @@ async fn everything_fails_at_once_and_the_right_guests_are_disabled() {
         faults.fresh = Some(Stale { lag: SignedDuration::from_secs(40), chance: 0.7 });
         // Short enough to be waited for in line: of a batch, only what failed is asked for again.
         let retry_after = RetryAfter::Decimals(0.005);
-        faults.throttle = Some(Throttle { every: 3, chance: 0.0, retry_after });
-        faults.failures = Some(Failures { chance: 0.2, statuses: vec![500, 502, 503, 504], retry_after });
+        faults.throttle = Some(Throttle { every: 5, chance: 0.0, retry_after });
+        faults.failures = Some(Failures { chance: 0.1, statuses: vec![500, 502, 503, 504], retry_after });
         faults.reset = 0.03;
         faults.lost_answer = 0.03;
         faults.token_failure = 0.2;

@@ -100,3 +100,30 @@ async fn after_the_finding_was_gone_and_came_back() {
     world.slack.read_all();
     expect_undone(&mut world, mallory, &incident.id).await;
 }
+
+#[tokio::test]
+async fn what_a_person_did_after_ours_was_put_back_is_not_ours_in_the_next_incident_either() {
+    let mut world = World::with_policy(&policy()).await;
+    let mallory = world.tenant.invite("mallory@evil.example");
+    world.settle().await;
+    world.expect_disabled(mallory);
+    world.change_policy(&closing("{ domain: [other.example] }", "disable, leave-groups"));
+    world.clock.advance(SignedDuration::from_hours(1));
+    world.tenant.0.enable(mallory.0).unwrap();
+    world.settle().await;
+    assert_eq!(world.incident(mallory).await.state.word(), "resolved");
+    world.clock.advance(SignedDuration::from_hours(1));
+    world.tenant.0.disable(mallory.0).unwrap();
+    world.settle().await;
+    world.change_policy(&policy());
+    world.clock.advance(SignedDuration::from_hours(1));
+    world.tenant.stir(mallory);
+    world.settle().await;
+    let incident = world.incident(mallory).await;
+    assert_eq!((incident.id.generation, incident.state.word()), (2, "done"));
+    let answer = world.undo(&incident.id).await;
+    assert!(matches!(answer, Answer::Refused { .. }), "{answer:?}");
+    assert!(!world.tenant.is_enabled(mallory), "an administrator disabled her");
+    world.expect_no_writes();
+    world.slack.read_all();
+}

@@ -197,7 +197,10 @@ impl Remediator {
                 self.accepted(outcome).await
             }
             Err(error) => {
-                let sent_before = last.is_some_and(|last| last.result == StepResult::Intended);
+                let sent = |last: Outcome| {
+                    matches!(last.result, StepResult::Intended | StepResult::Sent) && !last.found_so
+                };
+                let sent_before = last.is_some_and(sent);
                 self.not_accepted(outcome, error, sent_before).await
             }
         }

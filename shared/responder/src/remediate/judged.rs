@@ -120,7 +120,7 @@ impl Remediator {
         for group in &reversal.groups {
             self.still_fits(group, facts, &reversal.steps)?;
         }
-        let enforced = policy.with_every_rule_enforced();
+        let enforced = policy.with_every_rule_enforced().without_existing();
         let verdict = policy::judge(&enforced, &as_after(facts, reversal), Mode::Enforce, now);
         let objects = |finding: &&Finding| {
             let contrary = |step: &Step| reversal.steps.contains(&step.undo());

@@ -3,7 +3,7 @@
 //! Never here: whether it may be given back.
 
 use jiff::Timestamp;
-use model::{Identity, Incident, IncidentId, Outcome, State, Step, StepResult};
+use model::{Achieved, Identity, Incident, IncidentId, Outcome, State, Step, StepResult};
 
 use crate::trouble::after;
 use crate::{Remediator, Trouble};
@@ -72,10 +72,14 @@ impl Remediator {
                 if outcome.result == StepResult::Intended && now < until {
                     return Ok(Ours::Writing { until });
                 }
+                // What an earlier incident did is ours only while this one has it from there: what it met itself may be
+                // somebody else's doing.
+                let inherited =
+                    |achieved: &Achieved| achieved.step == outcome.step && achieved.done_at < one.opened_at;
                 let in_force = if outcome.incident == one.id {
                     one.is_in_force(outcome.step, outcome.at)
                 } else {
-                    one.has_achieved(outcome.step)
+                    one.has_achieved(outcome.step) && one.achieved.iter().any(inherited)
                 };
                 ours.push((outcome.clone(), in_force));
             }

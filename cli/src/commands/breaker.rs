@@ -4,7 +4,7 @@
 use host::{Environment, Store};
 use jiff::Timestamp;
 use ledger::IncidentFilter;
-use model::{Breaker, Budget, Counted, Incident, Opened, RequestKind, Reset, State};
+use model::{Breaker, Budget, Counted, Incident, Opened, RequestKind, Reset};
 use serde::Serialize;
 
 use super::requests::{self, Asked};
@@ -114,21 +114,7 @@ pub(super) async fn standing(store: &Store, now: Timestamp) -> anyhow::Result<St
 pub(super) async fn waiting(store: &Store) -> anyhow::Result<Waiting> {
     let filter = IncidentFilter { state: Some("waiting".to_owned()), ..IncidentFilter::default() };
     let found = incidents::all(store, &filter).await?;
-    let since = |incident: &Incident| match &incident.state {
-        State::Waiting { since, until: _ } => Some(*since),
-        State::Open
-        | State::Claimed { .. }
-        | State::Sent { .. }
-        | State::Done { .. }
-        | State::Partly { .. }
-        | State::Refused { .. }
-        | State::Failed { .. }
-        | State::Undoing { .. }
-        | State::Undone { .. }
-        | State::Rejected { .. }
-        | State::Expired { .. }
-        | State::Resolved { .. } => None,
-    };
+    let since = |incident: &Incident| incident.state.waits().map(|(since, _)| since);
     Ok(Waiting { count: found.len(), oldest: found.iter().filter_map(since).min() })
 }
 

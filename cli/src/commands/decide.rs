@@ -3,7 +3,7 @@
 
 use host::{Environment, Store};
 use jiff::Timestamp;
-use model::{Incident, RequestKind, State};
+use model::{Incident, RequestKind};
 
 use super::requests::{Manner, ask_about};
 use super::{choice, open, words};
@@ -70,21 +70,8 @@ async fn decide(
 async fn waiting(store: &Store, which: &Which) -> anyhow::Result<Vec<Incident>> {
     let now = Timestamp::now();
     let mut found = choice::of_the_rule(store, which).await?;
-    found.retain(|incident| match &incident.state {
-        State::Waiting { since, until } => *until > now && choice::is_recent(which, *since, now),
-        State::Open
-        | State::Claimed { .. }
-        | State::Sent { .. }
-        | State::Done { .. }
-        | State::Partly { .. }
-        | State::Refused { .. }
-        | State::Failed { .. }
-        | State::Undoing { .. }
-        | State::Undone { .. }
-        | State::Rejected { .. }
-        | State::Expired { .. }
-        | State::Resolved { .. } => false,
-    });
+    let open = |(since, until): (Timestamp, Timestamp)| until > now && choice::is_recent(which, since, now);
+    found.retain(|incident| incident.state.waits().is_some_and(open));
     let speaks = |speaker: &Incident, other: &Incident| {
         let same = (speaker.key.guest, speaker.key.object) == (other.key.guest, other.key.object);
         same && other.told_with.as_ref() == Some(&speaker.key.rule)
@@ -105,28 +92,17 @@ fn shown(incident: &Incident) -> String {
         format!("  why    {}", words::why(finding)),
     ];
     lines.extend(finding.by_hand.iter().map(|by_hand| format!("  hand   {by_hand}")));
-    lines.push(match state {
-        State::Waiting { since, until } => {
+    lines.push(match state.waits() {
+        Some((since, until)) => {
             let mode = || format!("the mode is `{}`", finding.mode);
             let because = waits_because.clone().unwrap_or_else(mode);
             format!(
                 "  waits  because {because}; since {}, until {}",
-                words::seconds(*since),
-                words::seconds(*until)
+                words::seconds(since),
+                words::seconds(until)
             )
         }
-        State::Open
-        | State::Claimed { .. }
-        | State::Sent { .. }
-        | State::Done { .. }
-        | State::Partly { .. }
-        | State::Refused { .. }
-        | State::Failed { .. }
-        | State::Undoing { .. }
-        | State::Undone { .. }
-        | State::Rejected { .. }
-        | State::Expired { .. }
-        | State::Resolved { .. } => format!("  waits  for nobody: it is {}", state.word()),
+        None => format!("  waits  for nobody: it is {}", state.word()),
     });
     // A message's line ends are its own; what others wrote must not make lines.
     lines.iter().map(|line| line.replace('\n', "\\n")).collect::<Vec<_>>().join("\n")

@@ -2,7 +2,7 @@
 
 use host::{Environment, Store};
 use jiff::Timestamp;
-use model::{Incident, Outcome, RequestKind, State, StepResult};
+use model::{Incident, Outcome, RequestKind, State};
 
 use super::requests::{Manner, ask_about};
 use super::{choice, open, words};
@@ -65,14 +65,7 @@ async fn in_force(store: &Store, which: &Which) -> anyhow::Result<Vec<Incident>>
 /// When we last changed something that nobody has put back.
 async fn acted_at(store: &Store, incident: &Incident) -> anyhow::Result<Option<Timestamp>> {
     let outcomes = store.ledger.outcomes(&incident.id).await?;
-    let ours = |outcome: &&Outcome| {
-        let sent = match &outcome.result {
-            StepResult::Done | StepResult::Sent | StepResult::Intended => !outcome.found_so,
-            StepResult::AlreadySo | StepResult::Refused { why: _ } | StepResult::Failed { why: _ } => false,
-        };
-        let took = outcome.before == Some(true) && outcome.step.takes_away();
-        sent && took && incident.is_in_force(outcome.step, outcome.at)
-    };
+    let ours = |outcome: &&Outcome| outcome.is_ours() && incident.is_in_force(outcome.step, outcome.at);
     Ok(outcomes.iter().filter(ours).map(|outcome| outcome.at).max())
 }
 

@@ -14,14 +14,6 @@ pub(crate) struct Known<'a> {
     outcomes: Vec<&'a Outcome>,
 }
 
-/// Whether the write changed something, or may have.
-fn was_sent(outcome: &Outcome) -> bool {
-    match &outcome.result {
-        StepResult::Done | StepResult::Sent | StepResult::Intended => !outcome.found_so,
-        StepResult::AlreadySo | StepResult::Refused { why: _ } | StepResult::Failed { why: _ } => false,
-    }
-}
-
 /// Whether a read has shown what the write changed.
 fn was_done(outcome: &Outcome) -> bool {
     outcome.result == StepResult::Done && !outcome.found_so
@@ -70,7 +62,7 @@ impl<'a> Known<'a> {
     }
 
     fn sent_at(&self, step: Step) -> Option<Timestamp> {
-        let sent = |outcome: &&&Outcome| outcome.step == step && was_sent(outcome);
+        let sent = |outcome: &&&Outcome| outcome.step == step && outcome.changed_something();
         self.outcomes.iter().rfind(sent).map(|outcome| outcome.at)
     }
 
@@ -94,10 +86,7 @@ impl<'a> Known<'a> {
 
     /// When a read showed that the step is undone.
     fn reversed_at(&self, step: Step) -> Option<Timestamp> {
-        let seen = |outcome: &&&Outcome| {
-            outcome.step == step.undo() && matches!(outcome.result, StepResult::Done | StepResult::AlreadySo)
-        };
-        self.outcomes.iter().rfind(seen).map(|outcome| outcome.at)
+        self.outcomes.iter().rfind(|outcome| outcome.reverses(step)).map(|outcome| outcome.at)
     }
 
     /// Whether an undo of ours has been read back: after `since`, where it may have been done again.

@@ -115,29 +115,16 @@ impl Incident {
     }
 
     fn may_decide(&self, now: Timestamp) -> Result<(), CannotDecide> {
-        match &self.state {
-            State::Waiting { since: _, until } if *until <= now => {
-                Err(CannotDecide::TooLate { until: *until })
-            }
-            State::Waiting { since: _, until: _ } => Ok(()),
-            State::Open
-            | State::Claimed { .. }
-            | State::Sent { .. }
-            | State::Done { .. }
-            | State::Partly { .. }
-            | State::Refused { .. }
-            | State::Failed { .. }
-            | State::Undoing { .. }
-            | State::Undone { .. }
-            | State::Rejected { .. }
-            | State::Expired { .. }
-            | State::Resolved { .. } => Err(CannotDecide::NotWaiting { state: self.state.word() }),
+        match self.state.waits() {
+            Some((_, until)) if until <= now => Err(CannotDecide::TooLate { until }),
+            Some(_) => Ok(()),
+            None => Err(CannotDecide::NotWaiting { state: self.state.word() }),
         }
     }
 
     /// Ends it if nobody has decided in time. Returns whether that is so.
     pub fn expire(&mut self, routes: &Routes, now: Timestamp) -> bool {
-        let late = matches!(&self.state, State::Waiting { since: _, until } if *until <= now);
+        let late = self.state.waits().is_some_and(|(_, until)| until <= now);
         if late {
             self.become_and_tell(State::Expired { at: now }, routes, now);
         }

@@ -2,51 +2,14 @@
 //! `transition.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Action, ChannelName, Correlation, Delivery, IncidentId, Mode, ObjectId, Plan, RuleId, Severity, Slot,
-    Step, TenantId,
+    ChannelName, Correlation, Delivery, Finding, Identity, IncidentId, ObjectId, Plan, RuleId, Slot, Step,
+    Subject, TenantId,
 };
-
-/// What kind of outsider a user object is, told from `identities` and `userType` and from nothing else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum GuestKind {
-    /// External identity, `userType` Guest.
-    Guest,
-    /// External identity, `userType` Member: cross-tenant synchronisation makes these.
-    ExternalMember,
-    /// Credentials of this tenant, `userType` Guest.
-    LocalGuest,
-}
-
-impl GuestKind {
-    pub const ALL: [Self; 3] = [Self::Guest, Self::ExternalMember, Self::LocalGuest];
-
-    /// The word in the policy file.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Guest => "guest",
-            Self::ExternalMember => "external-member",
-            Self::LocalGuest => "local-guest",
-        }
-    }
-}
-
-impl fmt::Display for GuestKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Guest => "guest",
-            Self::ExternalMember => "external member",
-            Self::LocalGuest => "local guest",
-        })
-    }
-}
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct IncidentKey {
@@ -64,43 +27,6 @@ impl IncidentKey {
     }
 }
 
-/// A user or group that answers for a guest. The inviter could choose it: a hint, never a proof.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SponsorName {
-    pub id: ObjectId,
-    pub name: Option<String>,
-}
-
-/// The guest as people are told about him. Written by whoever he is: escape it wherever it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Subject {
-    pub id: ObjectId,
-    pub kind: GuestKind,
-    pub name: Option<String>,
-    /// His identity addresses, normalised. A change of these is a change of identity.
-    pub addresses: Vec<String>,
-    /// The partner's name in the policy, else the domain of an identity address.
-    pub organisation: Option<String>,
-    pub sponsors: Vec<SponsorName>,
-    pub created_at: Option<Timestamp>,
-    /// `accountEnabled`, where it could be read.
-    pub enabled: Option<bool>,
-}
-
-/// Who an account is: another kind or other addresses are somebody else.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
-    pub kind: GuestKind,
-    pub addresses: Vec<String>,
-}
-
-impl Subject {
-    #[must_use]
-    pub fn identity(&self) -> Identity {
-        Identity { kind: self.kind, addresses: self.addresses.clone() }
-    }
-}
-
 /// What an undo that is under way needs when somebody else has to finish it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingUndo {
@@ -115,55 +41,6 @@ pub struct PendingUndo {
     /// What the groups were like that he is to be put back into, when the undo was judged.
     #[serde(default)]
     pub groups: BTreeMap<ObjectId, String>,
-}
-
-/// One rule that a guest breaks, or may break.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
-    pub rule: RuleId,
-    pub object: Option<ObjectId>,
-    pub severity: Severity,
-    /// The rule's own `why`.
-    pub why: Option<String>,
-    /// What was seen that breaks the rule, in words.
-    pub reasons: Vec<String>,
-    /// The effective mode: the lowest of the rule's, the file's, that for guests who were there before, and the ceiling.
-    pub mode: Mode,
-    /// What lowered the mode, in words.
-    pub held_back: Vec<String>,
-    pub actions: Vec<Action>,
-    /// What would be written to the tenant if nothing held it back.
-    #[serde(default)]
-    pub plan: Plan,
-    /// What the rule asks for and only a person can do, with what he must do.
-    #[serde(default)]
-    pub by_hand: Vec<String>,
-    /// What the groups are called that the finding or its plan is about. Written by their owners: escape it wherever it is
-    /// shown.
-    #[serde(default)]
-    pub names: BTreeMap<ObjectId, String>,
-    /// Something could not be read, so that this may or may not be a breach. Told, never acted on.
-    pub unknown: bool,
-    /// The subject is protected: told with what a person must do, never acted on.
-    pub refused: Option<String>,
-}
-
-impl Finding {
-    /// Whether it may be acted on without asking anybody.
-    #[must_use]
-    pub fn acts(&self) -> bool {
-        self.mode == Mode::Enforce && self.may_write()
-    }
-
-    /// Whether it may be acted on once somebody approves.
-    #[must_use]
-    pub fn asks(&self) -> bool {
-        self.mode == Mode::Ask && self.may_write()
-    }
-
-    fn may_write(&self) -> bool {
-        !self.unknown && self.refused.is_none() && !self.plan.is_empty()
-    }
 }
 
 /// Somebody decided that a plan is to be carried out: this one, and no other.
@@ -289,6 +166,26 @@ impl State {
             Self::Rejected { .. } => "rejected",
             Self::Expired { .. } => "expired",
             Self::Resolved { .. } => "resolved",
+        }
+    }
+
+    /// Since when it waits for somebody's decision, and until when, if it does.
+    #[must_use]
+    pub fn waits(&self) -> Option<(Timestamp, Timestamp)> {
+        match self {
+            Self::Waiting { since, until } => Some((*since, *until)),
+            Self::Open
+            | Self::Claimed { .. }
+            | Self::Sent { .. }
+            | Self::Done { .. }
+            | Self::Partly { .. }
+            | Self::Refused { .. }
+            | Self::Failed { .. }
+            | Self::Undoing { .. }
+            | Self::Undone { .. }
+            | Self::Rejected { .. }
+            | Self::Expired { .. }
+            | Self::Resolved { .. } => None,
         }
     }
 

@@ -9,6 +9,7 @@ mod breaker;
 mod change;
 mod clock;
 mod delivery;
+mod finding;
 mod ids;
 mod incident;
 mod job;
@@ -17,6 +18,7 @@ mod notice;
 mod outcome;
 mod request;
 mod sighting;
+mod subject;
 mod subscription;
 mod suspension;
 mod transition;
@@ -27,17 +29,16 @@ pub use breaker::{Breaker, Budget, Counted, Opened, Place, Reset, Touched};
 pub use change::{Change, ChangeKind, MemberHint, ResourceKind, Source};
 pub use clock::Clock;
 pub use delivery::{ChannelName, ChannelState, Delivery, DeliveryStatus, RolledUp, Routes, due_deliveries};
+pub use finding::Finding;
 pub use ids::{Correlation, IncidentId, ObjectId, ParseIdError, RuleId, Slot, SubscriptionId, TenantId};
-pub use incident::{
-    Achieved, Approval, Finding, GuestKind, Identity, Incident, IncidentKey, Lease, PendingUndo, SponsorName,
-    State, Subject, Wake,
-};
+pub use incident::{Achieved, Approval, Incident, IncidentKey, Lease, PendingUndo, State, Wake};
 pub use job::{AlertJob, Attempt, Job};
 pub use mode::{Mode, ParseWordError, Severity};
 pub use notice::{Notice, NoticeKind};
 pub use outcome::{Outcome, StepResult};
 pub use request::{Answer, Request, RequestId, RequestKind, RequestState};
 pub use sighting::Sighting;
+pub use subject::{GuestKind, Identity, SponsorName, Subject};
 pub use subscription::{Binding, Nonce, SubscriptionRecord, Watched};
 pub use suspension::{Stop, Suspension};
 pub use transition::{CannotClaim, CannotUndo};

@@ -45,3 +45,34 @@ pub enum StepResult {
     /// Tried, and Graph would not.
     Failed { why: String },
 }
+
+impl StepResult {
+    /// The write was sent, or may have been.
+    #[must_use]
+    pub fn was_sent(&self) -> bool {
+        match self {
+            Self::Intended | Self::Sent | Self::Done => true,
+            Self::AlreadySo | Self::Refused { why: _ } | Self::Failed { why: _ } => false,
+        }
+    }
+}
+
+impl Outcome {
+    /// We changed something, or may have: what the step wants was not so before.
+    #[must_use]
+    pub fn changed_something(&self) -> bool {
+        self.result.was_sent() && !self.found_so
+    }
+
+    /// We took, or may have taken, something that was there before. An undo reverses these, and no others.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.changed_something() && self.before == Some(true) && self.step.takes_away()
+    }
+
+    /// A read showed that the other step is put back.
+    #[must_use]
+    pub fn reverses(&self, step: Step) -> bool {
+        self.step == step.undo() && matches!(self.result, StepResult::Done | StepResult::AlreadySo)
+    }
+}

@@ -234,7 +234,7 @@ impl Assessor {
         unsettled: &BTreeSet<ObjectId>,
     ) -> Result<Memberships, Trouble> {
         let joined = self.ledger.joined(id).await?;
-        let new = new_memberships(joined.iter().map(|stored| &stored.value));
+        let new = new_memberships(&joined);
         Ok(memberships_of(read, &new, unsettled))
     }
 

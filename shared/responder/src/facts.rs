@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use graph::{MembershipsRead, User};
-use ledger::Joined;
+use ledger::{Joined, Stored};
 use model::{ObjectId, Snapshot, SponsorName, Suspension};
 use policy::{Facts, Group, Identity, Label, Membership, Memberships, Relation, Standing};
 
@@ -108,10 +108,11 @@ pub fn memberships_of(
 
 /// The new memberships, as the ledger has them.
 #[must_use]
-pub fn new_memberships<'a>(joined: impl Iterator<Item = &'a Joined>) -> BTreeSet<(ObjectId, Relation)> {
-    joined
-        .map(|joined| (joined.group, if joined.owner { Relation::Owner } else { Relation::Member }))
-        .collect()
+pub fn new_memberships(joined: &[Stored<Joined>]) -> BTreeSet<(ObjectId, Relation)> {
+    let new = |Stored { value, .. }: &Stored<Joined>| {
+        (value.group, if value.owner { Relation::Owner } else { Relation::Member })
+    };
+    joined.iter().map(new).collect()
 }
 
 /// What these facts show of all that a step can change.

@@ -70,15 +70,25 @@ impl Notices {
         );
         let kind = NoticeKind::BreakerOpened;
         let channels = self.routes.for_severity(kind.severity());
-        let first = |before: Option<Notice>| match before {
-            // Whoever was here at the same moment has told it.
-            Some(_) => None,
-            None => Some(Notice::new(key.clone(), kind, text.clone(), &channels, now)),
-        };
-        let Some(notice) = self.ledger.update::<Notice>(&key, first).await? else { return Ok(()) };
-        tracing::error!(notice.key = key, "{text}");
+        let first = || Notice::new(key.clone(), kind, text.clone(), &channels, now);
+        // Whoever was here at the same moment has told it.
+        let told = self.write(&key, |before| before.is_none().then(first)).await?;
+        if told {
+            tracing::error!(notice.key = key, "{text}");
+        }
+        Ok(())
+    }
+
+    /// Writes a notice and wakes `alert`, unless there is nothing to write.
+    async fn write(
+        &self,
+        key: &str,
+        change: impl FnMut(Option<Notice>) -> Option<Notice> + Send,
+    ) -> Result<bool, Trouble> {
+        let Some(notice) = self.ledger.update::<Notice>(key, change).await? else { return Ok(false) };
         let due = due_deliveries(&notice.value.deliveries);
-        self.queues.tell(&AlertJob::Notice(key), due, now).await
+        self.queues.tell(&AlertJob::Notice(key.to_owned()), due, self.clock.now()).await?;
+        Ok(true)
     }
 
     /// In these channels only.
@@ -95,20 +105,15 @@ impl Notices {
     ) -> Result<(), Trouble> {
         let now = self.clock.now();
         tracing::warn!(notice.kind = ?kind, notice.key = key, notice.times = times, "{text}");
-        let notice = self
-            .ledger
-            .update::<Notice>(key, |before| {
-                Some(match before {
-                    Some(mut notice) => {
-                        notice.again(text.clone(), times, channels, now);
-                        notice
-                    }
-                    None => Notice::new(key.to_owned(), kind, text.clone(), channels, now),
-                })
+        let written = self.write(key, |before| {
+            Some(match before {
+                Some(mut notice) => {
+                    notice.again(text.clone(), times, channels, now);
+                    notice
+                }
+                None => Notice::new(key.to_owned(), kind, text.clone(), channels, now),
             })
-            .await?;
-        let Some(notice) = notice else { return Ok(()) };
-        let due = due_deliveries(&notice.value.deliveries);
-        self.queues.tell(&AlertJob::Notice(key.to_owned()), due, now).await
+        });
+        written.await.map(|_| ())
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::Stored;
-use model::{Clock, Finding, Incident, NoticeKind, ObjectId, Snapshot, Step, StepResult, Subject};
+use model::{Clock, Finding, Incident, NoticeKind, ObjectId, Snapshot, Step};
 use policy::Facts;
 
 use crate::facts::{memberships_of, new_memberships, snapshot_of};
@@ -21,8 +21,8 @@ use crate::{Directory, Notices, Queues, Rules, Trouble, facts_of, standing_of};
 
 mod judged;
 
-use judged::Judgement;
 pub(crate) use judged::{Judged, Objecting, Reversal, told};
+use judged::{Judgement, judge_again};
 
 /// The flow `remediate`.
 #[derive(Debug, Clone)]
@@ -95,10 +95,11 @@ impl Remediator {
         let attempted = self.attempted(&stored.value).await?;
         let incident = &mut stored.value;
         incident.saw(&snapshot, now);
-        if let Some(subject) = self.subject_of(&facts, now) {
+        let verdict = policy::judge(&self.rules.policy(), &facts, self.rules.ceiling, now);
+        if let Some(subject) = verdict.subject.clone() {
             incident.is_about(subject, now);
         }
-        match self.judge_again(incident, &facts, now) {
+        match judge_again(incident, &facts, verdict) {
             Judgement::Gone if shows_all(incident, &attempted, &snapshot) => {
                 // It is gone because of what we did before we were interrupted.
                 let asked_at = incident.opened_at;
@@ -157,10 +158,6 @@ impl Remediator {
         Ok(Some(CarriedOut { written, stored, walk: Some(walk), place }))
     }
 
-    fn subject_of(&self, facts: &Facts, now: Timestamp) -> Option<Subject> {
-        policy::judge(&self.rules.policy(), facts, self.rules.ceiling, now).subject
-    }
-
     /// All that a judgement needs, in one round trip, and what the ledger and the directory know beside it.
     pub(crate) async fn read(
         &self,
@@ -188,7 +185,7 @@ impl Remediator {
         facts.named_groups = names.all;
         if let Some(read) = memberships {
             let joined = self.ledger.joined(guest).await?;
-            let new = new_memberships(joined.iter().map(|stored| &stored.value));
+            let new = new_memberships(&joined);
             facts.memberships = memberships_of(read, &new, &BTreeSet::new());
         }
         Ok(Ok(facts))
@@ -201,11 +198,8 @@ impl Remediator {
 
     /// What may have been sent for this incident.
     pub(crate) async fn sent(&self, incident: &Incident) -> Result<Vec<model::Outcome>, Trouble> {
-        let sent = |outcome: &model::Outcome| match &outcome.result {
-            StepResult::Intended | StepResult::Sent | StepResult::Done => true,
-            StepResult::AlreadySo | StepResult::Refused { why: _ } | StepResult::Failed { why: _ } => false,
-        };
-        Ok(self.ledger.outcomes(&incident.id).await?.into_iter().filter(sent).collect())
+        let outcomes = self.ledger.outcomes(&incident.id).await?;
+        Ok(outcomes.into_iter().filter(|outcome| outcome.result.was_sent()).collect())
     }
 
     fn take_note(&self, incident: &mut Incident, spoken: Spoken, attempted: &[Step], now: Timestamp) {

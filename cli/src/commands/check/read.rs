@@ -91,7 +91,7 @@ impl Checker {
                         Some(store) => store.ledger.joined(id).await?,
                         None => Vec::new(),
                     };
-                    let new = responder::new_memberships(joined.iter().map(|stored| &stored.value));
+                    let new = responder::new_memberships(&joined);
                     responder::memberships_of(read, &new, &BTreeSet::new())
                 }
                 Err(error) => Memberships::Unreadable { why: error.to_string() },

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use model::{Finding, Identity, Incident, Mode, ObjectId, RuleId, Step, Suspension};
-use policy::{Facts, Group, Membership, Memberships, Relation, Standing};
+use policy::{Facts, Group, Membership, Memberships, Relation, Standing, Verdict};
 
 use crate::Remediator;
 use crate::facts::as_seen;
@@ -60,35 +60,32 @@ pub(crate) struct Reversal {
     pub(crate) suspensions: Vec<Suspension>,
 }
 
-impl Remediator {
-    pub(super) fn judge_again(&self, incident: &Incident, facts: &Facts, now: Timestamp) -> Judgement {
-        let verdict = policy::judge(&self.rules.policy(), facts, self.rules.ceiling, now);
-        let (rule, object) = (&incident.key.rule, incident.key.object);
-        let spoken = spoken_for(verdict.findings);
-        let mut same =
-            spoken.into_iter().filter(|one| one.finding.rule == *rule && one.finding.object == object);
-        let Some(spoken) = same.next() else { return Judgement::Gone };
-        if let Some(why) = spoken.finding.refused.clone() {
-            return Judgement::Refused(Box::new(spoken), why);
-        }
-        if incident.may_act_on(&spoken.finding) {
-            let identity = verdict.subject.map(|subject| subject.identity());
-            let groups = match &facts.memberships {
-                Memberships::Known(all) => {
-                    all.iter().map(|one| (one.group.id, as_seen(&one.group))).collect()
-                }
-                Memberships::Unread | Memberships::Unreadable { why: _ } => BTreeMap::new(),
-            };
-            let judged = Judged { steps: spoken.finding.plan.steps.clone(), identity, groups };
-            return Judgement::Acts(Box::new(spoken), judged);
-        }
-        if spoken.finding.asks() || spoken.finding.acts() {
-            Judgement::Asks(Box::new(spoken))
-        } else {
-            Judgement::HeldBack(Box::new(spoken))
-        }
+/// What a verdict of a moment ago, made of these facts, says about the incident.
+pub(super) fn judge_again(incident: &Incident, facts: &Facts, verdict: Verdict) -> Judgement {
+    let (rule, object) = (&incident.key.rule, incident.key.object);
+    let spoken = spoken_for(verdict.findings);
+    let mut same = spoken.into_iter().filter(|one| one.finding.rule == *rule && one.finding.object == object);
+    let Some(spoken) = same.next() else { return Judgement::Gone };
+    if let Some(why) = spoken.finding.refused.clone() {
+        return Judgement::Refused(Box::new(spoken), why);
     }
+    if incident.may_act_on(&spoken.finding) {
+        let identity = verdict.subject.map(|subject| subject.identity());
+        let groups = match &facts.memberships {
+            Memberships::Known(all) => all.iter().map(|one| (one.group.id, as_seen(&one.group))).collect(),
+            Memberships::Unread | Memberships::Unreadable { why: _ } => BTreeMap::new(),
+        };
+        let judged = Judged { steps: spoken.finding.plan.steps.clone(), identity, groups };
+        return Judgement::Acts(Box::new(spoken), judged);
+    }
+    if spoken.finding.asks() || spoken.finding.acts() {
+        Judgement::Asks(Box::new(spoken))
+    } else {
+        Judgement::HeldBack(Box::new(spoken))
+    }
+}
 
+impl Remediator {
     /// Who the account is; or why nothing is ever written to it.
     pub(crate) fn who_is(&self, facts: &Facts, now: Timestamp) -> Result<Identity, String> {
         let verdict = policy::judge(&self.rules.policy(), facts, self.rules.ceiling, now);

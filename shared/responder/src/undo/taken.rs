@@ -67,7 +67,7 @@ impl Remediator {
         let mut ours = Vec::new();
         for one in [incident].into_iter().chain(told_with) {
             let all = self.outcomes_in_slot(&one.id).await?;
-            for outcome in all.iter().filter(|outcome| is_ours(outcome) && !is_reversed(outcome, &all)) {
+            for outcome in all.iter().filter(|outcome| outcome.is_ours() && !is_reversed(outcome, &all)) {
                 let until = after(outcome.at, Self::LEASE);
                 if outcome.result == StepResult::Intended && now < until {
                     return Ok(Ours::Writing { until });
@@ -106,7 +106,7 @@ impl Remediator {
         for generation in (1..=id.generation).rev() {
             let id = IncidentId { slot: id.slot.clone(), generation };
             let outcomes = self.ledger.outcomes(&id).await?;
-            if outcomes.iter().any(|outcome| is_ours(outcome) || !outcome.step.takes_away()) {
+            if outcomes.iter().any(|outcome| outcome.is_ours() || !outcome.step.takes_away()) {
                 return Ok(outcomes);
             }
         }
@@ -114,20 +114,7 @@ impl Remediator {
     }
 }
 
-/// Sent by us, or perhaps, and what it took was there before.
-fn is_ours(outcome: &Outcome) -> bool {
-    let sent = match &outcome.result {
-        StepResult::Done | StepResult::Sent | StepResult::Intended => !outcome.found_so,
-        StepResult::AlreadySo | StepResult::Refused { why: _ } | StepResult::Failed { why: _ } => false,
-    };
-    sent && outcome.before == Some(true) && outcome.step.takes_away()
-}
-
 /// An undo of ours has put it back since.
 fn is_reversed(outcome: &Outcome, all: &[Outcome]) -> bool {
-    let reverses = |other: &&Outcome| {
-        let seen = matches!(other.result, StepResult::Done | StepResult::AlreadySo);
-        other.step == outcome.step.undo() && other.at >= outcome.at && seen
-    };
-    all.iter().any(|other| reverses(&other))
+    all.iter().any(|other| other.at >= outcome.at && other.reverses(outcome.step))
 }

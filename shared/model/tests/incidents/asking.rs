@@ -1,0 +1,66 @@
+//! What waits for somebody's decision.
+
+use guestlist_model::{CannotDecide, Incident, Mode, ObjectId, Plan, State, Step, Wake};
+use jiff::SignedDuration;
+
+use crate::given::{GUEST, after, due, finding, met, opened, routes, start};
+
+fn asked() -> Incident {
+    opened(Mode::Ask)
+}
+
+#[test]
+fn what_must_be_approved_is_told_at_once_and_wakes_nobody() {
+    let incident = asked();
+    assert_eq!(incident.wake, Wake::None);
+    assert!(matches!(incident.state, State::Waiting { .. }));
+    assert_eq!(due(&incident, start()), 1);
+    assert_eq!(incident.due_at(), Some(start()), "the message; then the end of the waiting");
+}
+
+#[test]
+fn an_approval_is_for_the_plan_that_was_seen_and_serves_once() {
+    let mut incident = asked();
+    let other = Plan { steps: vec![Step::Disable { user: ObjectId::from_u128(8) }] };
+    let (by, reason) = ("carol".to_owned(), "yes".to_owned());
+    let error = incident.approve(other.hash(), by.clone(), reason.clone(), after(1)).unwrap_err();
+    assert!(matches!(error, CannotDecide::AnotherPlan { .. }), "{error}");
+    let plan = incident.question();
+    incident.approve(plan, by.clone(), reason.clone(), after(2)).unwrap();
+    assert_eq!(incident.wake, Wake::Due { at: after(2) });
+    assert!(incident.may_act_on(&finding(Mode::Ask)));
+    let mut more = finding(Mode::Ask);
+    more.plan.steps.push(Step::RemoveMember { user: GUEST, group: ObjectId::from_u128(9) });
+    assert!(!incident.may_act_on(&more), "nobody approved of that step");
+    let again = incident.approve(plan, by, reason, after(3)).unwrap_err();
+    assert_eq!(again, CannotDecide::NotWaiting { state: "open" });
+    incident.claim(after(4), SignedDuration::from_mins(2)).unwrap();
+    incident.done(Vec::new(), &routes(), after(5));
+    incident.see(met(finding(Mode::Ask), true), &routes(), after(600));
+    assert!(matches!(incident.state, State::Waiting { .. }), "put back, and asked for again");
+    assert_eq!(incident.approval.map(|approval| (approval.by, approval.spent)), Some(("carol".into(), true)));
+}
+
+#[test]
+fn waiting_ends_after_seven_days_and_says_so() {
+    let mut incident = asked();
+    let week = 7 * 24 * 3_600;
+    assert!(!incident.expire(&routes(), after(week - 1)));
+    let plan = incident.question();
+    let late = incident.clone().approve(plan, "carol".into(), "yes".into(), after(week)).unwrap_err();
+    assert!(matches!(late, CannotDecide::TooLate { .. }), "{late}");
+    assert!(incident.expire(&routes(), after(week)));
+    assert_eq!(incident.state, State::Expired { at: after(week) });
+    assert_eq!(due(&incident, after(week)), 1);
+}
+
+#[test]
+fn what_the_breaker_holds_waits_although_its_mode_enforces() {
+    let mut incident = opened(Mode::Enforce);
+    incident.claim(after(1), SignedDuration::from_mins(2)).unwrap();
+    incident.ask(Some("the circuit breaker is open".to_owned()), &routes(), after(2));
+    incident.see(met(finding(Mode::Enforce), true), &routes(), after(300));
+    assert!(matches!(incident.state, State::Waiting { .. }));
+    incident.see(met(finding(Mode::Observe), true), &routes(), after(400));
+    assert_eq!((&incident.state, incident.wake), (&State::Open, Wake::None));
+}

@@ -36,14 +36,14 @@ async fn throttled_undo() -> (World, Guest) {
     (world, sam)
 }
 
-/// That he is disabled may be written once more, as long as nobody knows whether the throttled write was carried out.
 async fn expect_never_enabled(world: &mut World, guest: Guest) {
     world.settle().await;
     assert!(!world.tenant.is_enabled(guest));
     for incident in world.incidents(guest).await {
         for outcome in world.store.ledger.outcomes(&incident.id).await.unwrap() {
             let enables = matches!(outcome.step, model::Step::Enable { .. });
-            assert!(!enables || outcome.result == StepResult::Intended, "{outcome:?}");
+            let turned_away = matches!(outcome.result, StepResult::TurnedAway { why: _ });
+            assert!(!enables || turned_away, "{outcome:?}");
         }
     }
     world.forget_writes("/users");

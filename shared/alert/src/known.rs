@@ -41,7 +41,7 @@ impl<'a> Known<'a> {
             return (progress, None);
         }
         let put_back = self.incident.achieved.iter().find(|achieved| achieved.step == step);
-        if let Some(Achieved { step: _, done_at: _, put_back: Some(put_back) }) = put_back
+        if let Some(Achieved { put_back: Some(put_back), .. }) = put_back
             && last.is_none_or(|outcome| outcome.at <= *put_back)
         {
             return (Progress::PutBack, None);
@@ -51,6 +51,7 @@ impl<'a> Known<'a> {
             Some(StepResult::AlreadySo) => (Progress::AlreadySo, None),
             Some(StepResult::Refused { why }) => (Progress::Refused, Some(why)),
             Some(StepResult::Failed { why }) => (Progress::Failed, Some(why)),
+            Some(StepResult::TurnedAway { why: _ }) => (Progress::NotDone, None),
             None => (self.without_outcome(), None),
         }
     }

@@ -177,6 +177,7 @@ impl Client {
                 Happened::Uncertain | Happened::TimedOut => request.repeat == Repeat::Safe,
             };
             let timed_out = failure.happened == Happened::TimedOut;
+            patience.lost_an_answer |= timed_out || failure.happened == Happened::Uncertain;
             let wait = again.then(|| patience.wait(failure.retry_after(), timed_out)).flatten();
             let Some(wait) = wait else {
                 give_up(request, &failure);

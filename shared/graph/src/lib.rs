@@ -35,4 +35,4 @@ pub use read::{ObjectIs, Organization, Reader};
 pub use standing::Standing;
 pub use subscription::{Creation, NewSubscription, Subscription};
 pub use user::{Identity, Sponsor, SponsorKind, User};
-pub use write::{Writer, Written};
+pub use write::{NotWritten, Writer, Written};

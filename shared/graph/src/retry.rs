@@ -50,11 +50,13 @@ pub(crate) struct Patience {
     left: Duration,
     attempts: u32,
     timeouts: u32,
+    /// An attempt got no answer, and may have been carried out.
+    pub(crate) lost_an_answer: bool,
 }
 
 impl Patience {
     pub(crate) fn new(whole: Duration) -> Self {
-        Self { left: whole, attempts: 1, timeouts: 0 }
+        Self { left: whole, attempts: 1, timeouts: 0, lost_an_answer: false }
     }
 
     /// The wait before the next attempt, or nothing when it is the caller's turn to wait.

@@ -22,6 +22,14 @@ pub struct Written {
     pub request_id: Option<String>,
 }
 
+/// Graph did not say that it accepted a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotWritten {
+    pub error: GraphError,
+    /// An answer was lost, and the write may have been carried out all the same. Else it was not.
+    pub maybe_done: bool,
+}
+
 impl Writer {
     #[must_use]
     pub fn new(client: Client) -> Self {
@@ -50,9 +58,12 @@ impl Writer {
     /// would be let in without anybody having looked. Removing is not either: a second one would answer that there is
     /// nothing to remove, and nobody would know whose doing that is. They are then [`GraphError::Unreachable`] or
     /// [`GraphError::Unavailable`] (advice: try again).
-    pub async fn apply(&self, step: Step) -> Result<Written, GraphError> {
-        let answer = self.0.ask(self.request(step)).await?;
-        Ok(Written { request_id: answer.trace.request_id })
+    pub async fn apply(&self, step: Step) -> Result<Written, NotWritten> {
+        let mut patience = self.0.patience();
+        match self.0.ask_within(&self.request(step), &mut patience).await {
+            Ok(answer) => Ok(Written { request_id: answer.trace.request_id }),
+            Err(error) => Err(NotWritten { error, maybe_done: patience.lost_an_answer }),
+        }
     }
 
     /// The one request of a step

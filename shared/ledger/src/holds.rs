@@ -63,6 +63,26 @@ impl Ledger {
         Ok(Stored { value, version, place })
     }
 
+    /// Writes incidents together with the suspensions that end them, or nothing: nobody meets the one without the other.
+    ///
+    /// # Errors
+    /// [`LedgerError::Conflict`] where an incident is no longer what was read.
+    pub async fn replace_suspended(
+        &self,
+        ended: Vec<(Stored<Incident>, Suspension)>,
+    ) -> Result<Vec<Incident>, LedgerError> {
+        let (mut writes, mut incidents) = (Vec::new(), Vec::new());
+        for (Stored { value, version, place }, suspension) in ended {
+            let held = self.place::<Suspension>(&suspension.sort());
+            writes.push(write(&suspension, held, self.partition(Suspension::KIND), Expect::Any)?);
+            let expect = Expect::Version(version);
+            writes.push(write(&value, place, self.partition(Incident::KIND), expect)?);
+            incidents.push(value);
+        }
+        self.items.put_all(writes).await?;
+        Ok(incidents)
+    }
+
     /// The stop of all writes, if they are stopped.
     pub async fn stop(&self) -> Result<Option<Stop>, LedgerError> {
         Ok(self.get(WRITES).await?.map(|stored| stored.value))

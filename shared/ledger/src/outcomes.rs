@@ -41,7 +41,7 @@ fn prefix(incident: &IncidentId, step: Step) -> String {
 /// Whether the attempt has come to its end, so that the next record of the step begins another one.
 fn is_settled(result: &StepResult) -> bool {
     match result {
-        StepResult::Intended | StepResult::Sent => false,
+        StepResult::Intended | StepResult::Sent | StepResult::TurnedAway { why: _ } => false,
         StepResult::AlreadySo
         | StepResult::Done
         | StepResult::Refused { why: _ }
@@ -58,8 +58,8 @@ impl Ledger {
         Ok(outcomes)
     }
 
-    /// Writes an outcome down. It replaces the one before of the same step while that one is `Intended` or `Sent`, and
-    /// keeps what had been read before the write; else it begins another attempt. The same outcome again changes nothing.
+    /// Writes an outcome down. It replaces the one before of the same step while that one is not settled, and keeps
+    /// what had been read before a write that may have been carried out; else it begins another attempt. The same outcome again changes nothing.
     pub async fn record(&self, outcome: &Outcome) -> Result<(), LedgerError> {
         let prefix = prefix(&outcome.incident, outcome.step);
         for _ in 0..TRIES {
@@ -72,9 +72,13 @@ impl Ledger {
                     self.insert(Recorded { attempt, outcome: outcome.clone() }).await
                 }
                 Some(mut latest) => {
-                    let before = latest.value.outcome.before.or(outcome.before);
-                    let identity = outcome.identity.clone().or(latest.value.outcome.identity.take());
-                    latest.value.outcome = Outcome { before, identity, ..outcome.clone() };
+                    let mut outcome = outcome.clone();
+                    // What was turned away changed nothing: what was read before the next attempt counts.
+                    if latest.value.outcome.result.was_sent() {
+                        outcome.before = latest.value.outcome.before.or(outcome.before);
+                    }
+                    outcome.identity = outcome.identity.or(latest.value.outcome.identity.take());
+                    latest.value.outcome = outcome;
                     self.replace(latest).await
                 }
             };

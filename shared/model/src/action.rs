@@ -288,6 +288,9 @@ pub struct Snapshot {
     pub enabled: Option<bool>,
     pub member_of: Option<BTreeSet<ObjectId>>,
     pub owner_of: Option<BTreeSet<ObjectId>>,
+    /// A notification said more of these groups than this read showed: nobody knows yet who their members are.
+    #[serde(default)]
+    pub unsettled: BTreeSet<ObjectId>,
 }
 
 impl Snapshot {
@@ -297,7 +300,8 @@ impl Snapshot {
         match step {
             Step::Disable { user: _ } | Step::Enable { user: _ } => self.enabled,
             Step::RemoveMember { user: _, group } | Step::AddMember { user: _, group } => {
-                self.member_of.as_ref().map(|groups| groups.contains(&group))
+                let settled = self.member_of.as_ref().filter(|_| !self.unsettled.contains(&group));
+                settled.map(|groups| groups.contains(&group))
             }
             Step::RemoveOwner { user: _, group } | Step::AddOwner { user: _, group } => {
                 self.owner_of.as_ref().map(|groups| groups.contains(&group))

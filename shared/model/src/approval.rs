@@ -131,9 +131,11 @@ impl Incident {
         late
     }
 
-    /// Time releases nothing that was held back, and neither does a rejection: whoever opens the next one has to ask, too.
+    /// Nothing but an approval releases what was held back: neither time, nor a rejection, nor a guest who leaves for a
+    /// moment. Whoever opens the next one has to ask, too.
     pub(crate) fn goes_on_waiting(&self) -> Option<String> {
-        let undecided = matches!(self.state, State::Expired { .. } | State::Rejected { .. });
+        let undecided =
+            matches!(self.state, State::Expired { .. } | State::Rejected { .. } | State::Resolved { .. });
         self.waits_because.clone().filter(|_| undecided)
     }
 

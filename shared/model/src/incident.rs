@@ -64,6 +64,9 @@ pub struct Achieved {
     pub done_at: Timestamp,
     /// What was done up to this moment was put back by somebody, and is not ours to undo any more.
     pub put_back: Option<Timestamp>,
+    /// It was so before we came: no undo reverses it.
+    #[serde(default)]
+    pub found_so: bool,
 }
 
 /// Whether `remediate` has been told that this incident waits for it.

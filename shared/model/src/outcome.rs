@@ -34,6 +34,8 @@ pub struct Outcome {
 pub enum StepResult {
     /// Written down before the write is sent: after a crash it says that the write may have happened.
     Intended,
+    /// Turned away before it was carried out. It is tried again.
+    TurnedAway { why: String },
     /// It was so before; nothing was sent.
     AlreadySo,
     /// Sent, and a read showed it.
@@ -52,7 +54,10 @@ impl StepResult {
     pub fn was_sent(&self) -> bool {
         match self {
             Self::Intended | Self::Sent | Self::Done => true,
-            Self::AlreadySo | Self::Refused { why: _ } | Self::Failed { why: _ } => false,
+            Self::TurnedAway { why: _ }
+            | Self::AlreadySo
+            | Self::Refused { why: _ }
+            | Self::Failed { why: _ } => false,
         }
     }
 }

@@ -26,7 +26,7 @@ impl Incident {
         self.last_seen_at = now;
         let to_do = |step: &&Step| snapshot.shows(**step) != Some(true);
         let missing: Vec<Step> = finding.plan.steps.iter().filter(to_do).copied().collect();
-        let news = missing.iter().any(|step| !self.settles(*step, now));
+        let news = missing.iter().any(|step| self.is_news(*step, now));
         let asked_before = self.question();
         self.subject = subject;
         let judged = finding.clone();
@@ -128,11 +128,11 @@ impl Incident {
     /// What a read showed. The contrary of what we did, after that had settled: a person put it back, and whoever does it
     /// later is not us. Returns whether that is news.
     pub fn saw(&mut self, snapshot: &Snapshot, now: Timestamp) -> bool {
-        if matches!(self.state, State::Undoing { .. } | State::Undone { .. }) {
+        if matches!(self.state, State::Undoing { .. }) {
             return false;
         }
         let mut news = false;
-        for Achieved { step, done_at, put_back } in &mut self.achieved {
+        for Achieved { step, done_at, put_back, found_so: _ } in &mut self.achieved {
             let settled = done_at.checked_add(Self::SETTLES_AFTER).is_ok_and(|settled| now >= settled);
             let known = put_back.is_some_and(|put_back| put_back >= *done_at);
             if snapshot.shows(*step) == Some(false) && settled && !known {
@@ -143,14 +143,14 @@ impl Incident {
         news
     }
 
-    /// A read shows what the step wants.
-    pub fn achieve(&mut self, step: Step, now: Timestamp) {
+    /// A read shows what the step wants: because of us, or because it was `found_so`.
+    pub fn achieve(&mut self, step: Step, found_so: bool, now: Timestamp) {
         if self.has_achieved(step) {
             return;
         }
         match self.achieved.iter_mut().find(|achieved| achieved.step == step) {
-            Some(achieved) => achieved.done_at = now,
-            None => self.achieved.push(Achieved { step, done_at: now, put_back: None }),
+            Some(achieved) => (achieved.done_at, achieved.found_so) = (now, found_so),
+            None => self.achieved.push(Achieved { step, done_at: now, put_back: None, found_so }),
         }
     }
 
@@ -172,9 +172,6 @@ impl Incident {
 
     /// What outlives this incident: whoever opens the next one must know it, to see whether somebody puts it back.
     pub(crate) fn still_in_force(&self) -> Vec<Achieved> {
-        if matches!(self.state, State::Undone { .. }) {
-            return Vec::new();
-        }
         let in_force = self.achieved.iter().filter(|achieved| self.has_achieved(achieved.step));
         in_force.copied().collect()
     }
@@ -184,10 +181,22 @@ impl Incident {
         let all = self.plan().steps.iter().all(|step| snapshot.shows(*step) == Some(true));
         let news = matches!(self.state, State::Partly { .. }) && all;
         if news {
+            for step in self.plan().steps.clone() {
+                self.achieve(step, true, now);
+            }
             self.finding.by_hand.clear();
             self.become_and_tell(State::Done { at: now }, routes, now);
         }
         news
+    }
+
+    /// It is missing because somebody has put it back, or because it was not asked for before. What was left to a person
+    /// stays with him: he has been told.
+    fn is_news(&self, step: Step, now: Timestamp) -> bool {
+        let was_achieved = self.achieved.iter().any(|achieved| achieved.step == step);
+        let left_to_a_person =
+            matches!(self.state, State::Partly { .. }) && self.plan().steps.contains(&step) && !was_achieved;
+        !left_to_a_person && !self.settles(step, now)
     }
 
     /// It was done a moment ago, and a replica may show the state before.

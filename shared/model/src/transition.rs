@@ -174,11 +174,8 @@ impl Incident {
         self.tell("sent".to_owned(), routes, later);
     }
 
-    /// Reads show all that the plan wanted.
+    /// Reads show all that the plan wanted, and it has been achieved step by step.
     pub fn done(&mut self, left_over: Vec<String>, routes: &Routes, now: Timestamp) {
-        for step in self.plan().steps.clone() {
-            self.achieve(step, now);
-        }
         self.left_over = left_over;
         self.took_effect(now);
         self.become_and_tell(State::Done { at: now }, routes, now);
@@ -201,9 +198,9 @@ impl Incident {
         self.updated_at = now;
     }
 
+    /// Nothing of it is tried. What somebody approved of, or what holds it back, stays as it is.
     pub fn refused(&mut self, why: String, routes: &Routes, now: Timestamp) {
         self.wake = Wake::None;
-        self.spend_approval();
         self.become_and_tell(State::Refused { why }, routes, now);
     }
 
@@ -216,7 +213,6 @@ impl Incident {
     /// The effective mode fell while it waited: it stays open, and nothing is written.
     pub fn held_back(&mut self, routes: &Routes, now: Timestamp) {
         self.wake = Wake::None;
-        self.spend_approval();
         self.become_and_tell(State::Open, routes, now);
     }
 
@@ -282,6 +278,7 @@ impl Incident {
             State::Open
             | State::Waiting { .. }
             | State::Refused { .. }
+            | State::Undone { .. }
             | State::Rejected { .. }
             | State::Expired { .. }
                 if in_force =>
@@ -330,9 +327,13 @@ impl Incident {
 
     pub fn undone(&mut self, by: String, reason: String, routes: &Routes, now: Timestamp) {
         self.left_over = Vec::new();
-        let undo = self.undo.take();
-        if undo.is_some_and(|undo| undo.steps.iter().any(|step| matches!(step, Step::Enable { user: _ }))) {
+        let given_back = self.undo.take().map(|undo| undo.steps).unwrap_or_default();
+        if given_back.iter().any(|step| matches!(step, Step::Enable { user: _ })) {
             self.subject.enabled = Some(true);
+        }
+        // What was left out, because it was taken from somebody else, is still in force.
+        for step in given_back {
+            self.put_back(step.undo(), now);
         }
         self.wake = Wake::None;
         self.become_and_tell(State::Undone { at: now, by, reason }, routes, now);

@@ -29,7 +29,6 @@ pub(crate) struct Seen {
 pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
     pub(crate) snapshot: Snapshot,
-    pub(crate) unsettled: BTreeSet<ObjectId>,
 }
 
 /// The flow `assess`.
@@ -183,8 +182,8 @@ impl Assessor {
             self.read_standing(id, &mut facts).await?;
             verdict = policy::judge(&policy, &facts, self.rules.ceiling, now);
         }
-        let snapshot = snapshot_of(&facts);
-        Ok(Judged { verdict, snapshot, unsettled })
+        let snapshot = Snapshot { unsettled, ..snapshot_of(&facts) };
+        Ok(Judged { verdict, snapshot })
     }
 
     /// A name that is not one group's admits and protects nobody: people ought to know before somebody depends on it.

@@ -124,7 +124,8 @@ pub fn snapshot_of(facts: &Facts) -> Snapshot {
         }
         Memberships::Unread | Memberships::Unreadable { why: _ } => None,
     };
-    Snapshot { enabled: facts.enabled, member_of: of(Relation::Member), owner_of: of(Relation::Owner) }
+    let (member_of, owner_of) = (of(Relation::Member), of(Relation::Owner));
+    Snapshot { enabled: facts.enabled, member_of, owner_of, unsettled: BTreeSet::new() }
 }
 
 /// A group of which Graph shows nothing but the id may be role-assignable: then the standing is not known.

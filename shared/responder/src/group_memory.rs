@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use graph::{GroupRead, LinkedKind};
 use jiff::SignedDuration;
 use ledger::{KnownGroup, Stored};
-use model::{NoticeKind, ObjectId, Outcome, State, Step};
+use model::{IncidentId, NoticeKind, ObjectId, Outcome, Step};
 
 use crate::group::Named;
 use crate::{Assessor, Trouble};
@@ -33,16 +33,18 @@ impl Assessor {
         };
         let now = self.clock.now();
         for stored in self.ledger.incidents_of(guest).await? {
-            if !matches!(stored.value.state, State::Undoing { .. } | State::Undone { .. }) {
-                continue;
-            }
-            let outcomes = self.ledger.outcomes(&stored.value.id).await?;
-            // Graph repeats itself for four hours.
+            // Graph repeats itself for four hours, and the finding may have opened the next incident since.
             let ours = |outcome: &Outcome| {
-                outcome.step == step && now.duration_since(outcome.at) < SignedDuration::from_hours(4)
+                outcome.step == step
+                    && outcome.changed_something()
+                    && now.duration_since(outcome.at) < SignedDuration::from_hours(4)
             };
-            if outcomes.iter().any(ours) {
-                return Ok(true);
+            let IncidentId { slot, generation } = stored.value.id;
+            for generation in [generation, generation.saturating_sub(1)] {
+                let id = IncidentId { slot: slot.clone(), generation };
+                if self.ledger.outcomes(&id).await?.iter().any(ours) {
+                    return Ok(true);
+                }
             }
         }
         Ok(false)

@@ -72,11 +72,10 @@ impl Notices {
         let channels = self.routes.for_severity(kind.severity());
         let first = || Notice::new(key.clone(), kind, text.clone(), &channels, now);
         // Whoever was here at the same moment has told it.
-        let told = self.write(&key, |before| before.is_none().then(first)).await?;
-        if told {
-            tracing::error!(notice.key = key, "{text}");
-        }
-        Ok(())
+        let written = self.ledger.update::<Notice>(&key, |before| before.is_none().then(first)).await?;
+        let Some(notice) = written else { return Ok(()) };
+        tracing::error!(notice.key = key, "{text}");
+        self.tell(&notice.value).await
     }
 
     /// Writes a notice and wakes `alert`, unless there is nothing to write.
@@ -84,11 +83,16 @@ impl Notices {
         &self,
         key: &str,
         change: impl FnMut(Option<Notice>) -> Option<Notice> + Send,
-    ) -> Result<bool, Trouble> {
-        let Some(notice) = self.ledger.update::<Notice>(key, change).await? else { return Ok(false) };
-        let due = due_deliveries(&notice.value.deliveries);
-        self.queues.tell(&AlertJob::Notice(key.to_owned()), due, self.clock.now()).await?;
-        Ok(true)
+    ) -> Result<(), Trouble> {
+        match self.ledger.update::<Notice>(key, change).await? {
+            Some(notice) => self.tell(&notice.value).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn tell(&self, notice: &Notice) -> Result<(), Trouble> {
+        let due = due_deliveries(&notice.deliveries);
+        self.queues.tell(&AlertJob::Notice(notice.key.clone()), due, self.clock.now()).await
     }
 
     /// In these channels only.
@@ -114,6 +118,6 @@ impl Notices {
                 None => Notice::new(key.to_owned(), kind, text.clone(), channels, now),
             })
         });
-        written.await.map(|_| ())
+        written.await
     }
 }

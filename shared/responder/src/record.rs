@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use ledger::Stored;
 use model::{
-    Change, Finding, Incident, IncidentKey, Mode, ObjectId, RuleId, Sighting, Snapshot, State, Step, Subject,
-    Wake,
+    Change, Finding, Incident, IncidentKey, Mode, ObjectId, Outcome, RuleId, Sighting, Snapshot, State, Step,
+    Subject, Wake,
 };
 use policy::{Held, Verdict};
 
@@ -25,7 +25,7 @@ impl Assessor {
         judged: Judged,
         now: Timestamp,
     ) -> Result<(), Trouble> {
-        let Judged { verdict, snapshot, unsettled } = judged;
+        let Judged { verdict, snapshot } = judged;
         let Verdict {
             subject,
             admitted_by: _,
@@ -48,7 +48,9 @@ impl Assessor {
         }
         let taken: BTreeSet<Step> = open
             .iter()
-            .flat_map(|stored| stored.value.achieved.iter().map(|achieved| achieved.step))
+            .flat_map(|stored| &stored.value.achieved)
+            .filter(|achieved| !achieved.found_so)
+            .map(|achieved| achieved.step)
             .collect();
         for Spoken { finding, told_with, speaks_for } in spoken_for(findings) {
             let key = self.key(&subject, &finding, change);
@@ -58,17 +60,31 @@ impl Assessor {
             let met = Sighting { subject, finding, snapshot, told_with, correlation };
             self.meet(key, current, (met, speaks_for), now).await?;
         }
-        let read = Read { snapshot: &snapshot, unsettled: &unsettled, suspended: &suspended };
+        let read = Read { snapshot: &snapshot, suspended: &suspended };
         for mut gone in open {
             if let Some(why) = read.why_gone(&gone.value) {
-                self.close(gone, &why, now).await?;
+                if !self.may_have_done_it(&gone.value, now).await? {
+                    self.close(gone, &why, now).await?;
+                }
             } else if gone.value.complete(&snapshot, &self.rules.routes, now) {
                 let stored = self.ledger.replace(gone).await?;
                 self.queues.tell_about(&stored.value, now).await?;
             }
         }
-        self.forget_old_joins(change.id, (&snapshot, &unsettled), &taken, now).await?;
+        self.forget_old_joins(change.id, &snapshot, &taken, now).await?;
         self.look_when_due(change, changes_at, now).await
+    }
+
+    /// A worker was interrupted while he wrote: it may be gone because of that, and whoever goes on finds out.
+    async fn may_have_done_it(&self, incident: &Incident, now: Timestamp) -> Result<bool, Trouble> {
+        if incident.state != State::Open || matches!(incident.wake, Wake::None) {
+            return Ok(false);
+        }
+        let outcomes = self.ledger.outcomes(&incident.id).await?;
+        let lands = |outcome: &Outcome| {
+            outcome.result.was_sent() && now.duration_since(outcome.at) < Incident::LOOKS_FOR
+        };
+        Ok(outcomes.iter().any(lands))
     }
 
     /// A membership that is over is none that is new when it begins again, unless it was we who ended it: an undo gives it
@@ -76,7 +92,7 @@ impl Assessor {
     async fn forget_old_joins(
         &self,
         guest: ObjectId,
-        (snapshot, unsettled): (&Snapshot, &BTreeSet<ObjectId>),
+        snapshot: &Snapshot,
         taken: &BTreeSet<Step>,
         now: Timestamp,
     ) -> Result<(), Trouble> {
@@ -86,7 +102,7 @@ impl Assessor {
         for stored in self.ledger.joined(guest).await? {
             let ledger::Joined { guest: _, group, owner, at } = stored.value;
             let there = if owner { owner_of.contains(&group) } else { member_of.contains(&group) };
-            let settled = now >= after(at, Incident::LOOKS_FOR) && !unsettled.contains(&group);
+            let settled = now >= after(at, Incident::LOOKS_FOR) && !snapshot.unsettled.contains(&group);
             let ours = if owner {
                 Step::RemoveOwner { user: guest, group }
             } else {
@@ -210,7 +226,6 @@ impl Assessor {
 /// What one look at a guest showed, for the findings that it did not meet.
 struct Read<'a> {
     snapshot: &'a Snapshot,
-    unsettled: &'a BTreeSet<ObjectId>,
     suspended: &'a [Held],
 }
 
@@ -218,20 +233,18 @@ impl Read<'_> {
     /// Why the finding of this incident is gone. `None`: nobody can say, or it is gone because of what we did, which is
     /// what was wanted.
     fn why_gone(&self, incident: &Incident) -> Option<String> {
-        let IncidentKey { tenant: _, guest: _, rule, object } = &incident.key;
-        let held =
-            self.suspended.iter().find(|held| held.finding.rule == *rule && held.finding.object == *object);
-        if let Some(held) = held {
-            return Some(format!("suspended until {} by {}", held.until, held.by));
+        let IncidentKey { tenant: _, guest: _, rule: _, object } = &incident.key;
+        let suspended = why_suspended(self.suspended, &incident.key);
+        if suspended.is_some() {
+            return suspended;
         }
         let Some(group) = object else {
             return Some(NOT_BROKEN.to_owned());
         };
-        if self.unsettled.contains(group) {
+        if self.snapshot.unsettled.contains(group) {
             return None;
         }
-        let Snapshot { enabled: _, member_of: Some(member_of), owner_of: Some(owner_of) } = self.snapshot
-        else {
+        let Snapshot { member_of: Some(member_of), owner_of: Some(owner_of), .. } = self.snapshot else {
             return None;
         };
         let under_way = match &incident.state {
@@ -254,6 +267,12 @@ impl Read<'_> {
         let there = member_of.contains(group) || owner_of.contains(group);
         Some(if there { NOT_BROKEN } else { NOT_THERE }.to_owned())
     }
+}
+
+/// The rule is suspended for this guest: who wanted it, and until when.
+pub(crate) fn why_suspended(suspended: &[Held], key: &IncidentKey) -> Option<String> {
+    let same = |held: &&Held| (&held.finding.rule, held.finding.object) == (&key.rule, key.object);
+    suspended.iter().find(same).map(|held| format!("suspended until {} by {}", held.until, held.by))
 }
 
 pub(crate) const NOT_BROKEN: &str = "the guest does not break this rule any more";

@@ -12,15 +12,17 @@ use model::{Clock, Finding, Incident, NoticeKind, ObjectId, Snapshot, Step};
 use policy::Facts;
 
 use crate::facts::{memberships_of, new_memberships, snapshot_of};
-use crate::record::{NOT_BROKEN, NOT_THERE, Spoken};
+use crate::record::{NOT_BROKEN, NOT_THERE, Spoken, why_suspended};
 use crate::step::Pursuit;
 use crate::trouble::{after, in_words, is_not_found, wait};
 use crate::turn::Counted;
-use crate::walk::{CutShort, Walk};
+use crate::walk::{CutShort, Seen, Walk};
 use crate::{Directory, Notices, Queues, Rules, Trouble, facts_of, standing_of};
 
+mod earlier;
 mod judged;
 
+use earlier::{shows_all, under_way};
 pub(crate) use judged::{Judged, Objecting, Reversal, told};
 use judged::{Judgement, judge_again};
 
@@ -47,6 +49,14 @@ pub(crate) struct CarriedOut {
     pub(crate) walk: Option<Walk>,
     /// When a place of the circuit breaker was taken for it.
     pub(crate) place: Option<Timestamp>,
+}
+
+/// What becomes of an incident that is not to be acted on, once nothing of ours is on its way.
+enum Ending {
+    Gone(String),
+    Refused(String),
+    Asks,
+    HeldBack,
 }
 
 impl CarriedOut {
@@ -92,34 +102,32 @@ impl Remediator {
             }
         };
         let snapshot = snapshot_of(&facts);
-        let attempted = self.attempted(&stored.value).await?;
+        let sent = self.sent(&stored.value).await?;
+        let attempted: Vec<Step> = sent.iter().map(|outcome| outcome.step).collect();
         let incident = &mut stored.value;
         incident.saw(&snapshot, now);
+        self.note_landed(incident, &sent, &snapshot).await?;
         let verdict = policy::judge(&self.rules.policy(), &facts, self.rules.ceiling, now);
         if let Some(subject) = verdict.subject.clone() {
             incident.is_about(subject, now);
         }
-        match judge_again(incident, &facts, verdict) {
-            Judgement::Gone if shows_all(incident, &attempted, &snapshot) => {
-                // It is gone because of what we did before we were interrupted.
-                let asked_at = incident.opened_at;
-                let walk = self.act(incident, &snapshot, Pursuit::FollowsUp { asked_at }).await?;
-                return Ok(Some(CarriedOut { written: read, stored, walk: Some(walk), place: None }));
-            }
+        let suspended = why_suspended(&verdict.suspended, &incident.key);
+        let ending = match judge_again(incident, &facts, verdict) {
             Judgement::Gone => {
-                incident.resolve(why_gone(incident, &snapshot).to_owned(), routes, now);
+                let why = suspended.unwrap_or_else(|| why_gone(incident, &snapshot).to_owned());
+                Ending::Gone(why)
             }
             Judgement::Refused(spoken, why) => {
                 self.take_note(incident, *spoken, &attempted, now);
-                incident.refused(why, routes, now);
+                Ending::Refused(why)
             }
             Judgement::Asks(spoken) => {
                 self.take_note(incident, *spoken, &attempted, now);
-                incident.ask(incident.waits_because.clone(), routes, now);
+                Ending::Asks
             }
             Judgement::HeldBack(spoken) => {
                 self.take_note(incident, *spoken, &attempted, now);
-                incident.held_back(routes, now);
+                Ending::HeldBack
             }
             Judgement::Acts(spoken, judged) => {
                 // Whoever takes over has his place, what somebody has approved needs none, and nobody is touched where
@@ -133,6 +141,23 @@ impl Remediator {
                 let counts = !goes_on && misses_any(incident, &snapshot);
                 return self.carry_out_counted(read, stored, (&snapshot, &judged), counts).await;
             }
+        };
+        if shows_all(incident, &attempted, &snapshot) {
+            // All of it was done before we were interrupted.
+            let asked_at = incident.opened_at;
+            let walk = self.act(incident, &snapshot, Pursuit::FollowsUp { asked_at }).await?;
+            return Ok(Some(CarriedOut { written: read, stored, walk: Some(walk), place: None }));
+        }
+        match (under_way(&sent, &snapshot, now), ending) {
+            // What was sent before we were interrupted may still land.
+            (Some(since), _) => incident.release(next_look(since, now), now),
+            (None, Ending::Gone(why)) => incident.resolve(why, routes, now),
+            (None, Ending::Refused(why)) if did_something(incident) => {
+                incident.partly(why, left_over(incident), routes, now);
+            }
+            (None, Ending::Refused(why)) => incident.refused(why, routes, now),
+            (None, Ending::Asks) => incident.ask(incident.waits_because.clone(), routes, now),
+            (None, Ending::HeldBack) => incident.held_back(routes, now),
         }
         Ok(Some(CarriedOut::unsent(read, stored)))
     }
@@ -191,17 +216,6 @@ impl Remediator {
         Ok(Ok(facts))
     }
 
-    /// The steps that may have been sent for this incident.
-    async fn attempted(&self, incident: &Incident) -> Result<Vec<Step>, Trouble> {
-        Ok(self.sent(incident).await?.into_iter().map(|outcome| outcome.step).collect())
-    }
-
-    /// What may have been sent for this incident.
-    pub(crate) async fn sent(&self, incident: &Incident) -> Result<Vec<model::Outcome>, Trouble> {
-        let outcomes = self.ledger.outcomes(&incident.id).await?;
-        Ok(outcomes.into_iter().filter(|outcome| outcome.result.was_sent()).collect())
-    }
-
     fn take_note(&self, incident: &mut Incident, spoken: Spoken, attempted: &[Step], now: Timestamp) {
         let Spoken { finding, told_with, speaks_for } = spoken;
         incident.note_beside(finding, attempted);
@@ -218,6 +232,9 @@ impl Remediator {
     ) -> Result<Walk, Trouble> {
         let steps = incident.plan().steps.clone();
         let walk = self.walk(incident, &steps, snapshot, pursuit).await?;
+        let given_up: Vec<Step> =
+            walk.not_wanted.iter().copied().filter(|step| !incident.has_achieved(*step)).collect();
+        incident.finding.plan.steps.retain(|step| !given_up.contains(step));
         self.settle(incident, &walk).await?;
         Ok(walk)
     }
@@ -225,19 +242,19 @@ impl Remediator {
     /// Moves the incident to what the steps have come to. Asks nothing of Graph.
     pub(crate) async fn settle(&self, incident: &mut Incident, walk: &Walk) -> Result<(), Trouble> {
         let now = self.clock.now();
-        for step in &walk.seen {
-            incident.achieve(*step, now);
+        for Seen { step, found_so } in &walk.seen {
+            incident.achieve(*step, *found_so, now);
+        }
+        for (step, done_at) in &walk.put_back {
+            incident.put_back(*step, *done_at);
         }
         match &walk.cut_short {
-            Some(CutShort::PutBack { step, done_at }) => {
-                incident.put_back(*step, *done_at);
-                incident.release(now, now);
-            }
-            Some(CutShort::Unsent) => incident.release(now, now),
             Some(CutShort::Stopped) => incident.release(after(now, Self::STOPPED), now),
             Some(CutShort::Trouble { step, error }) => {
                 return self.in_trouble(incident, error, &step.to_string()).await;
             }
+            // To be judged again at once.
+            None if !walk.put_back.is_empty() || !walk.unsent.is_empty() => incident.release(now, now),
             None => self.came_to(incident, walk, now),
         }
         Ok(())
@@ -249,13 +266,17 @@ impl Remediator {
         if let Some(since) = walk.unseen {
             return self.unseen(incident, since, now);
         }
+        let known = |step: &Step| walk.speaks_of(*step) || incident.has_achieved(*step);
+        if !incident.plan().steps.iter().all(known) {
+            // The plan has grown while this was carried out.
+            return incident.release(now, now);
+        }
         let mut why = walk.why_not();
         if !incident.finding.by_hand.is_empty() {
             let by_hand = incident.finding.by_hand.join("; ");
             why = if why.is_empty() { by_hand } else { format!("{why}; {by_hand}") };
         }
-        let did_something = incident.plan().steps.iter().any(|step| incident.has_achieved(*step));
-        match (why.is_empty(), did_something) {
+        match (why.is_empty(), did_something(incident)) {
             (true, _) => incident.done(left_over(incident), routes, now),
             (false, true) => incident.partly(why, left_over(incident), routes, now),
             (false, false) if walk.failed.is_empty() => incident.refused(why, routes, now),
@@ -342,17 +363,15 @@ pub(crate) fn looks_at_groups(finding: &Finding) -> bool {
 }
 
 fn why_gone(incident: &Incident, snapshot: &Snapshot) -> &'static str {
-    let Snapshot { enabled: _, member_of, owner_of } = snapshot;
+    let Snapshot { enabled: _, member_of, owner_of, unsettled: _ } = snapshot;
     let is_in =
         |group: &ObjectId| [member_of, owner_of].into_iter().flatten().any(|groups| groups.contains(group));
     if incident.key.object.as_ref().is_none_or(is_in) { NOT_BROKEN } else { NOT_THERE }
 }
 
-/// Everything that the plan asks for was attempted by us, or is under way, and shows.
-fn shows_all(incident: &Incident, attempted: &[Step], snapshot: &Snapshot) -> bool {
-    let mut steps = incident.plan().steps.iter();
-    let any = incident.plan().steps.iter().any(|step| attempted.contains(step));
-    any && steps.all(|step| snapshot.shows(*step) == Some(true))
+/// Some of the plan is as it was wanted.
+fn did_something(incident: &Incident) -> bool {
+    incident.plan().steps.iter().any(|step| incident.has_achieved(*step))
 }
 
 fn misses_any(incident: &Incident, snapshot: &Snapshot) -> bool {

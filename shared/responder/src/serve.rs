@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use ledger::{LedgerError, Stored};
 use model::{
     Answer, Approval, CannotDecide, Incident, IncidentId, Mode, NoticeKind, PlanHash, Request, RequestId,
-    RequestKind, RequestState, State, Suspension,
+    RequestKind, RequestState, State,
 };
 
 use crate::trouble::to_the_second;
@@ -101,61 +101,40 @@ impl Remediator {
         if let Some(answer) = only_observed(&stored.value) {
             return Ok(answer);
         }
-        let mut all = vec![stored.value.clone()];
-        for other in self.told_with(&stored.value).await? {
-            if matches!(other.state, State::Waiting { .. }) {
-                all.push(other);
-            }
-        }
-        // This very request may have been interrupted.
-        let mut trial = stored.value.clone();
-        let words = (request.by.clone(), request.reason.clone());
-        if !self.has_suspended(&stored.value, request).await?
-            && let Err(why) = trial.reject(words.0, words.1, &self.rules.routes, now)
-        {
-            return Ok(refused(&why));
-        }
-        // First, so that nobody who meets them before they are rejected carries them out or asks again.
-        let undo = Undo { request, suspend_for, force: false };
-        for one in &all {
-            let held = (one.key.rule.clone(), one.key.object);
-            let identity = Some(one.subject.identity());
-            self.ledger.suspend(&suspension(one.key.guest, held, &undo, now).only_for(identity)).await?;
-        }
-        for one in &all {
-            if let Some(why) = self.reject_one(&one.id, request).await? {
-                return Ok(refused(&why));
-            }
-        }
-        let until = to_the_second(crate::trouble::after(now, suspend_for));
-        Ok(Answer::Done { text: format!("rejected; the rule is suspended for it until {until}") })
-    }
-
-    /// Whether this very request has suspended the rule for it before.
-    async fn has_suspended(&self, incident: &Incident, request: &Request) -> Result<bool, Trouble> {
-        let key = &incident.key;
-        let by_this = |one: &Suspension| {
-            (&one.rule, one.object) == (&key.rule, key.object)
-                && one.written_at >= request.asked_at
-                && (&one.by, &one.reason) == (&request.by, &request.reason)
-        };
-        Ok(self.ledger.suspensions(key.guest).await?.iter().any(by_this))
-    }
-
-    /// Why not, where something else has become of it. What is resolved is so because the suspension was seen first.
-    async fn reject_one(&self, id: &IncidentId, request: &Request) -> Result<Option<CannotDecide>, Trouble> {
-        let now = self.clock.now();
-        let Some(mut stored) = self.ledger.incident(id).await? else { return Ok(None) };
-        if matches!(stored.value.state, State::Rejected { .. } | State::Resolved { .. }) {
-            return Ok(None);
-        }
         let (by, reason) = (request.by.clone(), request.reason.clone());
-        if let Err(why) = stored.value.reject(by, reason, &self.rules.routes, now) {
-            return Ok(Some(why));
+        let until = to_the_second(crate::trouble::after(now, suspend_for));
+        let done = || Answer::Done { text: format!("rejected; the rule is suspended for it until {until}") };
+        if let State::Rejected { at, by: who, reason: why } = &stored.value.state
+            && *at >= request.asked_at
+            && (who, why) == (&by, &reason)
+        {
+            // This very request was interrupted before its answer.
+            return Ok(done());
         }
-        let stored = self.ledger.replace(stored).await?;
-        self.queues.tell_about(&stored.value, now).await?;
-        Ok(None)
+        let told_with = self.told_with(&stored.value).await?;
+        let mut all = vec![stored];
+        for other in told_with.iter().filter(|other| other.state.waits().is_some()) {
+            all.extend(self.ledger.incident(&other.id).await?);
+        }
+        let undo = Undo { request, suspend_for, force: false };
+        let mut rejected = Vec::with_capacity(all.len());
+        for mut one in all {
+            match one.value.reject(by.clone(), reason.clone(), &self.rules.routes, now) {
+                Ok(()) => {}
+                Err(why) if one.value.id == *id => return Ok(refused(&why)),
+                // Somebody has decided about that one.
+                Err(_) => continue,
+            }
+            let key = &one.value.key;
+            let held = suspension(key.guest, (key.rule.clone(), key.object), &undo, now);
+            let identity = one.value.subject.identity();
+            rejected.push((one, held.only_for(Some(identity))));
+        }
+        // Whoever has decided otherwise at this moment has written the incident: then nothing is suspended either.
+        for incident in self.ledger.replace_suspended(rejected).await? {
+            self.queues.tell_about(&incident, now).await?;
+        }
+        Ok(done())
     }
 
     async fn reset_breaker(&self, request: &Request) -> Result<Answer, Trouble> {

@@ -14,7 +14,10 @@ use crate::{Remediator, Trouble};
 /// How far a step has come.
 pub(crate) enum Progress {
     /// A read shows it.
-    Seen,
+    Seen {
+        /// It was so before we came.
+        found_so: bool,
+    },
     /// Graph has accepted it, and nobody has looked yet.
     Accepted(Box<Outcome>),
     /// Sent at `since`, and no read has shown it.
@@ -97,7 +100,10 @@ impl Remediator {
         let may_be_unseen = match &contrary.result {
             StepResult::Intended | StepResult::Sent => true,
             StepResult::Done => now.duration_since(contrary.at) < Incident::LOOKS_FOR,
-            StepResult::AlreadySo | StepResult::Refused { why: _ } | StepResult::Failed { why: _ } => false,
+            StepResult::TurnedAway { why: _ }
+            | StepResult::AlreadySo
+            | StepResult::Refused { why: _ }
+            | StepResult::Failed { why: _ } => false,
         };
         let accepted_since = before.is_some_and(|outcome| {
             matches!(outcome.result, StepResult::Sent | StepResult::Done) && outcome.at >= contrary.at
@@ -122,7 +128,7 @@ impl Remediator {
                 Outcome { result: StepResult::Done, at, ..outcome }
             }
             Some(outcome) if matches!(outcome.result, StepResult::Done | StepResult::AlreadySo) => {
-                return Ok(Progress::Seen);
+                return Ok(Progress::Seen { found_so: outcome.result == StepResult::AlreadySo });
             }
             Some(_) | None => Outcome {
                 incident: incident.clone(),
@@ -137,7 +143,7 @@ impl Remediator {
             },
         };
         self.ledger.record(&outcome).await?;
-        Ok(Progress::Seen)
+        Ok(Progress::Seen { found_so: outcome.result == StepResult::AlreadySo })
     }
 
     /// The one place that writes to a tenant, and the last that asks whether it may.
@@ -196,12 +202,15 @@ impl Remediator {
                 outcome.request = written.request_id;
                 self.accepted(outcome).await
             }
-            Err(error) => {
-                let sent = |last: Outcome| {
-                    matches!(last.result, StepResult::Intended | StepResult::Sent) && !last.found_so
+            Err(graph::NotWritten { error, maybe_done }) => {
+                // What was sent so long ago has shown, or was changed back.
+                let may_show = |last: Outcome| {
+                    matches!(last.result, StepResult::Intended | StepResult::Sent)
+                        && !last.found_so
+                        && outcome.at.duration_since(last.at) < Incident::LOOKS_FOR
                 };
-                let sent_before = last.is_some_and(sent);
-                self.not_accepted(outcome, error, sent_before).await
+                let maybe_done = maybe_done || last.is_some_and(may_show);
+                self.not_accepted(outcome, error, maybe_done).await
             }
         }
     }
@@ -214,21 +223,23 @@ impl Remediator {
         Ok(Progress::Accepted(Box::new(outcome)))
     }
 
-    /// Graph has one answer for "it was so before" and for other reasons; only a read tells.
+    /// Graph has one answer for "it was so before" and for other reasons; only a read tells. `maybe_done`: this attempt, or
+    /// one a moment ago, may have been carried out. Then the intent stays, and the next look finds out.
     async fn not_accepted(
         &self,
         mut outcome: Outcome,
         error: GraphError,
-        sent_before: bool,
+        maybe_done: bool,
     ) -> Result<Progress, Trouble> {
         let (incident, step) = (outcome.incident.clone(), outcome.step);
         outcome.request = error.trace().request_id.clone();
         let unlinks = matches!(step, Step::RemoveMember { .. } | Step::RemoveOwner { .. });
         if unlinks && is_not_found(&error) {
             // Somebody else was faster, unless an earlier attempt of ours got no answer.
-            outcome.found_so = !sent_before;
+            outcome.found_so = !maybe_done;
             return self.accepted(outcome).await;
         }
+        let why = in_words(&error);
         match error.advice() {
             graph::Advice::GiveUp { tell: _ } => {
                 let links = matches!(step, Step::AddMember { .. } | Step::AddOwner { .. });
@@ -238,20 +249,35 @@ impl Remediator {
                         .await
                         .is_ok_and(|now| now.shows(step) == Some(true))
                 {
-                    outcome.found_so = !sent_before;
+                    outcome.found_so = !maybe_done;
                     return self.accepted(outcome).await;
                 }
-                let why = in_words(&error);
-                outcome.result = StepResult::Failed { why: why.clone() };
-                self.ledger.record(&outcome).await?;
+                let failed = StepResult::Failed { why: why.clone() };
+                self.not_done(outcome, failed, maybe_done).await?;
                 tracing::warn!(incident.id = %incident, "failed to {step}: {error}");
                 Ok(Progress::Failed { why: format!("failed to {step}: {why}") })
             }
-            // It may have been carried out all the same: the intent stays, and the next look finds out.
             graph::Advice::TryAgain { after: _ }
             | graph::Advice::MaybeNotReplicatedYet
-            | graph::Advice::FixCredential { tell: _ } => Ok(Progress::Trouble(error)),
+            | graph::Advice::FixCredential { tell: _ } => {
+                self.not_done(outcome, StepResult::TurnedAway { why }, maybe_done).await?;
+                Ok(Progress::Trouble(error))
+            }
         }
+    }
+
+    /// What is known not to have been done is nobody's to undo, whoever does the same after this.
+    async fn not_done(
+        &self,
+        mut outcome: Outcome,
+        result: StepResult,
+        maybe_done: bool,
+    ) -> Result<(), Trouble> {
+        if !maybe_done {
+            outcome.result = result;
+            self.ledger.record(&outcome).await?;
+        }
+        Ok(())
     }
 
     /// What Graph would refuse, known before it is tried: the last user among the owners stays
@@ -301,6 +327,7 @@ fn looked_for(before: Option<&Outcome>, asked_at: Timestamp, now: Timestamp) -> 
         }
         StepResult::Done => Progress::PutBack { done_at: outcome.at },
         StepResult::Intended
+        | StepResult::TurnedAway { why: _ }
         | StepResult::AlreadySo
         | StepResult::Refused { why: _ }
         | StepResult::Failed { why: _ } => Progress::Unsent,

@@ -242,7 +242,7 @@ impl Remediator {
         let stopped = matches!(walk.cut_short, Some(CutShort::Stopped));
         let trouble = match &walk.cut_short {
             Some(CutShort::Trouble { step, error }) => Some(format!("failed to {step}: {}", in_words(error))),
-            Some(CutShort::PutBack { .. } | CutShort::Unsent | CutShort::Stopped) | None => None,
+            Some(CutShort::Stopped) | None => None,
         };
         self.undo_went(&mut stored.value, (walk, &missing), &snapshot, (by, reason)).await?;
         let stored = self.ledger.replace(stored).await?;
@@ -259,7 +259,7 @@ impl Remediator {
             not_given_back(&stored.value, &not_his)
         );
         Ok(match &stored.value.state {
-            State::Failed { why } => Answer::Failed { why: why.clone() },
+            State::Failed { why } => Answer::Failed { why: format!("{why}; {beside}") },
             State::Undone { .. } => {
                 Answer::Done { text: format!("{}; {beside}", given_back(&stored.value, &steps)) }
             }

@@ -50,17 +50,20 @@ impl Remediator {
         let pursuit = Pursuit::FollowsUp { asked_at: since };
         let mut walk = self.walk(&stored.value, &pending.steps, &snapshot, pursuit).await?;
         let mut missing = Vec::new();
-        if matches!(walk.cut_short, Some(CutShort::Unsent)) {
+        if let Some(first) = walk.unsent.first().copied() {
             let soon = after(now, Self::LEASE);
             stored.value.undo_sent(asked.0.clone(), asked.1.clone(), soon, &routes, now);
             stored = self.ledger.replace(stored).await?;
-            (walk, missing) = match self.send_undo(&stored.value, pending).await? {
-                Ok(went) => went,
-                Err(why) => {
-                    let failed = vec![format!("it was not sent: {why}")];
-                    (Walk { failed, ..Walk::default() }, Vec::new())
+            // What was done is not done again: whoever changed it back since has his way.
+            let rest = PendingUndo { steps: walk.unsent.clone(), ..pending };
+            let next = match self.send_undo(&stored.value, rest).await? {
+                Ok((next, not_there)) => {
+                    missing = not_there;
+                    next
                 }
+                Err(why) => Walk::not_begun(first, format!("it was not sent: {why}")),
             };
+            walk = walk.then(next);
         }
         self.undo_went(&mut stored.value, (walk, &missing), &snapshot, asked).await?;
         self.write_down(stored).await
@@ -74,10 +77,7 @@ impl Remediator {
         pending: PendingUndo,
     ) -> Result<Result<(Walk, Vec<Step>), String>, Trouble> {
         let now = self.clock.now();
-        let trouble = |step: Step, error| {
-            let cut_short = Some(CutShort::Trouble { step, error });
-            Ok(Ok((Walk { cut_short, ..Walk::default() }, Vec::new())))
-        };
+        let trouble = |step: Step, error| Ok(Ok((Walk::in_trouble(step, error), Vec::new())));
         let PendingUndo { steps, identity, force, group_missing_since: _, groups: were } = pending;
         let Some(first) = steps.first().copied() else { return Ok(Err("it has no steps".to_owned())) };
         let in_groups = steps.iter().any(|step| step.group().is_some());
@@ -133,18 +133,13 @@ impl Remediator {
             "the undo gave back a part, and the rest failed"
         };
         match walk.cut_short {
-            // It was reversed, and what somebody did since is not ours.
-            Some(CutShort::PutBack { step: _, done_at: _ }) => {
-                incident.undone(by, reason, routes, now);
-                incident.subject.enabled = snapshot.enabled.or(incident.subject.enabled);
-            }
             Some(CutShort::Stopped) => {
                 incident.undo_sent(by, reason, after(now, Self::STOPPED), routes, now);
             }
             Some(CutShort::Trouble { step, error }) => {
                 self.undo_in_trouble(incident, &error, &step.to_string(), (by, reason)).await?;
             }
-            Some(CutShort::Unsent) => {
+            None if !walk.unsent.is_empty() => {
                 return Err(Trouble::now(anyhow::anyhow!("the undo was only looked for")));
             }
             None if !why_not.is_empty() => {
@@ -154,7 +149,13 @@ impl Remediator {
                 self.look_for_groups(incident, (missing, failed), (by, reason));
             }
             None => match walk.unseen {
-                None => incident.undone(by, reason, routes, now),
+                None => {
+                    incident.undone(by, reason, routes, now);
+                    // What was reversed, and somebody changed since, is not ours.
+                    if walk.put_back.iter().any(|(step, _)| step.group().is_none()) {
+                        incident.subject.enabled = snapshot.enabled.or(incident.subject.enabled);
+                    }
+                }
                 Some(since) if now.duration_since(since) < Incident::LOOKS_FOR => {
                     incident.attempts = 0;
                     incident.undo_sent(by, reason, next_look(since, now), routes, now);

@@ -10,18 +10,34 @@ use crate::{Remediator, Trouble};
 /// How far the steps have come.
 #[derive(Default)]
 pub(crate) struct Walk {
-    pub(crate) seen: Vec<Step>,
+    pub(crate) seen: Vec<Seen>,
     /// When the first was sent that no read shows.
     pub(crate) unseen: Option<Timestamp>,
-    pub(crate) failed: Vec<String>,
-    pub(crate) by_hand: Vec<String>,
+    pub(crate) failed: Vec<Untaken>,
+    pub(crate) by_hand: Vec<Untaken>,
+    /// Asked for before, and not any more.
+    pub(crate) not_wanted: Vec<Step>,
+    /// Done at that moment, and changed back by somebody since.
+    pub(crate) put_back: Vec<(Step, Timestamp)>,
+    /// Only looked for: to be judged before they are sent (again).
+    pub(crate) unsent: Vec<Step>,
     /// Why the rest was not tried.
     pub(crate) cut_short: Option<CutShort>,
 }
 
+/// A step that a read shows.
+pub(crate) struct Seen {
+    pub(crate) step: Step,
+    /// It was so before we came.
+    pub(crate) found_so: bool,
+}
+
+pub(crate) struct Untaken {
+    step: Step,
+    why: String,
+}
+
 pub(crate) enum CutShort {
-    PutBack { step: Step, done_at: Timestamp },
-    Unsent,
     Stopped,
     Trouble { step: Step, error: GraphError },
 }
@@ -38,14 +54,14 @@ impl Remediator {
         let mut accepted = Vec::new();
         for step in steps.iter().copied() {
             match self.take(incident, step, snapshot, pursuit).await? {
-                Progress::Seen => walk.seen.push(step),
+                Progress::Seen { found_so } => walk.seen.push(Seen { step, found_so }),
                 Progress::Accepted(outcome) => accepted.push(*outcome),
                 Progress::Unseen { since } => walk.not_seen(since),
-                Progress::Failed { why } => walk.failed.push(why),
-                Progress::ByHand { why } => walk.by_hand.push(why),
-                Progress::NotWanted => {}
-                Progress::PutBack { done_at } => walk.cut_short = Some(CutShort::PutBack { step, done_at }),
-                Progress::Unsent => walk.cut_short = Some(CutShort::Unsent),
+                Progress::Failed { why } => walk.failed.push(Untaken { step, why }),
+                Progress::ByHand { why } => walk.by_hand.push(Untaken { step, why }),
+                Progress::NotWanted => walk.not_wanted.push(step),
+                Progress::PutBack { done_at } => walk.put_back.push((step, done_at)),
+                Progress::Unsent => walk.unsent.push(step),
                 Progress::Stopped => walk.cut_short = Some(CutShort::Stopped),
                 Progress::Trouble(error) => walk.cut_short = Some(CutShort::Trouble { step, error }),
             }
@@ -76,7 +92,7 @@ impl Remediator {
                 let result = if outcome.found_so { StepResult::AlreadySo } else { StepResult::Done };
                 let outcome = Outcome { result, at: self.clock.now(), ..outcome };
                 self.ledger.record(&outcome).await?;
-                walk.seen.push(outcome.step);
+                walk.seen.push(Seen { step: outcome.step, found_so: outcome.found_so });
             } else {
                 walk.not_seen(since);
             }
@@ -102,21 +118,54 @@ impl Remediator {
         };
         Ok(match read {
             Some(graph::MembershipsRead { member_of, owner_of }) => {
-                Snapshot { enabled, member_of: ids(member_of), owner_of: ids(owner_of) }
+                let (member_of, owner_of) = (ids(member_of), ids(owner_of));
+                Snapshot { enabled, member_of, owner_of, ..Snapshot::default() }
             }
-            None => Snapshot { enabled, member_of: None, owner_of: None },
+            None => Snapshot { enabled, ..Snapshot::default() },
         })
     }
 }
 
 impl Walk {
+    /// Nothing was sent, and this is why.
+    pub(crate) fn not_begun(step: Step, why: String) -> Self {
+        Self { failed: vec![Untaken { step, why }], ..Self::default() }
+    }
+
+    /// Cut short before the first step.
+    pub(crate) fn in_trouble(step: Step, error: GraphError) -> Self {
+        Self { cut_short: Some(CutShort::Trouble { step, error }), ..Self::default() }
+    }
+
+    /// What was only looked for before was taken in the next walk.
+    pub(crate) fn then(mut self, next: Self) -> Self {
+        let Self { seen, unseen, failed, by_hand, not_wanted, put_back, unsent, cut_short } = next;
+        self.seen.extend(seen);
+        self.failed.extend(failed);
+        self.by_hand.extend(by_hand);
+        self.not_wanted.extend(not_wanted);
+        self.put_back.extend(put_back);
+        if let Some(since) = unseen {
+            self.not_seen(since);
+        }
+        Self { unsent, cut_short, ..self }
+    }
+
+    /// Whether this walk says what became of the step.
+    pub(crate) fn speaks_of(&self, step: Step) -> bool {
+        let untaken = |one: &Untaken| one.step == step;
+        self.seen.iter().any(|one| one.step == step)
+            || self.failed.iter().any(untaken)
+            || self.by_hand.iter().any(untaken)
+    }
+
     fn not_seen(&mut self, since: Timestamp) {
         self.unseen = Some(self.unseen.map_or(since, |first| first.min(since)));
     }
 
     /// Why not all of it was done, in words.
     pub(crate) fn why_not(&self) -> String {
-        let Self { seen: _, unseen: _, failed, by_hand, cut_short: _ } = self;
-        failed.iter().chain(by_hand).cloned().collect::<Vec<_>>().join("; ")
+        let untaken = self.failed.iter().chain(&self.by_hand);
+        untaken.map(|one| one.why.as_str()).collect::<Vec<_>>().join("; ")
     }
 }

@@ -130,7 +130,8 @@ async fn what_graph_forbids_is_given_up_with_the_reason() {
     let patch = format!("PATCH /v1.0/users/{GUEST}");
     fake.always(&patch, Answer::error(403, "Authorization_RequestDenied"));
     let writer = Writer::new(fake.client(Duration::from_secs(60)));
-    let Advice::GiveUp { tell } = writer.apply(Step::Disable { user: GUEST }).await.unwrap_err().advice()
+    let Advice::GiveUp { tell } =
+        writer.apply(Step::Disable { user: GUEST }).await.unwrap_err().error.advice()
     else {
         panic!("a 403 is final");
     };

@@ -3,7 +3,7 @@
 use guestlist_model::{CannotDecide, Incident, Mode, ObjectId, Plan, State, Step, Wake};
 use jiff::SignedDuration;
 
-use crate::given::{GUEST, after, due, finding, met, opened, routes, start};
+use crate::given::{GUEST, after, all_done, due, finding, met, opened, routes, start};
 
 fn asked() -> Incident {
     opened(Mode::Ask)
@@ -35,7 +35,7 @@ fn an_approval_is_for_the_plan_that_was_seen_and_serves_once() {
     let again = incident.approve(plan, by, reason, after(3)).unwrap_err();
     assert_eq!(again, CannotDecide::NotWaiting { state: "open" });
     incident.claim(after(4), SignedDuration::from_mins(2)).unwrap();
-    incident.done(Vec::new(), &routes(), after(5));
+    all_done(&mut incident, after(5));
     incident.see(met(finding(Mode::Ask), true), &routes(), after(600));
     assert!(matches!(incident.state, State::Waiting { .. }), "put back, and asked for again");
     assert_eq!(incident.approval.map(|approval| (approval.by, approval.spent)), Some(("carol".into(), true)));

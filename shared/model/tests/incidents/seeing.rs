@@ -1,12 +1,14 @@
 //! A finding is met again, is carried out, and ends.
 
+use std::collections::BTreeMap;
+
 use guestlist_model::{
-    CannotClaim, CannotUndo, ChannelName, DeliveryStatus, Incident, Mode, ObjectId, Severity, State, Step,
-    Wake,
+    CannotClaim, CannotUndo, ChannelName, DeliveryStatus, Finding, Incident, Mode, ObjectId, PendingUndo,
+    Severity, State, Step, Wake,
 };
 use jiff::SignedDuration;
 
-use crate::given::{GUEST, after, due, finding, met, opened, routes, start};
+use crate::given::{GUEST, after, all_done, due, finding, met, opened, routes, start};
 
 #[test]
 fn what_is_only_observed_is_told_at_once_and_wakes_nobody() {
@@ -21,7 +23,7 @@ fn what_is_enforced_is_told_by_its_outcome_or_after_a_minute() {
     assert_eq!(incident.wake, Wake::Due { at: start() });
     assert_eq!((due(&incident, after(59)), due(&incident, after(60))), (0, 1));
     incident.claim(after(1), SignedDuration::from_mins(2)).unwrap();
-    incident.done(Vec::new(), &routes(), after(2));
+    all_done(&mut incident, after(2));
     let told: Vec<_> = incident.deliveries_due(after(2)).collect();
     assert_eq!(told.len(), 1, "the outcome replaces what was not told yet");
     assert_eq!(incident.deliveries[0].status, DeliveryStatus::Superseded);
@@ -89,7 +91,7 @@ fn nothing_is_claimed_that_waits_for_nobody() {
 fn an_account_that_looks_enabled_right_after_our_write_is_a_stale_read() {
     let mut incident = opened(Mode::Enforce);
     incident.claim(after(1), SignedDuration::from_mins(2)).unwrap();
-    incident.done(Vec::new(), &routes(), after(2));
+    all_done(&mut incident, after(2));
     incident.see(met(finding(Mode::Enforce), true), &routes(), after(30));
     assert!(matches!(incident.state, State::Done { .. }));
     incident.see(met(finding(Mode::Enforce), true), &routes(), after(300));
@@ -100,7 +102,7 @@ fn an_account_that_looks_enabled_right_after_our_write_is_a_stale_read() {
 fn what_is_done_and_stays_done_wakes_nobody() {
     let mut incident = opened(Mode::Enforce);
     incident.claim(after(1), SignedDuration::from_mins(2)).unwrap();
-    incident.done(Vec::new(), &routes(), after(2));
+    all_done(&mut incident, after(2));
     incident.see(met(finding(Mode::Enforce), false), &routes(), after(900));
     assert!(matches!(incident.state, State::Done { .. }));
     assert_eq!(incident.wake, Wake::None);
@@ -131,8 +133,9 @@ fn an_undo_waits_for_the_worker_and_needs_something_to_reverse() {
     assert_eq!(incident.may_undo(after(1)), Err(CannotUndo::NothingToUndo { state: "open" }));
     incident.claim(after(1), SignedDuration::from_mins(2)).unwrap();
     assert_eq!(incident.may_undo(after(2)), Err(CannotUndo::Held { until: after(121) }));
-    incident.done(Vec::new(), &routes(), after(3));
+    all_done(&mut incident, after(3));
     assert_eq!(incident.may_undo(after(4)), Ok(()));
+    incident.undo = Some(giving_back(&incident));
     incident.undone("carol".to_owned(), "expected".to_owned(), &routes(), after(5));
     assert_eq!(incident.may_undo(after(6)), Err(CannotUndo::NothingToUndo { state: "undone" }));
 }
@@ -156,8 +159,77 @@ fn what_was_left_stays_in_the_plan_of_the_incident_that_left_it() {
     let mut incident = opened(Mode::Enforce);
     incident.see(met(all, true), &routes(), after(1));
     incident.claim(after(2), SignedDuration::from_mins(2)).unwrap();
-    incident.done(Vec::new(), &routes(), after(3));
+    all_done(&mut incident, after(3));
     incident.see(met(finding(Mode::Enforce), false), &routes(), after(600));
     assert_eq!(incident.plan().steps, [Step::Disable { user: GUEST }, leave(a), leave(b)]);
     assert!(matches!(incident.state, State::Done { .. }));
+}
+
+/// An undo of all that the plan asked for.
+fn giving_back(incident: &Incident) -> PendingUndo {
+    PendingUndo {
+        steps: incident.plan().steps.iter().map(|step| step.undo()).collect(),
+        identity: None,
+        force: false,
+        group_missing_since: None,
+        groups: BTreeMap::new(),
+    }
+}
+
+#[test]
+fn what_an_undo_left_out_can_be_undone_later() {
+    let mut both = finding(Mode::Enforce);
+    let leave = Step::RemoveMember { user: GUEST, group: ObjectId::from_u128(21) };
+    both.plan.steps.push(leave);
+    let mut incident = opened(Mode::Enforce);
+    incident.see(met(both, true), &routes(), after(1));
+    incident.claim(after(2), SignedDuration::from_mins(2)).unwrap();
+    all_done(&mut incident, after(3));
+    let mut undo = giving_back(&incident);
+    undo.steps.retain(|step| step.group().is_none());
+    incident.undo = Some(undo);
+    incident.undone("carol".to_owned(), "expected".to_owned(), &routes(), after(5));
+    assert_eq!(incident.may_undo(after(6)), Ok(()));
+    assert!(incident.has_achieved(leave) && !incident.has_achieved(Step::Disable { user: GUEST }));
+}
+
+#[test]
+fn what_was_left_to_a_person_is_neither_tried_nor_asked_for_at_each_look() {
+    for mode in [Mode::Ask, Mode::Enforce] {
+        let last = Step::RemoveOwner { user: GUEST, group: ObjectId::from_u128(21) };
+        let mut both = finding(mode);
+        both.plan.steps.push(last);
+        let mut incident = opened(Mode::Enforce);
+        let acts = Finding { mode: Mode::Enforce, ..both.clone() };
+        incident.see(met(acts, true), &routes(), after(1));
+        incident.claim(after(2), SignedDuration::from_mins(2)).unwrap();
+        incident.achieve(Step::Disable { user: GUEST }, false, after(3));
+        incident.partly("the last owner".to_owned(), Vec::new(), &routes(), after(3));
+        incident.see(met(both.clone(), false), &routes(), after(900));
+        assert_eq!(incident.state.word(), "partly");
+        both.plan.steps.push(Step::RemoveMember { user: GUEST, group: ObjectId::from_u128(22) });
+        incident.see(met(both.clone(), false), &routes(), after(901));
+        assert_ne!(incident.state.word(), "partly", "that step was not asked for before");
+    }
+}
+
+#[test]
+fn a_claim_that_was_held_back_or_refused_forgets_neither_an_approval_nor_what_holds_it() {
+    let mut incident = opened(Mode::Enforce);
+    incident.claim(after(1), SignedDuration::from_mins(2)).unwrap();
+    incident.ask(Some("the circuit breaker is open".to_owned()), &routes(), after(2));
+    incident.see(met(finding(Mode::Observe), true), &routes(), after(3));
+    incident.see(met(finding(Mode::Enforce), true), &routes(), after(4));
+    assert_eq!(incident.state.word(), "waiting", "a mode that rises again releases nothing");
+    incident.resolve("gone".to_owned(), &routes(), after(5));
+    let key = incident.key.clone();
+    let mut next =
+        Incident::open(key, Some(&incident), met(finding(Mode::Enforce), true), &routes(), after(6));
+    assert_eq!(next.state.word(), "waiting", "and neither does a finding that was gone for a moment");
+    let question = next.question();
+    next.approve(question, "carol".to_owned(), "yes".to_owned(), after(7)).unwrap();
+    next.claim(after(8), SignedDuration::from_mins(2)).unwrap();
+    next.held_back(&routes(), after(9));
+    next.see(met(finding(Mode::Enforce), true), &routes(), after(10));
+    assert_eq!(next.wake, Wake::Due { at: after(10) }, "carol has approved of it");
 }

@@ -4,7 +4,7 @@ use guestlist_model::{Finding, Incident, Mode, Plan, State, Wake};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use crate::given::{finding, met, opened, routes, start};
+use crate::given::{all_done, finding, met, opened, routes, start};
 
 /// Something that may happen to an incident.
 #[derive(Debug, Clone)]
@@ -65,7 +65,7 @@ fn happen(incident: &mut Incident, what: &Happens, now: Timestamp) {
         // A worker does these to what it has claimed.
         Happens::Released if claimed => incident.release(now, now),
         Happens::Sent if claimed => incident.sent(now, now, &routes, now),
-        Happens::Done if claimed => incident.done(Vec::new(), &routes, now),
+        Happens::Done if claimed => all_done(incident, now),
         Happens::Failed if claimed => incident.failed(text(), &routes, now),
         Happens::Refused if claimed => incident.refused(text(), &routes, now),
         Happens::Resolved => incident.resolve(text(), &routes, now),

@@ -75,7 +75,8 @@ impl Remediator {
 
     /// Whether anything may have been sent for it since then.
     pub(crate) async fn has_sent(&self, incident: &Incident, since: Timestamp) -> Result<bool, Trouble> {
-        Ok(self.sent(incident).await?.iter().any(|outcome| outcome.at >= since))
+        let outcomes = self.ledger.outcomes(&incident.id).await?;
+        Ok(outcomes.iter().any(|outcome| outcome.result.was_sent() && outcome.at >= since))
     }
 
     /// Writes what became of a claim, and gives the place back that was taken at that moment.

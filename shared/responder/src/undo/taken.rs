@@ -74,13 +74,12 @@ impl Remediator {
                 }
                 // What an earlier incident did is ours only while this one has it from there: what it met itself may be
                 // somebody else's doing.
-                let inherited =
-                    |achieved: &Achieved| achieved.step == outcome.step && achieved.done_at < one.opened_at;
-                let in_force = if outcome.incident == one.id {
-                    one.is_in_force(outcome.step, outcome.at)
-                } else {
-                    one.has_achieved(outcome.step) && one.achieved.iter().any(inherited)
+                let inherited = |achieved: &Achieved| {
+                    achieved.step == outcome.step && !achieved.found_so && achieved.done_at < one.opened_at
                 };
+                let in_force = one.is_in_force(outcome.step, outcome.at)
+                    && (outcome.incident == one.id
+                        || (one.has_achieved(outcome.step) && one.achieved.iter().any(inherited)));
                 ours.push((outcome.clone(), in_force));
             }
         }

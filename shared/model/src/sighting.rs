@@ -26,7 +26,9 @@ impl Incident {
         self.last_seen_at = now;
         let to_do = |step: &&Step| snapshot.shows(**step) != Some(true);
         let missing: Vec<Step> = finding.plan.steps.iter().filter(to_do).copied().collect();
-        let news = missing.iter().any(|step| self.is_news(*step, now));
+        let left = missing.iter().any(|step| self.is_left_to_a_person(*step));
+        let news = missing.iter().any(|step| !self.is_left_to_a_person(*step) && !self.settles(*step, now));
+        let more_by_hand = finding.by_hand.iter().any(|one| !self.finding.by_hand.contains(one));
         let asked_before = self.question();
         self.subject = subject;
         let judged = finding.clone();
@@ -38,11 +40,18 @@ impl Incident {
             | State::Expired { .. }
             | State::Resolved { .. } => {}
             State::Done { .. } | State::Partly { .. } => {
-                if news && (judged.acts() || judged.asks()) {
+                let in_charge = judged.acts() || judged.asks();
+                if news && in_charge {
                     // Somebody put it back. Acting again is a change that people are told.
                     self.told = None;
                     self.spend_approval();
                     self.act_or_ask(&judged, routes, now);
+                } else if more_by_hand && in_charge {
+                    let why = judged.by_hand.join("; ");
+                    self.become_and_tell(State::Partly { at: now, why }, routes, now);
+                } else if left && judged.acts() && self.waits_because.is_none() {
+                    // It may be possible by now. People know of it, and hear again only of what has changed.
+                    self.wake_up(routes, now);
                 } else if judged.by_hand.is_empty() && self.complete(&snapshot, routes, now) {
                     // A person has done the rest.
                 } else if has_its_own_voice_again {
@@ -63,8 +72,12 @@ impl Incident {
             }
             State::Open | State::Refused { .. } | State::Failed { .. } => {
                 self.end_approval(now);
+                // Whoever has tried it finds out what came of it: it may be done, although nobody has read it.
+                let was_tried = self.attempts > 0 && !matches!(self.wake, Wake::None);
                 let free = judged.acts() && self.waits_because.is_none();
-                if judged.refused.is_some() {
+                if was_tried {
+                    self.updated_at = now;
+                } else if judged.refused.is_some() {
                     self.settle_or_refuse(&judged, routes, now);
                 } else if free || ((judged.acts() || judged.asks()) && !missing.is_empty()) {
                     self.act_or_ask(&judged, routes, now);
@@ -178,7 +191,8 @@ impl Incident {
 
     /// What was left to a person is done, too: a read shows all that the plan asks for. Returns whether that is news.
     pub fn complete(&mut self, snapshot: &Snapshot, routes: &Routes, now: Timestamp) -> bool {
-        let all = self.plan().steps.iter().all(|step| snapshot.shows(*step) == Some(true));
+        let settled = snapshot.unsettled.is_empty();
+        let all = settled && self.plan().steps.iter().all(|step| snapshot.shows(*step) == Some(true));
         let news = matches!(self.state, State::Partly { .. }) && all;
         if news {
             for step in self.plan().steps.clone() {
@@ -190,13 +204,11 @@ impl Incident {
         news
     }
 
-    /// It is missing because somebody has put it back, or because it was not asked for before. What was left to a person
-    /// stays with him: he has been told.
-    fn is_news(&self, step: Step, now: Timestamp) -> bool {
-        let was_achieved = self.achieved.iter().any(|achieved| achieved.step == step);
-        let left_to_a_person =
-            matches!(self.state, State::Partly { .. }) && self.plan().steps.contains(&step) && !was_achieved;
-        !left_to_a_person && !self.settles(step, now)
+    /// It was asked for before, and could not be done: people have been told.
+    fn is_left_to_a_person(&self, step: Step) -> bool {
+        matches!(self.state, State::Partly { .. })
+            && self.plan().steps.contains(&step)
+            && !self.achieved.iter().any(|achieved| achieved.step == step)
     }
 
     /// It was done a moment ago, and a replica may show the state before.

@@ -77,7 +77,21 @@ impl Assessor {
 
     /// A worker was interrupted while he wrote: it may be gone because of that, and whoever goes on finds out.
     async fn may_have_done_it(&self, incident: &Incident, now: Timestamp) -> Result<bool, Trouble> {
-        if incident.state != State::Open || matches!(incident.wake, Wake::None) {
+        let under_way = match &incident.state {
+            State::Open => !matches!(incident.wake, Wake::None),
+            State::Claimed { .. } | State::Sent { .. } => true,
+            State::Waiting { .. }
+            | State::Done { .. }
+            | State::Partly { .. }
+            | State::Refused { .. }
+            | State::Failed { .. }
+            | State::Undoing { .. }
+            | State::Undone { .. }
+            | State::Rejected { .. }
+            | State::Expired { .. }
+            | State::Resolved { .. } => false,
+        };
+        if !under_way {
             return Ok(false);
         }
         let outcomes = self.ledger.outcomes(&incident.id).await?;

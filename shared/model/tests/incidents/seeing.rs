@@ -194,7 +194,7 @@ fn what_an_undo_left_out_can_be_undone_later() {
 }
 
 #[test]
-fn what_was_left_to_a_person_is_neither_tried_nor_asked_for_at_each_look() {
+fn what_was_left_to_a_person_is_neither_told_nor_asked_for_at_each_look() {
     for mode in [Mode::Ask, Mode::Enforce] {
         let last = Step::RemoveOwner { user: GUEST, group: ObjectId::from_u128(21) };
         let mut both = finding(mode);
@@ -206,7 +206,10 @@ fn what_was_left_to_a_person_is_neither_tried_nor_asked_for_at_each_look() {
         incident.achieve(Step::Disable { user: GUEST }, false, after(3));
         incident.partly("the last owner".to_owned(), Vec::new(), &routes(), after(3));
         incident.see(met(both.clone(), false), &routes(), after(900));
-        assert_eq!(incident.state.word(), "partly");
+        let expected = if mode == Mode::Ask { "partly" } else { "open" };
+        assert_eq!((incident.state.word(), due(&incident, after(900))), (expected, 1), "told once");
+        incident.partly("the last owner".to_owned(), Vec::new(), &routes(), after(900));
+        assert_eq!(due(&incident, after(900)), 1, "and not again");
         both.plan.steps.push(Step::RemoveMember { user: GUEST, group: ObjectId::from_u128(22) });
         incident.see(met(both.clone(), false), &routes(), after(901));
         assert_ne!(incident.state.word(), "partly", "that step was not asked for before");

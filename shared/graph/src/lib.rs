@@ -3,10 +3,12 @@
 //! Lives here: what Graph is asked, how its answers and its silences are read, and what a caller must do about them.
 //! Never here: a decision about a guest, a queue, the ledger, or a setting read from the environment.
 
+mod audit;
 mod batch;
 mod client;
 mod cloud;
 mod credential;
+mod delta;
 mod entra;
 mod error;
 mod group;
@@ -18,14 +20,17 @@ mod read;
 mod retry;
 mod standing;
 mod subscription;
+mod sweep;
 mod target;
 mod token;
 mod user;
 mod write;
 
+pub use audit::{Act, Activity, Actor, Invitation};
 pub use client::Client;
 pub use cloud::{Cloud, EndpointError, Endpoints, ParseCloudError};
 pub use credential::{App, Certificate, CertificateError, Credential};
+pub use delta::{ChangedGroup, ChangedLink, ChangedUser, DeltaFrom, DeltaNext, DeltaPage, Removed};
 pub use error::{Advice, GraphError, Trace};
 pub use group::{AssignedLabel, Group, Linked, LinkedKind};
 pub use memberships::{GroupRead, MembershipsRead, Person};
@@ -34,5 +39,6 @@ pub use page::{Page, PageLink};
 pub use read::{ObjectIs, Organization, Reader};
 pub use standing::Standing;
 pub use subscription::{Creation, NewSubscription, Subscription};
+pub use sweep::{Cursor, ListPage, Sweep, Worthless};
 pub use user::{Identity, Sponsor, SponsorKind, User};
 pub use write::{NotWritten, Writer, Written};

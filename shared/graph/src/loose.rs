@@ -4,6 +4,7 @@
 //! Never here: a default. Unknown stays unknown, for the judge to tell.
 
 use jiff::Timestamp;
+use model::ObjectId;
 use serde_json::{Map, Value};
 
 type Object = Map<String, Value>;
@@ -27,6 +28,12 @@ pub(crate) fn list<T>(object: &Object, key: &str, read: impl Fn(&Value) -> Optio
 
 pub(crate) fn texts(object: &Object, key: &str) -> Option<Vec<String>> {
     list(object, key, |item| item.as_str().map(str::to_owned))
+}
+
+/// An id; one of nothing but zeros names nobody.
+pub(crate) fn as_guid(value: &Value) -> Option<ObjectId> {
+    let id: ObjectId = value.as_str()?.parse().ok()?;
+    (id != ObjectId::from_u128(0)).then_some(id)
 }
 
 /// `user` of `#microsoft.graph.user`, in lower case.

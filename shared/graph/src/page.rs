@@ -63,15 +63,8 @@ impl Client {
     }
 
     fn page_of(&self, document: Document) -> Result<(Page<Value>, Trace), GraphError> {
-        let Document { value, trace } = document;
-        let not_a_page = || GraphError::unreadable("it has no list of values", &trace);
-        let Value::Object(mut object) = value else {
-            return Err(not_a_page());
-        };
-        let Some(Value::Array(items)) = object.remove("value") else {
-            return Err(not_a_page());
-        };
-        let next = match object.get("@odata.nextLink") {
+        let Opened { items, around, trace } = Opened::read(document)?;
+        let next = match around.get("@odata.nextLink") {
             None | Some(Value::Null) => None,
             Some(link) => Some(self.link(link, &trace)?),
         };
@@ -85,6 +78,40 @@ impl Client {
             GraphError::unreadable("its next link does not lead to Graph: not followed", trace)
         })
     }
+}
+
+/// The list of a page, and what stands around it: links.
+pub(crate) struct Opened {
+    pub(crate) items: Vec<Value>,
+    pub(crate) around: Map<String, Value>,
+    pub(crate) trace: Trace,
+}
+
+impl Opened {
+    pub(crate) fn read(document: Document) -> Result<Self, GraphError> {
+        let Document { value, trace } = document;
+        let not_a_page = || GraphError::unreadable("it has no list of values", &trace);
+        let Value::Object(mut around) = value else {
+            return Err(not_a_page());
+        };
+        let Some(Value::Array(items)) = around.remove("value") else {
+            return Err(not_a_page());
+        };
+        Ok(Self { items, around, trace })
+    }
+}
+
+/// As [`each`], and the error says where in the list that item stands.
+pub(crate) fn each_in_its_place<T>(
+    items: &[Value],
+    trace: &Trace,
+    read: impl Fn(&Map<String, Value>) -> Result<T, String>,
+) -> Result<Vec<T>, GraphError> {
+    let read = |(at, item): (usize, &Value)| {
+        let object = item.as_object().ok_or_else(|| "it is not an object".to_owned());
+        object.and_then(&read).map_err(|why| GraphError::unreadable(format!("`value[{at}]`: {why}"), trace))
+    };
+    items.iter().enumerate().map(read).collect()
 }
 
 /// Reads each item, or names the first that cannot be read.

@@ -99,13 +99,21 @@ impl Target {
         self
     }
 
+    /// Rows of the directory audit that have `target` among the objects that something was done to, and meet `and` as well,
+    /// which is written out in the code.
+    pub(crate) fn audits_of(target: ObjectId, and: &str) -> Self {
+        let query = escaped(&format!("{and} and targetResources/any(t:t/id eq '{target}')"));
+        Self {
+            path: Cow::Borrowed("/auditLogs/directoryAudits"),
+            query: Cow::Owned(format!("$filter={query}")),
+        }
+    }
+
     /// Groups of that name. The name is whatever somebody wrote: its quotes are doubled and all of it is escaped, so
     /// that it ends neither the text nor the parameter.
     pub(crate) fn groups_named(name: &str) -> Self {
         let filter = format!("displayName eq '{}'", name.replace('\'', "''"));
-        let escaped: String = form_urlencoded::byte_serialize(filter.as_bytes()).collect();
-        // A form writes a space as `+`, which in the query of an address is a plus sign to some.
-        let query = format!("$filter={}&$select=id&$top=999", escaped.replace('+', "%20"));
+        let query = format!("$filter={}&$select=id&$top=999", escaped(&filter));
         Self { path: Cow::Borrowed("/groups"), query: Cow::Owned(query) }
     }
 
@@ -119,6 +127,11 @@ impl Target {
     pub(crate) fn relative(&self) -> String {
         if self.query.is_empty() { self.path.to_string() } else { format!("{}?{}", self.path, self.query) }
     }
+}
+
+/// The value of a parameter. A form writes a space as `+`, which in the query of an address is a plus sign to some.
+fn escaped(value: &str) -> String {
+    form_urlencoded::byte_serialize(value.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
 #[cfg(test)]

@@ -6,14 +6,16 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Map;
 use uuid::Uuid;
 
-use crate::tenant::audit::Actor;
-use crate::tenant::{Identity, Tenant, User, UserType};
-use crate::world::World;
+use crate::contoso;
+use crate::tenant::{Actor, Identity, Tenant, User, UserType};
+use crate::world::{State, World};
 
 /// A handle on the true state of the tenant. Reading through it is never stale.
 #[derive(Clone, Debug)]
 pub struct Directory {
     pub(crate) world: Arc<World>,
+    /// Whom the audit names for what happens to accounts and memberships.
+    by: Uuid,
 }
 
 /// Why an act was refused: the tenant has no such object.
@@ -156,6 +158,21 @@ impl User {
 }
 
 impl Directory {
+    pub(crate) fn new(world: Arc<World>) -> Self {
+        Self { world, by: contoso::CAROL }
+    }
+
+    /// The same in the hands of `person`, whom the audit then names. In Carol's, who administrates, if nobody is said.
+    pub fn by(&self, person: Uuid) -> Self {
+        Self { world: Arc::clone(&self.world), by: person }
+    }
+
+    /// Changes the tenant, and lets the audit say whose doing it is.
+    pub(crate) fn act<R>(&self, change: impl FnOnce(&mut State, Timestamp) -> R) -> R {
+        let by = Actor::Person(self.by);
+        self.world.act(|state, now| state.act_as(by, |state| change(state, now)))
+    }
+
     /// Sends an invitation: the guest exists from now on, pending.
     pub fn invite(&self, invite: Invite) -> Uuid {
         self.world.act(|state, now| {
@@ -279,7 +296,7 @@ impl Directory {
     }
 
     fn act_on_user(&self, id: Uuid, change: impl FnOnce(&mut User, Timestamp)) -> Result<(), DirectoryError> {
-        self.world.act(|state, now| {
+        self.act(|state, now| {
             let mut user = state.tenant.true_user(id).cloned().ok_or(DirectoryError::NoUser(id))?;
             change(&mut user, now);
             state.tenant.put_user(user, now);

@@ -86,7 +86,7 @@ impl Group {
 
 impl Directory {
     pub fn create_group(&self, new: NewGroup) -> Uuid {
-        self.world.act(|state, now| {
+        self.act(|state, now| {
             let group = new.build(&mut state.tenant, now);
             let id = group.id;
             state.tenant.put_group(group, now);
@@ -138,7 +138,7 @@ impl Directory {
 
     /// Changes any property of a group.
     pub fn set_group(&self, id: Uuid, change: impl FnOnce(&mut Group)) -> Result<(), DirectoryError> {
-        self.world.act(|state, now| {
+        self.act(|state, now| {
             let mut group = state.tenant.true_group(id).cloned().ok_or(DirectoryError::NoGroup(id))?;
             change(&mut group);
             state.tenant.put_group(group, now);

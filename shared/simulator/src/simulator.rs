@@ -91,7 +91,7 @@ impl Simulator {
 
     /// The true state, and the acts of people.
     pub fn tenant(&self) -> Directory {
-        Directory { world: Arc::clone(&self.world) }
+        Directory::new(Arc::clone(&self.world))
     }
 
     pub fn set_faults(&self, change: impl FnOnce(&mut Faults)) {

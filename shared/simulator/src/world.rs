@@ -11,7 +11,7 @@ use crate::faults::{Faults, Luck, Stale};
 use crate::graph::subscriptions::Subscriptions;
 use crate::options::{App, Delivery, Now, Options, Population};
 use crate::record::Recorder;
-use crate::tenant::{Tenant, View};
+use crate::tenant::{Actor, Tenant, View};
 use crate::token::Tokens;
 use crate::traffic::{Traffic, Write};
 
@@ -131,6 +131,14 @@ impl World {
 }
 
 impl State {
+    /// Changes the tenant as somebody whom the audit names.
+    pub(crate) fn act_as<R>(&mut self, actor: Actor, change: impl FnOnce(&mut Self) -> R) -> R {
+        self.tenant.let_act(Some(actor));
+        let result = change(self);
+        self.tenant.let_act(None);
+        result
+    }
+
     /// Hands every change that nobody was told about to the subscriptions that cover it.
     fn announce(&mut self, now: Timestamp) {
         let changes = std::mem::take(&mut self.tenant.unannounced);

@@ -1,6 +1,8 @@
 //! The client against a small Graph and Entra of its own, over loopback HTTP: the corners of the protocol.
 
 #[cfg(test)]
+mod auditing;
+#[cfg(test)]
 mod batches;
 #[cfg(test)]
 mod fake;
@@ -14,5 +16,7 @@ mod reading;
 mod retries;
 #[cfg(test)]
 mod subscribing;
+#[cfg(test)]
+mod sweeping;
 #[cfg(test)]
 mod tokens;

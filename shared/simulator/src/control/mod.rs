@@ -82,5 +82,5 @@ pub(crate) fn router() -> Router<Arc<World>> {
 }
 
 pub(crate) fn directory(world: &State<Arc<World>>) -> Directory {
-    Directory { world: Arc::clone(world) }
+    Directory::new(Arc::clone(world))
 }

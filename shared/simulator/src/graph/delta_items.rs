@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::call::Call;
 use super::delta::Token;
 use crate::odata::{Selection, Type};
-use crate::tenant::{Object, ObjectKind, Relation, View, documents};
+use crate::tenant::{Change, LinkChange, Object, ObjectKind, Relation, View, documents};
 
 /// One item: an object, or one slice of a large group.
 #[derive(Debug)]
@@ -62,7 +62,8 @@ pub(crate) fn everything(view: &View<'_>, token: &Token, slice: usize) -> Vec<En
 pub(crate) fn changed(view: &View<'_>, token: &Token, since: u64, slice: usize) -> Vec<Entry> {
     let log = view.tenant.log.iter().filter(|change| change.of == token.kind() && token.covers(change.id));
     let mut found: BTreeMap<Uuid, Changes> = BTreeMap::new();
-    for change in log.filter(|change| change.sequence > since && change.sequence <= token.until) {
+    let log = log.filter(|change| change.sequence > since && change.sequence <= token.until);
+    for change in log.filter(|change| tracked(change, token)) {
         let Changes { last, properties, links } = found.entry(change.id).or_default();
         *last = change.sequence;
         properties.extend(change.properties.iter().cloned());
@@ -79,6 +80,16 @@ pub(crate) fn changed(view: &View<'_>, token: &Token, since: u64, slice: usize) 
         sliced(last, id, links.into_values().collect(), properties, slice)
     });
     entries.collect()
+}
+
+/// A delta query with `$select` follows what was selected and nothing else; what is gone, back or new is always told
+/// (<https://learn.microsoft.com/graph/delta-query-overview>).
+fn tracked(change: &Change, token: &Token) -> bool {
+    let Some(selected) = &token.select else { return true };
+    let of_life = ["id", "deletedDateTime"];
+    let named = |name: &String| selected.contains(name) || of_life.contains(&name.as_str());
+    let linked = |link: &LinkChange| wanted(token).any(|relation| relation == link.relation);
+    change.purged || change.properties.iter().any(named) || change.links.iter().any(linked)
 }
 
 fn wanted(token: &Token) -> impl Iterator<Item = Relation> {

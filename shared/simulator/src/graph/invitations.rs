@@ -7,8 +7,7 @@ use super::call::{Answer, Call};
 use super::properties::{self, flag, text};
 use super::refusal::Refusal;
 use crate::directory::{Invite, invited};
-use crate::tenant::audit::Actor;
-use crate::tenant::{Object, User, UserType};
+use crate::tenant::{Actor, Object, User, UserType};
 use crate::world::State;
 
 const KNOWN: &[&str] = &[

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::faults::Failure;
 use crate::odata::{Query, Type};
-use crate::tenant::ObjectKind;
+use crate::tenant::{Actor, ObjectKind};
 use crate::traffic::{self, Logged, Write};
 use crate::world::{State, World};
 
@@ -126,7 +126,7 @@ async fn carry_out(world: &Arc<World>, route: &Route, call: &Call) -> Result<Ans
     }
     match call.operation {
         Operation::CreateSubscription => subscription_calls::create(world, call).await,
-        _ => world.act(|state, _| dispatch(state, call)),
+        _ => world.act(|state, _| state.act_as(Actor::App(call.caller.app), |state| dispatch(state, call))),
     }
 }
 

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-pub(crate) use audit::AuditRow;
+pub(crate) use audit::{Actor, AuditRow};
 pub(crate) use history::Record;
 pub use objects::{Group, GroupKind, Identity, Label, OtherKind, User, UserType};
 pub(crate) use objects::{Other, Relation, Role};
@@ -31,12 +31,16 @@ pub(crate) struct Tenant {
     pub(crate) roles: BTreeMap<String, Role>,
     pub(crate) labels: BTreeMap<String, Uuid>,
     pub(crate) audits: Vec<AuditRow>,
+    /// Who acts at this moment. None = nobody of whom the audit would tell.
+    acting: Option<Actor>,
     pub(crate) log: Vec<Change>,
     /// Changes that no subscription has been told about yet.
     pub(crate) unannounced: Vec<Change>,
     pub(crate) sequence: u64,
     ordinals: u64,
     pub(crate) luck: fastrand::Rng,
+    /// For ids that mean nothing: how many audit rows there are must not change the ids of objects.
+    noise: fastrand::Rng,
 }
 
 /// One write of one object.
@@ -78,17 +82,28 @@ impl Tenant {
             roles: BTreeMap::new(),
             labels: BTreeMap::new(),
             audits: Vec::new(),
+            acting: None,
             log: Vec::new(),
             unannounced: Vec::new(),
             sequence: 0,
             ordinals: 0,
             luck: fastrand::Rng::with_seed(seed ^ 0x7465_6e61_6e74),
+            noise: fastrand::Rng::with_seed(seed ^ 0x6175_6469_7473),
         }
     }
 
     /// Ids are drawn from the seed, so that a run can be repeated.
     pub(crate) fn new_id(&mut self) -> Uuid {
         uuid::Builder::from_random_bytes(self.luck.u128(..).to_be_bytes()).into_uuid()
+    }
+
+    fn passing_id(&mut self) -> Uuid {
+        uuid::Builder::from_random_bytes(self.noise.u128(..).to_be_bytes()).into_uuid()
+    }
+
+    /// From now on the audit tells of `actor` what happens, or of nobody.
+    pub(crate) fn let_act(&mut self, actor: Option<Actor>) {
+        self.acting = actor;
     }
 
     pub(crate) fn initial_domain(&self) -> &str {
@@ -115,7 +130,11 @@ impl Tenant {
     /// Writes a user. A write that changes nothing is no change and raises nothing.
     pub(crate) fn put_user(&mut self, user: User, now: Timestamp) {
         let id = user.id;
-        let properties = match self.true_user(id) {
+        let before = self.true_user(id).cloned();
+        if let Some(before) = &before {
+            self.audit_account(before, &user, now);
+        }
+        let properties = match &before {
             Some(before) if *before == user => return,
             Some(before) => difference(&documents::of_user(before), &documents::of_user(&user)),
             None => documents::of_user(&user).keys().cloned().collect(),
@@ -140,6 +159,7 @@ impl Tenant {
             ),
             None => (documents::of_group(&group).keys().cloned().collect(), link_changes(None, &group)),
         };
+        self.audit_links(&group, &links, now);
         let sequence = self.note(ObjectKind::Group, id, false, properties, links, now);
         if let Some(record) = self.groups.get_mut(&id) {
             record.write(group, sequence, now);
@@ -149,7 +169,9 @@ impl Tenant {
         }
     }
 
+    /// What goes with the user leaves no rows of its own.
     pub(crate) fn purge_user(&mut self, id: Uuid, now: Timestamp) {
+        let acting = self.acting.take();
         let holding: Vec<Group> = self
             .groups
             .values()
@@ -162,6 +184,7 @@ impl Tenant {
             group.owners.remove(&id);
             self.put_group(group, now);
         }
+        self.acting = acting;
         let sequence = self.note(ObjectKind::User, id, true, Vec::new(), Vec::new(), now);
         if let Some(record) = self.users.get_mut(&id) {
             record.purged_at = Some(now);

@@ -130,3 +130,33 @@ async fn a_delta_can_follow_a_few_ids() {
     assert!(follow(&world, &token, &link).await.0.is_empty());
     world.get(&token, "/users/delta?$filter=userType eq 'Guest'").await.expect(400);
 }
+
+#[tokio::test]
+async fn only_what_was_selected_is_tracked_but_a_life_that_ends_or_goes_on_always_is() {
+    let world = World::new().await;
+    let token = world.reader().await;
+    let tenant = world.simulator.tenant();
+    let guest = tenant.invite(Invite::new("mallory@evil.example", contoso::ALICE));
+    let (_, users) = follow(&world, &token, "/users/delta?$select=accountEnabled").await;
+    let (_, everything) = follow(&world, &token, "/users/delta").await;
+    let (_, members) = follow(&world, &token, "/groups/delta?$select=members").await;
+    tenant.set(guest, |guest| guest.company_name = Some("Fabrikam".to_owned())).unwrap();
+    tenant.rename_group(contoso::MARKETING, "Sales").unwrap();
+    tenant.add_owner(contoso::MARKETING, guest).unwrap();
+    let (changed, users) = follow(&world, &token, &users).await;
+    assert!(changed.is_empty(), "{changed:?}");
+    assert_eq!(follow(&world, &token, &everything).await.0.len(), 1);
+    let (changed, members) = follow(&world, &token, &members).await;
+    assert!(changed.is_empty(), "{changed:?}");
+    tenant.add_member(contoso::MARKETING, guest).unwrap();
+    assert_eq!(follow(&world, &token, &members).await.0.len(), 1);
+    tenant.delete_user(guest).unwrap();
+    let (gone, users) = follow(&world, &token, &users).await;
+    assert_eq!(gone[0]["@removed"]["reason"], "changed");
+    tenant.restore_user(guest).unwrap();
+    let (back, users) = follow(&world, &token, &users).await;
+    assert_eq!(back, [json!({"id": guest.to_string(), "accountEnabled": true})]);
+    let new = tenant.invite(Invite::new("adele@fabrikam.com", contoso::ALICE));
+    let (added, _) = follow(&world, &token, &users).await;
+    assert_eq!(added[0]["id"], new.to_string());
+}

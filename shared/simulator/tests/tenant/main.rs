@@ -1,6 +1,7 @@
 //! The simulator seen from outside: HTTP in, notifications out, and the true state of the tenant beside it.
 #![cfg(test)]
 
+mod auditing;
 mod batches;
 mod control;
 mod deltas;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use model::{Notice, Stop};
+use model::{ListingPlace, Notice, ResourceKind, Stop};
 use responder::{Handler, Remediator, Worker};
 use simulator::{Failure, Fault};
 
@@ -69,6 +69,35 @@ impl World {
     /// What the steward does every few seconds.
     pub async fn wake_what_is_due(&self) -> usize {
         self.parts.steward.as_ref().unwrap().wake_what_is_due().await.unwrap()
+    }
+
+    /// What the steward does every few seconds beside that: asks what no notification told.
+    pub async fn reconcile(&self) {
+        self.parts.reconciler.as_ref().unwrap().look().await.unwrap();
+    }
+
+    /// Reconciliation comes to its end: nothing more is due of it at this moment. Returns how often it looked.
+    pub async fn reconcile_all(&mut self) -> usize {
+        for looks in 1..1_000 {
+            self.reconcile().await;
+            let ledger = &self.store.ledger;
+            let listing = ledger.listing().await.unwrap().unwrap().value;
+            let mut ended = matches!(listing.place, ListingPlace::Ended { at: _ });
+            for resource in [ResourceKind::User, ResourceKind::Group] {
+                let delta = ledger.delta(resource).await.unwrap().unwrap().value;
+                ended &= delta.round_ended_at.is_some();
+            }
+            if ended {
+                return looks;
+            }
+            self.settle_for(SignedDuration::from_secs(15)).await;
+        }
+        panic!("reconciliation does not come to an end");
+    }
+
+    /// Every change up to this moment has been told, by whatever way.
+    pub async fn told_until(&self) -> Option<Timestamp> {
+        self.store.ledger.told_until().await.unwrap()
     }
 
     #[must_use]

@@ -34,6 +34,7 @@ mod places;
 mod policies;
 mod policy_changes;
 mod receiving;
+mod reconciling;
 mod remediating;
 mod remembering;
 mod samples;

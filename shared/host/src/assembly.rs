@@ -10,7 +10,7 @@ use graph::{Client, Reader, Writer};
 use model::Clock;
 use policy::Policy;
 use responder::{
-    Assessor, Census, Directory, Handler, Notices, Open, Receiver, Remediator, Rules, Steward,
+    Assessor, Census, Directory, Handler, Notices, Open, Receiver, Reconciler, Remediator, Rules, Steward,
     SubscriptionKeeper, Tally, Teller, Worker,
 };
 use seal::StateKeys;
@@ -79,6 +79,7 @@ pub struct Parts {
     pub steward: Option<Steward>,
     pub keeper: Option<SubscriptionKeeper>,
     pub census: Option<Census>,
+    pub reconciler: Option<Reconciler>,
     pub notices: Notices,
 }
 
@@ -92,6 +93,7 @@ impl Assembly {
             steward: None,
             keeper: None,
             census: None,
+            reconciler: None,
             notices: self.notices(),
         };
         for part in parts {
@@ -115,6 +117,7 @@ impl Assembly {
                     built.workers.push(self.worker("steward", &self.store.queues.chores, handler));
                     built.keeper = Some(keeper);
                     built.census = Some(self.census()?);
+                    built.reconciler = Some(self.reconciler()?);
                     built.steward = Some(self.steward());
                 }
             }
@@ -227,6 +230,18 @@ impl Assembly {
 
     fn census(&self) -> anyhow::Result<Census> {
         Ok(Census { reader: self.reader()?, ledger: self.store.ledger.clone(), clock: self.clock.clone() })
+    }
+
+    fn reconciler(&self) -> anyhow::Result<Reconciler> {
+        Ok(Reconciler {
+            reader: self.reader()?,
+            ledger: self.store.ledger.clone(),
+            queues: self.store.queues.clone(),
+            directory: Directory::default(),
+            notices: self.notices(),
+            clock: self.clock.clone(),
+            correlate: crate::correlate,
+        })
     }
 
     fn steward(&self) -> Steward {

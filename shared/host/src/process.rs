@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use model::{Clock, Watched};
 use policy::Policy;
-use responder::{Census, Open, Steward, SubscriptionKeeper, Trouble, Worker};
+use responder::{Census, Open, Reconciler, Steward, SubscriptionKeeper, Trouble, Worker};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use wire::Wire;
@@ -32,6 +32,8 @@ const STEWARD_EVERY: Duration = Duration::from_secs(15);
 const SUBSCRIPTIONS_EVERY: Duration = Duration::from_mins(3);
 /// It counts anew only after hours; this is how soon it tries again.
 const CENSUS_EVERY: Duration = Duration::from_mins(5);
+/// One page or a few at a time: what is due stands in the ledger.
+const RECONCILE_EVERY: Duration = Duration::from_secs(15);
 const SUBSCRIPTIONS_AGAIN: Duration = Duration::from_secs(20);
 
 /// A process that is about to run: its settings were read, its store is open.
@@ -78,7 +80,8 @@ impl Serving {
     pub async fn run(self, server: Option<Server>, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Self { assembly, parts, policy_path, policy } = self;
         let entering = enter(&assembly.settings.data, &parts);
-        let Parts { receiver, workers, steward, keeper, census, notices } = assembly.build(&parts)?;
+        let Parts { receiver, workers, steward, keeper, census, reconciler, notices } =
+            assembly.build(&parts)?;
         let _running = match entering {
             Some(entering) => take_over(entering, &workers).await,
             None => None,
@@ -102,6 +105,9 @@ impl Serving {
         }
         if let Some(census) = census {
             running.spawn(count(census, stopped.clone()));
+        }
+        if let Some(reconciler) = reconciler {
+            running.spawn(reconcile(reconciler, stopped.clone()));
         }
         if let Some(keeper) = keeper {
             running.spawn(keep(keeper, stopped.clone()));
@@ -254,6 +260,17 @@ async fn count(census: Census, mut stop: watch::Receiver<bool>) {
             tracing::warn!("failed to count the guests: {trouble}");
         }
         if !pause(CENSUS_EVERY, &mut stop).await {
+            break;
+        }
+    }
+}
+
+async fn reconcile(reconciler: Reconciler, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        if let Err(trouble) = reconciler.look().await {
+            tracing::warn!("failed to reconcile: {trouble}");
+        }
+        if !pause(RECONCILE_EVERY, &mut stop).await {
             break;
         }
     }

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use model::{
-    Breaker, ChannelState, Incident, Notice, Request, RequestState, Stop, SubscriptionRecord, Suspension,
+    Breaker, ChannelState, Delta, Incident, Listing, Notice, Request, RequestState, Stop, SubscriptionRecord,
+    Suspension,
 };
 
 use crate::Document;
@@ -110,5 +111,30 @@ impl Document for ChannelState {
 
     fn due(&self) -> Option<Timestamp> {
         self.roll_up_at
+    }
+}
+
+impl Document for Delta {
+    const KIND: &'static str = "delta";
+
+    fn sort(&self) -> String {
+        self.resource.to_string()
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+impl Document for Listing {
+    const KIND: &'static str = "listing";
+
+    /// There is one of them.
+    fn sort(&self) -> String {
+        "users".to_owned()
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        None
     }
 }

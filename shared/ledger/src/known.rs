@@ -1,10 +1,10 @@
 //! The guests that were seen before, so that one who vanishes from the directory is missed.
 
 use jiff::Timestamp;
-use model::{GuestKind, ObjectId};
+use model::{Delta, GuestKind, Listing, ObjectId, ResourceKind};
 use serde::{Deserialize, Serialize};
 
-use crate::{Document, Joined, Ledger, LedgerError};
+use crate::{Document, Joined, Ledger, LedgerError, Stored};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownGuest {
@@ -12,6 +12,9 @@ pub struct KnownGuest {
     pub kind: GuestKind,
     pub first_seen: Timestamp,
     pub last_assessed: Timestamp,
+    /// When the listing began that met him last.
+    #[serde(default)]
+    pub listed_in: Option<Timestamp>,
 }
 
 impl Document for KnownGuest {
@@ -34,10 +37,49 @@ impl Ledger {
     /// A guest was assessed. When he was first seen stays as it was.
     pub async fn remember(&self, id: ObjectId, kind: GuestKind, now: Timestamp) -> Result<(), LedgerError> {
         let seen = move |before: Option<KnownGuest>| {
-            let first_seen = before.map_or(now, |known| known.first_seen);
-            Some(KnownGuest { id, kind, first_seen, last_assessed: now })
+            let (first_seen, listed_in) =
+                before.map_or((now, None), |known| (known.first_seen, known.listed_in));
+            Some(KnownGuest { id, kind, first_seen, last_assessed: now, listed_in })
         };
         self.update(&id.to_string(), seen).await.map(|_| ())
+    }
+
+    /// The listing that began then has met this account. Whoever is not known is about to be assessed for the first time.
+    pub async fn note_listed(&self, id: ObjectId, began_at: Timestamp) -> Result<(), LedgerError> {
+        let met = |before: Option<KnownGuest>| {
+            before
+                .filter(|known| known.listed_in != Some(began_at))
+                .map(|known| KnownGuest { listed_in: Some(began_at), ..known })
+        };
+        self.update(&id.to_string(), met).await.map(|_| ())
+    }
+
+    /// The guests that are known, by id, after this one.
+    pub async fn known_guests(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<KnownGuest>, LedgerError> {
+        let stored = self.list("", after, limit).await?;
+        Ok(stored.into_iter().map(|stored| stored.value).collect())
+    }
+
+    pub async fn delta(&self, resource: ResourceKind) -> Result<Option<Stored<Delta>>, LedgerError> {
+        self.get(&resource.to_string()).await
+    }
+
+    /// Until when every change has been told, by Graph's delta queries and the last listing. `None`: nobody can say.
+    pub async fn told_until(&self) -> Result<Option<Timestamp>, LedgerError> {
+        let mut deltas = Vec::new();
+        for resource in [ResourceKind::User, ResourceKind::Group] {
+            deltas.extend(self.delta(resource).await?.map(|stored| stored.value));
+        }
+        let listing = self.listing().await?.map(|stored| stored.value);
+        Ok(model::told_until(&deltas, listing.as_ref()))
+    }
+
+    pub async fn listing(&self) -> Result<Option<Stored<Listing>>, LedgerError> {
+        self.get("users").await
     }
 
     /// With the memberships of his that were new. False: he was not known.

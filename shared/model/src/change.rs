@@ -51,6 +51,8 @@ pub enum Source {
     SecondLook,
     /// An operator or the program itself asked for it.
     Request,
+    /// Graph's delta query, or a going over all guests: it may have been told before.
+    Reconciliation,
     /// A date has come: an exception, a suspension or a partner ends. Nobody touched the object.
     TimePassed,
 }

@@ -14,6 +14,7 @@ mod notices;
 mod owed;
 mod queues;
 mod receive;
+mod reconcile;
 mod record;
 mod remediate;
 mod rules;
@@ -35,6 +36,7 @@ pub use facts::{facts_of, group_of, memberships_of, new_memberships, snapshot_of
 pub use notices::Notices;
 pub use queues::{Queues, move_of};
 pub use receive::{Receiver, Tally};
+pub use reconcile::Reconciler;
 pub use remediate::Remediator;
 pub use rules::{Directory, Names, Rules};
 pub use steward::Steward;

@@ -1,6 +1,7 @@
 //! `guestlist status`: how Guestlist is, for people and for monitoring (the exit code).
 
 mod print;
+mod reconciled;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ use model::{ChannelName, ChannelState, Mode, Stop};
 use queue::Depth;
 use serde::Serialize;
 
+use self::reconciled::Reconciled;
 use super::words::seconds;
 use super::{breaker, open, queues, subscriptions};
 use crate::args::Output;
@@ -40,6 +42,7 @@ struct Status {
     for_people: BTreeMap<&'static str, usize>,
     waiting: breaker::Waiting,
     breaker: breaker::Standing,
+    reconciled: Reconciled,
 }
 
 /// The policy file as it lies there. `serve` takes it when it is valid.
@@ -106,6 +109,8 @@ async fn read(settings: &Settings, store: &Store, now: Timestamp) -> anyhow::Res
         troubles
             .push(format!("{failed} failed, and somebody has to look: `guestlist incidents --state failed`"));
     }
+    let oldest = queues.iter().find(|queue| queue.name == "changes").and_then(|queue| queue.oldest_ready);
+    let reconciled = Reconciled::read(store, oldest, (now, &mut troubles)).await?;
     let for_people = ["failed", "partly", "refused", "waiting"].into_iter();
     let for_people = for_people.filter_map(|state| Some((state, *incidents.get(state)?))).collect();
     Ok(Status {
@@ -123,6 +128,7 @@ async fn read(settings: &Settings, store: &Store, now: Timestamp) -> anyhow::Res
         for_people,
         waiting: breaker::waiting(store).await?,
         breaker,
+        reconciled,
     })
 }
 

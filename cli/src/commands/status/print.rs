@@ -24,6 +24,7 @@ pub(super) fn print(status: &Status) -> anyhow::Result<()> {
         status.subscriptions.iter().map(subscriptions::Row::in_words).collect();
     let subscriptions = listed(subscriptions.into_iter());
     out::line(&format!("subscriptions: {}", subscriptions.as_deref().unwrap_or("none")))?;
+    out::line(&status.reconciled.in_words())?;
     let channels = listed(
         status
             .channels

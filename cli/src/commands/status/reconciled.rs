@@ -1,0 +1,101 @@
+//! Up to which moment every change was assessed, and how that is known.
+
+use host::Store;
+use jiff::{SignedDuration, Timestamp};
+use model::{Delta, Listing, ListingPlace, ResourceKind};
+use serde::Serialize;
+
+use crate::commands::words::seconds;
+
+/// A round is due every ten minutes, and speaks of what happened fifteen minutes before it began.
+const LATE: SignedDuration = SignedDuration::from_hours(1);
+
+#[derive(Serialize)]
+pub(super) struct Reconciled {
+    /// `None`: nobody can say so of any moment yet.
+    assessed_until: Option<Timestamp>,
+    deltas: Vec<Round>,
+    listing: Option<Gone>,
+}
+
+/// A delta query, without its cursor.
+#[derive(Serialize)]
+struct Round {
+    resource: ResourceKind,
+    began_at: Timestamp,
+    ended_at: Option<Timestamp>,
+}
+
+/// The going over of all accounts from outside.
+#[derive(Serialize)]
+struct Gone {
+    began_at: Timestamp,
+    ended_at: Option<Timestamp>,
+    met: u64,
+    missed: u64,
+}
+
+impl Reconciled {
+    /// What lies in the queue longer than that was told, and not assessed.
+    pub(super) async fn read(
+        store: &Store,
+        oldest_ready: Option<Timestamp>,
+        (now, troubles): (Timestamp, &mut Vec<String>),
+    ) -> anyhow::Result<Self> {
+        let mut deltas = Vec::new();
+        for resource in [ResourceKind::User, ResourceKind::Group] {
+            if let Some(stored) = store.ledger.delta(resource).await? {
+                let Delta { round_began_at, round_ended_at, .. } = stored.value;
+                deltas.push(Round { resource, began_at: round_began_at, ended_at: round_ended_at });
+            }
+        }
+        let listing = store.ledger.listing().await?.map(|stored| Gone::of(&stored.value));
+        let told = store.ledger.told_until().await?;
+        let assessed_until = told.map(|told| oldest_ready.map_or(told, |oldest| oldest.min(told)));
+        let late = |since: Timestamp| now.duration_since(since) > LATE;
+        match (assessed_until, &listing) {
+            (Some(until), _) if late(until) => troubles.push(format!(
+                "changes since {} may have been missed: reconciliation does not keep up; see the log of `serve`",
+                seconds(until)
+            )),
+            (None, Some(listing)) if late(listing.began_at) => troubles.push(format!(
+                "reconciliation began at {} and has not come to its end: see the log of `serve`",
+                seconds(listing.began_at)
+            )),
+            (Some(_) | None, _) => {}
+        }
+        Ok(Self { assessed_until, deltas, listing })
+    }
+
+    pub(super) fn in_words(&self) -> String {
+        let Some(until) = self.assessed_until else {
+            return match &self.listing {
+                Some(listing) => format!(
+                    "reconciliation: all accounts are gone over since {}, {} from outside so far",
+                    seconds(listing.began_at),
+                    listing.met
+                ),
+                None => "reconciliation: it has not begun".to_owned(),
+            };
+        };
+        let rounds = self.deltas.iter().map(|round| round.began_at).min();
+        let mut known = rounds.map_or_else(String::new, |at| {
+            format!("Graph's delta queries of users and groups at {}", seconds(at))
+        });
+        if let Some(Gone { began_at, ended_at: Some(_), met, missed: _ }) = &self.listing {
+            known = format!("{known}, and {met} accounts from outside gone over at {}", seconds(*began_at));
+        }
+        format!("every change up to {} was assessed: {known}", seconds(until))
+    }
+}
+
+impl Gone {
+    fn of(listing: &Listing) -> Self {
+        let Listing { began_at, place, last_whole: _, met, missed } = listing;
+        let ended_at = match place {
+            ListingPlace::Ended { at } => Some(*at),
+            ListingPlace::Users { cursor: _ } | ListingPlace::Known { after: _ } => None,
+        };
+        Self { began_at: *began_at, ended_at, met: *met, missed: *missed }
+    }
+}

@@ -1,0 +1,192 @@
+//! How far reconciliation has come: which changes Graph's delta query has told, and when all guests were last gone over.
+//! Pure: what is asked of Graph is `responder`'s.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{Incident, ResourceKind};
+
+/// One delta query, and where it goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delta {
+    pub resource: ResourceKind,
+    /// Opaque, as Graph gave it.
+    pub cursor: String,
+    /// When the round began that is under way, or the last one.
+    pub round_began_at: Timestamp,
+    /// When the last round came to its end. `None`: it is under way.
+    pub round_ended_at: Option<Timestamp>,
+    /// What happened before is not told by this query: it began then.
+    pub begun_at: Timestamp,
+    /// When the last whole round began.
+    pub told_until: Option<Timestamp>,
+    /// What had been told before the query began anew, and what happened since was lost.
+    pub told_before_gap: Option<Timestamp>,
+}
+
+/// One going over all accounts from outside, a page at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listing {
+    pub began_at: Timestamp,
+    pub place: ListingPlace,
+    /// When the last one began that came to its end.
+    pub last_whole: Option<Timestamp>,
+    /// Accounts from outside that it has met so far.
+    pub met: u64,
+    /// Accounts that were known, and that it has not met.
+    pub missed: u64,
+}
+
+/// Where a listing goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "place")]
+pub enum ListingPlace {
+    /// In Graph's list of users. The cursor is opaque.
+    Users {
+        cursor: Option<String>,
+    },
+    /// Among the guests that the ledger knows, after this one.
+    Known {
+        after: Option<String>,
+    },
+    Ended {
+        at: Timestamp,
+    },
+}
+
+impl Delta {
+    /// A query that tells what happens from now on.
+    #[must_use]
+    pub fn begin(
+        resource: ResourceKind,
+        cursor: String,
+        (before, listing): (Option<&Self>, Option<&Listing>),
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            resource,
+            cursor,
+            round_began_at: now,
+            round_ended_at: Some(now),
+            begun_at: now,
+            told_until: Some(now),
+            told_before_gap: before.and_then(|before| before.covers_until(listing)),
+        }
+    }
+
+    /// A page was read, and what it told lies in the queue.
+    pub fn went_on(&mut self, cursor: String, caught_up: bool, now: Timestamp) {
+        if self.round_ended_at.take().is_some() {
+            self.round_began_at = now;
+        }
+        self.cursor = cursor;
+        if caught_up {
+            self.round_ended_at = Some(now);
+            self.told_until = Some(self.round_began_at);
+        }
+    }
+
+    /// Until when every change has been told, where what was lost has been made good by a listing.
+    fn covers_until(&self, listing: Option<&Listing>) -> Option<Timestamp> {
+        let made_good =
+            listing.and_then(|listing| listing.last_whole).is_some_and(|whole| whole >= self.begun_at);
+        if made_good { self.told_until } else { self.told_before_gap }
+    }
+}
+
+impl Listing {
+    #[must_use]
+    pub fn begin(before: Option<&Self>, now: Timestamp) -> Self {
+        Self {
+            began_at: now,
+            place: ListingPlace::Users { cursor: None },
+            last_whole: before.and_then(|before| before.last_whole),
+            met: 0,
+            missed: 0,
+        }
+    }
+
+    pub fn end(&mut self, now: Timestamp) {
+        self.place = ListingPlace::Ended { at: now };
+        self.last_whole = Some(self.began_at);
+    }
+}
+
+/// Replicas lag: what the replica that answered had not heard of is told in the next round.
+pub const TOLD_LATE: SignedDuration = Incident::LOOKS_FOR;
+
+/// Every change up to this moment has been told, by the delta queries of users and of groups and by the last listing.
+/// `None`: nobody can say so of any moment.
+#[must_use]
+pub fn told_until(deltas: &[Delta], listing: Option<&Listing>) -> Option<Timestamp> {
+    let of = |resource| {
+        let delta = deltas.iter().find(|delta| delta.resource == resource)?;
+        delta.covers_until(listing)
+    };
+    let until = of(ResourceKind::User)?.min(of(ResourceKind::Group)?);
+    until.checked_sub(TOLD_LATE).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH.checked_add(SignedDuration::from_mins(minutes)).unwrap()
+    }
+
+    fn both(begun: i64) -> [Delta; 2] {
+        [ResourceKind::User, ResourceKind::Group]
+            .map(|resource| Delta::begin(resource, "c".to_owned(), (None, None), at(begun)))
+    }
+
+    fn whole(began: i64) -> Listing {
+        let mut listing = Listing::begin(None, at(began));
+        listing.end(at(began + 5));
+        listing
+    }
+
+    #[test]
+    fn nothing_is_known_before_everything_was_listed_once() {
+        let deltas = both(100);
+        assert_eq!(told_until(&deltas, None), None);
+        assert_eq!(told_until(&deltas, Some(&Listing::begin(None, at(101)))), None);
+        assert_eq!(told_until(&deltas, Some(&whole(99))), None, "it began before the cursors");
+        assert_eq!(told_until(&deltas, Some(&whole(101))), Some(at(85)));
+        assert_eq!(told_until(&deltas[..1], Some(&whole(101))), None);
+    }
+
+    #[test]
+    fn a_round_tells_what_happened_before_it_began_and_only_when_it_is_whole() {
+        let mut deltas = both(100);
+        let listing = whole(101);
+        for delta in &mut deltas {
+            delta.went_on("d".to_owned(), false, at(120));
+        }
+        assert_eq!(told_until(&deltas, Some(&listing)), Some(at(85)));
+        deltas[0].went_on("e".to_owned(), true, at(122));
+        assert_eq!(told_until(&deltas, Some(&listing)), Some(at(85)), "of groups it is under way");
+        deltas[1].went_on("e".to_owned(), true, at(123));
+        assert_eq!(told_until(&deltas, Some(&listing)), Some(at(105)));
+    }
+
+    #[test]
+    fn what_was_lost_is_not_told_until_a_listing_has_made_it_good() {
+        let mut deltas = both(100);
+        let before = whole(101);
+        let anew = |deltas: &[Delta], minutes| {
+            let of_users = (deltas.first(), Some(&before));
+            Delta::begin(ResourceKind::User, "x".to_owned(), of_users, at(minutes))
+        };
+        deltas[0] = anew(&deltas, 20_000);
+        deltas[1].went_on("e".to_owned(), true, at(20_000));
+        assert_eq!(told_until(&deltas, Some(&before)), Some(at(85)));
+        deltas[0] = anew(&deltas, 20_010);
+        assert_eq!(
+            told_until(&deltas, Some(&before)),
+            Some(at(85)),
+            "the gap is older than the second beginning"
+        );
+        assert_eq!(told_until(&deltas, Some(&whole(20_011))), Some(at(19_985)));
+    }
+}

@@ -191,15 +191,20 @@ async fn a_claim_that_touches_nobody_takes_no_place() {
 
 #[tokio::test]
 async fn a_place_comes_back_when_nothing_was_sent_after_all() {
-    let policy = closing("{ joins: { any_group: true }, as: owner }", "drop-ownership");
-    let mut world = World::with_policy(&policy).await;
+    let mut world = World::with_policy(CLOSED_GROUPS).await;
     let adele = world.guest_of_old("adele@fabrikam.com");
-    let owned = simulator::NewGroup { owners: vec![adele.0], ..simulator::NewGroup::named("Sales") };
-    let sales = world.tenant.group_with(owned);
+    let finance = world.tenant.group("Finance EU");
     world.settle().await;
-    assert_eq!(world.incident_in(adele, sales).await.state.word(), "refused", "he is the last owner");
-    let breaker = world.store.ledger.breaker().await.unwrap().unwrap().value;
-    assert!(breaker.established.is_empty(), "{breaker:?}");
+    world.next_faults([Fault::new("DELETE", "/groups", Failure::Throttled(RetryAfter::Seconds(600)))]);
+    world.tenant.join(adele, finance);
+    world.settle_for(SignedDuration::from_mins(1)).await;
+    assert_eq!(world.incident_in(adele, finance).await.state.word(), "open", "Graph has turned it away");
+    let places = |breaker: Option<ledger::Stored<model::Breaker>>| breaker.unwrap().value.established.len();
+    assert_eq!(places(world.store.ledger.breaker().await.unwrap()), 0);
+    world.settle().await;
+    world.forget_writes("/members/");
+    assert!(!world.tenant.is_member(adele, finance));
+    assert_eq!(places(world.store.ledger.breaker().await.unwrap()), 1);
     world.slack.read_all();
 }
 

@@ -1,6 +1,7 @@
 //! Stories that a security lead can read. Each names its rule.
 
 mod adding_back;
+mod all_of_it;
 mod asking;
 mod asking_later;
 mod attacks;
@@ -9,6 +10,7 @@ mod catching;
 mod channels;
 mod costs;
 mod deciding;
+mod disproved;
 mod durable;
 mod existing;
 mod faults;
@@ -43,5 +45,6 @@ mod storms;
 mod subscribing;
 mod telling;
 mod time;
+mod tug_of_war;
 mod undoing;
 mod whose_doing;

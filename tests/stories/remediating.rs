@@ -158,7 +158,6 @@ async fn a_write_that_no_read_shows_for_fifteen_minutes_has_failed_and_is_sent_o
     Graph request-id: `<id>`
     *What a person must do*
     Look at it in the Entra admin center: the rule asks to disable the account.
-    Undo: `guestlist undo <incident>-1 --reason …`
     Details: `guestlist incidents show <incident>-1`
     incident <incident>-1 · failed · mode enforce · tenant <id> · opened 2026-11-20 09:00:00 UTC · seen 3 times
     ");

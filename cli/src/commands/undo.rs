@@ -2,7 +2,8 @@
 
 use host::{Environment, Store};
 use jiff::Timestamp;
-use model::{Incident, Outcome, RequestKind, State};
+use model::{Incident, RequestKind, State};
+use responder::acted_at;
 
 use super::requests::{Manner, ask_about};
 use super::{choice, open, words};
@@ -41,16 +42,18 @@ async fn in_force(store: &Store, which: &Which) -> anyhow::Result<Vec<Incident>>
     let (mut chosen, mut shared) = (Vec::new(), 0_usize);
     for incident in choice::of_the_rule(store, which).await? {
         let under_way = matches!(incident.state, State::Undoing { .. });
-        if under_way || incident.told_with.is_some() || incident.may_undo(now).is_err() {
+        if under_way || incident.may_undo(now).is_err() {
             continue;
         }
-        let Some(at) = acted_at(store, &incident).await? else { continue };
+        let Some(at) = acted_at(&store.ledger, &incident, now).await? else { continue };
         if !choice::is_recent(which, at, now) {
             continue;
         }
-        if which.rule.is_some() && !incident.speaks_for.is_empty() {
+        // Whoever speaks for it offers it, where no rule was chosen.
+        let spoken_for = incident.told_with.is_some();
+        if which.rule.is_some() && (spoken_for || !incident.speaks_for.is_empty()) {
             shared = shared.saturating_add(1);
-        } else {
+        } else if !spoken_for {
             chosen.push(incident);
         }
     }
@@ -60,13 +63,6 @@ async fn in_force(store: &Store, which: &Which) -> anyhow::Result<Vec<Incident>>
         ));
     }
     Ok(chosen)
-}
-
-/// When we last changed something that nobody has put back.
-async fn acted_at(store: &Store, incident: &Incident) -> anyhow::Result<Option<Timestamp>> {
-    let outcomes = store.ledger.outcomes(&incident.id).await?;
-    let ours = |outcome: &&Outcome| outcome.is_ours() && incident.is_in_force(outcome.step, outcome.at);
-    Ok(outcomes.iter().filter(ours).map(|outcome| outcome.at).max())
 }
 
 fn shown(incident: &Incident) -> String {

@@ -112,3 +112,28 @@ async fn several_ids_are_answered_in_a_table_and_the_worst_is_the_exit_code() {
     assert!(answers[1].contains("  refused  ") && answers[2].contains("  done     "), "{answers:?}");
     assert!(tenant.is_member(finance, *adele) && tenant.is_member(finance, *lee));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_earlier_incident_did_is_chosen_too() {
+    let tenant = Tenant::start().await;
+    let _serve = tenant.serve().await;
+    let nina = tenant.invite("nina@northwind.example");
+    let first = tenant.until_done(nina).await;
+    tenant.simulator.tenant().set(nina, |user| user.mail = Some("nina@fabrikam.com".to_owned())).unwrap();
+    assert_eq!(tenant.until_state(nina, "resolved").await, first);
+    tenant
+        .simulator
+        .tenant()
+        .set(nina, |user| user.mail = Some("nina@northwind.example".to_owned()))
+        .unwrap();
+    let is_new = || {
+        tenant
+            .incidents_of(nina)
+            .iter()
+            .any(|one| one["id"].as_str().unwrap().ends_with("-2") && one["state"]["state"] == "done")
+    };
+    tenant.until("second", is_new).await;
+    let many = tenant.run(&["undo", "--rule", "otherwise.guest", "--yes", "--reason", "x"]);
+    assert_eq!(many.code, 0, "{many:?}");
+    assert!(tenant.is_enabled(nina));
+}

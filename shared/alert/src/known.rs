@@ -62,6 +62,15 @@ impl<'a> Known<'a> {
         if is_sent && self.incident.plan().steps.len() == 1 { Progress::Sent } else { Progress::NotDone }
     }
 
+    /// Nothing of these has been sent, because Graph would not take it.
+    pub(crate) fn was_turned_away(&self, steps: &[Step]) -> bool {
+        let last = |step: &Step| self.outcomes.iter().rfind(|outcome| outcome.step == *step);
+        let turned_away = |step: &Step| {
+            last(step).is_some_and(|outcome| matches!(outcome.result, StepResult::TurnedAway { why: _ }))
+        };
+        steps.iter().any(turned_away) && !steps.iter().filter_map(last).any(|one| one.result.was_sent())
+    }
+
     fn sent_at(&self, step: Step) -> Option<Timestamp> {
         let sent = |outcome: &&&Outcome| outcome.step == step && outcome.changed_something();
         self.outcomes.iter().rfind(sent).map(|outcome| outcome.at)

@@ -212,9 +212,17 @@ fn failed(topic: &Topic<'_>, why: &str) -> Telling {
 fn undoing(topic: &Topic<'_>, since: &str, by: &str, reason: &str) -> Telling {
     let pending = topic.incident.undo.as_ref().map(|undo| topic.steps(undo.steps.clone()));
     let steps = pending.unwrap_or_else(|| topic.reverse());
-    let done =
-        format!("{} asked for an undo ({}). {}", quoted(by, 100), because(reason), asked(&steps, since));
-    Telling::new(Kind::Undoing, format!("asked Entra to {} again", steps.headline(Tense::Base)), done)
+    let (headline, how) = if topic.known.was_turned_away(&steps.steps) {
+        let how = format!(
+            "Entra has not yet taken the request to {}: it is sent again until it does.",
+            steps.sentence(Tense::Base)
+        );
+        (format!("about to {} again", steps.headline(Tense::Base)), how)
+    } else {
+        (format!("asked Entra to {} again", steps.headline(Tense::Base)), asked(&steps, since))
+    };
+    let done = format!("{} asked for an undo ({}). {how}", quoted(by, 100), because(reason));
+    Telling::new(Kind::Undoing, headline, done)
 }
 
 fn undone(topic: &Topic<'_>, at: &str, by: &str, reason: &str) -> Telling {

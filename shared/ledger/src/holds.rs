@@ -63,24 +63,30 @@ impl Ledger {
         Ok(Stored { value, version, place })
     }
 
-    /// Writes incidents together with the suspensions that end them, or nothing: nobody meets the one without the other.
+    /// Writes incidents together with the suspensions that go with them, or nothing: nobody meets the one without the other.
     ///
     /// # Errors
     /// [`LedgerError::Conflict`] where an incident is no longer what was read.
-    pub async fn replace_suspended(
+    pub async fn replace_all_suspended(
         &self,
-        ended: Vec<(Stored<Incident>, Suspension)>,
-    ) -> Result<Vec<Incident>, LedgerError> {
-        let (mut writes, mut incidents) = (Vec::new(), Vec::new());
-        for (Stored { value, version, place }, suspension) in ended {
-            let held = self.place::<Suspension>(&suspension.sort());
-            writes.push(write(&suspension, held, self.partition(Suspension::KIND), Expect::Any)?);
-            let expect = Expect::Version(version);
-            writes.push(write(&value, place, self.partition(Incident::KIND), expect)?);
-            incidents.push(value);
+        incidents: Vec<Stored<Incident>>,
+        suspensions: &[Suspension],
+    ) -> Result<Vec<Stored<Incident>>, LedgerError> {
+        let mut writes = Vec::with_capacity(incidents.len().saturating_add(suspensions.len()));
+        for Stored { value, version, place } in &incidents {
+            let expect = Expect::Version(*version);
+            writes.push(write(value, place.clone(), self.partition(Incident::KIND), expect)?);
         }
-        self.items.put_all(writes).await?;
-        Ok(incidents)
+        for suspension in suspensions {
+            let held = self.place::<Suspension>(&suspension.sort());
+            writes.push(write(suspension, held, self.partition(Suspension::KIND), Expect::Any)?);
+        }
+        let versions = self.items.put_all(writes).await?;
+        let written =
+            incidents.into_iter().zip(versions).map(|(Stored { value, version: _, place }, version)| {
+                Stored { value, version: version.unwrap_or_default(), place }
+            });
+        Ok(written.collect())
     }
 
     /// The stop of all writes, if they are stopped.

@@ -134,16 +134,18 @@ impl Incident {
     /// Nothing but an approval releases what was held back: neither time, nor a rejection, nor a guest who leaves for a
     /// moment. Whoever opens the next one has to ask, too.
     pub(crate) fn goes_on_waiting(&self) -> Option<String> {
-        let undecided =
-            matches!(self.state, State::Expired { .. } | State::Rejected { .. } | State::Resolved { .. });
+        let undecided = matches!(
+            self.state,
+            State::Expired { .. } | State::Rejected { .. } | State::Undone { .. } | State::Resolved { .. }
+        );
         self.waits_because.clone().filter(|_| undecided)
     }
 
     /// It serves once.
     pub(crate) fn spend_approval(&mut self) {
-        self.waits_because = None;
-        if let Some(approval) = &mut self.approval {
+        if let Some(approval) = self.approval.as_mut().filter(|approval| !approval.spent) {
             approval.spent = true;
+            self.waits_because = None;
         }
     }
 }

@@ -58,7 +58,7 @@ pub struct Approval {
 }
 
 /// A step that a read has shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Achieved {
     pub step: Step,
     pub done_at: Timestamp,
@@ -67,6 +67,9 @@ pub struct Achieved {
     /// It was so before we came: no undo reverses it.
     #[serde(default)]
     pub found_so: bool,
+    /// When we did it before and somebody put it back, the latest last. Those of long ago are forgotten.
+    #[serde(default)]
+    pub earlier: Vec<Timestamp>,
 }
 
 /// Whether `remediate` has been told that this incident waits for it.

@@ -63,6 +63,12 @@ impl StepResult {
 }
 
 impl Outcome {
+    /// It was sent, or may have been, and no read has shown it yet.
+    #[must_use]
+    pub fn is_unsettled(&self) -> bool {
+        matches!(self.result, StepResult::Intended | StepResult::Sent)
+    }
+
     /// We changed something, or may have: what the step wants was not so before.
     #[must_use]
     pub fn changed_something(&self) -> bool {

@@ -28,6 +28,8 @@ impl Incident {
         let missing: Vec<Step> = finding.plan.steps.iter().filter(to_do).copied().collect();
         let left = missing.iter().any(|step| self.is_left_to_a_person(*step));
         let news = missing.iter().any(|step| !self.is_left_to_a_person(*step) && !self.settles(*step, now));
+        // What was left because the guest was protected can be done now.
+        let freed = left && self.finding.refused.is_some() && finding.refused.is_none();
         let more_by_hand = finding.by_hand.iter().any(|one| !self.finding.by_hand.contains(one));
         let asked_before = self.question();
         self.subject = subject;
@@ -41,7 +43,7 @@ impl Incident {
             | State::Resolved { .. } => {}
             State::Done { .. } | State::Partly { .. } => {
                 let in_charge = judged.acts() || judged.asks();
-                if news && in_charge {
+                if (news || freed) && in_charge {
                     // Somebody put it back. Acting again is a change that people are told.
                     self.told = None;
                     self.spend_approval();
@@ -145,7 +147,7 @@ impl Incident {
             return false;
         }
         let mut news = false;
-        for Achieved { step, done_at, put_back, found_so: _ } in &mut self.achieved {
+        for Achieved { step, done_at, put_back, found_so: _, earlier: _ } in &mut self.achieved {
             let settled = done_at.checked_add(Self::SETTLES_AFTER).is_ok_and(|settled| now >= settled);
             let known = put_back.is_some_and(|put_back| put_back >= *done_at);
             if snapshot.shows(*step) == Some(false) && settled && !known {
@@ -162,8 +164,22 @@ impl Incident {
             return;
         }
         match self.achieved.iter_mut().find(|achieved| achieved.step == step) {
-            Some(achieved) => (achieved.done_at, achieved.found_so) = (now, found_so),
-            None => self.achieved.push(Achieved { step, done_at: now, put_back: None, found_so }),
+            Some(achieved) => {
+                if !achieved.found_so {
+                    achieved.earlier.push(achieved.done_at);
+                }
+                achieved.earlier.retain(|at| now.duration_since(*at) < Self::FOUGHT_WITHIN);
+                (achieved.done_at, achieved.found_so) = (now, found_so);
+            }
+            None => {
+                self.achieved.push(Achieved {
+                    step,
+                    done_at: now,
+                    put_back: None,
+                    found_so,
+                    earlier: Vec::new(),
+                });
+            }
         }
     }
 
@@ -183,10 +199,27 @@ impl Incident {
         self.achieved.iter().any(|achieved| in_force(&achieved))
     }
 
+    /// A step that we have taken again and again, and that somebody keeps changing back; and when we took it first. Who is
+    /// right is for people to say.
+    #[must_use]
+    pub fn fought_over(&self, snapshot: &Snapshot, now: Timestamp) -> Option<(Step, Timestamp)> {
+        let keeps_coming_back = |achieved: &&Achieved| {
+            let missing = snapshot.shows(achieved.step) == Some(false) && !self.has_achieved(achieved.step);
+            let recent = |at: &&Timestamp| now.duration_since(**at) < Self::FOUGHT_WITHIN;
+            let times = achieved.earlier.iter().chain([&achieved.done_at]).filter(recent).count();
+            missing
+                && !achieved.found_so
+                && times >= Self::ROUNDS
+                && self.plan().steps.contains(&achieved.step)
+        };
+        let achieved = self.achieved.iter().find(keeps_coming_back)?;
+        Some((achieved.step, achieved.earlier.first().copied().unwrap_or(achieved.done_at)))
+    }
+
     /// What outlives this incident: whoever opens the next one must know it, to see whether somebody puts it back.
     pub(crate) fn still_in_force(&self) -> Vec<Achieved> {
         let in_force = self.achieved.iter().filter(|achieved| self.has_achieved(achieved.step));
-        in_force.copied().collect()
+        in_force.cloned().collect()
     }
 
     /// What was left to a person is done, too: a read shows all that the plan asks for. Returns whether that is news.

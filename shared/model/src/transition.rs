@@ -35,6 +35,10 @@ impl Incident {
     /// Replicas lag: what was just written may be read as it was before. What looks put back so soon after we changed it
     /// is looked at again later, not acted on.
     pub const SETTLES_AFTER: SignedDuration = SignedDuration::from_mins(4);
+    /// So often is taken away what somebody puts back. After that people decide.
+    pub const ROUNDS: usize = 3;
+    /// What was put back longer ago than that is not counted.
+    pub const FOUGHT_WITHIN: SignedDuration = SignedDuration::from_hours(24 * 7);
     /// How long a write that no read has shown yet is looked at again.
     pub const LOOKS_FOR: SignedDuration = SignedDuration::from_mins(15);
 

@@ -43,4 +43,5 @@ pub use steward::Steward;
 pub use subscriptions::{Receivers, SubscriptionKeeper};
 pub use tell::{Open, Teller};
 pub use trouble::{End, Trouble};
+pub use undo::acted_at;
 pub use worker::{Handler, Worker};

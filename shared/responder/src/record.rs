@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use ledger::Stored;
 use model::{
     Change, Finding, Incident, IncidentKey, Mode, ObjectId, Outcome, RuleId, Sighting, Snapshot, State, Step,
-    Subject, Wake,
+    StepResult, Subject, Wake,
 };
 use policy::{Held, Verdict};
 
@@ -95,10 +95,11 @@ impl Assessor {
             return Ok(false);
         }
         let outcomes = self.ledger.outcomes(&incident.id).await?;
-        let lands = |outcome: &Outcome| {
-            outcome.result.was_sent() && now.duration_since(outcome.at) < Incident::LOOKS_FOR
+        let fresh = |outcome: &Outcome| now.duration_since(outcome.at) < Incident::LOOKS_FOR;
+        let unknown = |outcome: &Outcome| {
+            outcome.is_unsettled() || (outcome.result == StepResult::Done && fresh(outcome))
         };
-        Ok(outcomes.iter().any(lands))
+        Ok(outcomes.iter().any(unknown))
     }
 
     /// A membership that is over is none that is new when it begins again, unless it was we who ended it: an undo gives it

@@ -20,6 +20,7 @@ use crate::walk::{CutShort, Seen, Walk};
 use crate::{Directory, Notices, Queues, Rules, Trouble, facts_of, standing_of};
 
 mod earlier;
+mod fought;
 mod judged;
 
 use earlier::{shows_all, under_way};
@@ -129,16 +130,22 @@ impl Remediator {
                 self.take_note(incident, *spoken, &attempted, now);
                 Ending::HeldBack
             }
-            Judgement::Acts(spoken, judged) => {
+            Judgement::Acts(spoken, mut judged) => {
                 // Whoever takes over has his place, what somebody has approved needs none, and nobody is touched where
                 // nothing is missing.
                 let mut goes_on = incident.is_approved(&spoken.finding.plan);
                 if let Some(since) = taken_over {
                     goes_on |= self.has_sent(incident, since).await?;
                 }
+                let approved = incident.is_approved(&spoken.finding.plan);
                 self.take_note(incident, *spoken, &attempted, now);
                 incident.subject.enabled = facts.enabled;
-                let counts = !goes_on && misses_any(incident, &snapshot);
+                if let Some(fought) = incident.fought_over(&snapshot, now).filter(|_| !approved) {
+                    let because = self.who_fights(fought).await;
+                    incident.ask(Some(because), routes, now);
+                    return Ok(Some(CarriedOut::unsent(read, stored)));
+                }
+                let counts = !goes_on && self.touches(incident, &snapshot, &mut judged).await;
                 return self.carry_out_counted(read, stored, (&snapshot, &judged), counts).await;
             }
         };
@@ -372,10 +379,6 @@ fn why_gone(incident: &Incident, snapshot: &Snapshot) -> &'static str {
 /// Some of the plan is as it was wanted.
 fn did_something(incident: &Incident) -> bool {
     incident.plan().steps.iter().any(|step| incident.has_achieved(*step))
-}
-
-fn misses_any(incident: &Incident, snapshot: &Snapshot) -> bool {
-    incident.plan().steps.iter().any(|step| snapshot.shows(*step) != Some(true))
 }
 
 /// What a guest keeps although the plan was carried out

@@ -117,7 +117,7 @@ impl Remediator {
             all.extend(self.ledger.incident(&other.id).await?);
         }
         let undo = Undo { request, suspend_for, force: false };
-        let mut rejected = Vec::with_capacity(all.len());
+        let (mut rejected, mut suspensions) = (Vec::with_capacity(all.len()), Vec::with_capacity(all.len()));
         for mut one in all {
             match one.value.reject(by.clone(), reason.clone(), &self.rules.routes, now) {
                 Ok(()) => {}
@@ -128,11 +128,12 @@ impl Remediator {
             let key = &one.value.key;
             let held = suspension(key.guest, (key.rule.clone(), key.object), &undo, now);
             let identity = one.value.subject.identity();
-            rejected.push((one, held.only_for(Some(identity))));
+            rejected.push(one);
+            suspensions.push(held.only_for(Some(identity)));
         }
         // Whoever has decided otherwise at this moment has written the incident: then nothing is suspended either.
-        for incident in self.ledger.replace_suspended(rejected).await? {
-            self.queues.tell_about(&incident, now).await?;
+        for stored in self.ledger.replace_all_suspended(rejected, &suspensions).await? {
+            self.queues.tell_about(&stored.value, now).await?;
         }
         Ok(done())
     }

@@ -44,6 +44,21 @@ pub(crate) enum Progress {
     Trouble(GraphError),
 }
 
+/// What may have been carried out, although Graph did not accept this attempt.
+enum Doubt {
+    None,
+    /// One of a moment ago, which is recorded like this.
+    Earlier(Box<Outcome>),
+    /// This one: its answer was lost.
+    This,
+}
+
+impl Doubt {
+    fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+}
+
 /// Whether a write of this step may be on its way.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Pursuit<'a> {
@@ -177,7 +192,8 @@ impl Remediator {
             found_so: false,
             request: None,
         };
-        match self.would_not(incident, step).await {
+        let possible = if judged.is_possible(step) { Ok(None) } else { self.would_not(incident, step).await };
+        match possible {
             Ok(None) => {}
             Ok(Some(why)) => {
                 outcome.result = StepResult::Refused { why: why.clone() };
@@ -204,13 +220,17 @@ impl Remediator {
             }
             Err(graph::NotWritten { error, maybe_done }) => {
                 // What was sent so long ago has shown, or was changed back.
-                let may_show = |last: Outcome| {
-                    matches!(last.result, StepResult::Intended | StepResult::Sent)
+                let may_show = |last: &Outcome| {
+                    last.is_unsettled()
                         && !last.found_so
                         && outcome.at.duration_since(last.at) < Incident::LOOKS_FOR
                 };
-                let maybe_done = maybe_done || last.is_some_and(may_show);
-                self.not_accepted(outcome, error, maybe_done).await
+                let doubt = match last.filter(may_show) {
+                    _ if maybe_done => Doubt::This,
+                    Some(last) => Doubt::Earlier(Box::new(last)),
+                    None => Doubt::None,
+                };
+                self.not_accepted(outcome, error, doubt).await
             }
         }
     }
@@ -223,20 +243,19 @@ impl Remediator {
         Ok(Progress::Accepted(Box::new(outcome)))
     }
 
-    /// Graph has one answer for "it was so before" and for other reasons; only a read tells. `maybe_done`: this attempt, or
-    /// one a moment ago, may have been carried out. Then the intent stays, and the next look finds out.
+    /// Graph has one answer for "it was so before" and for other reasons; only a read tells.
     async fn not_accepted(
         &self,
         mut outcome: Outcome,
         error: GraphError,
-        maybe_done: bool,
+        doubt: Doubt,
     ) -> Result<Progress, Trouble> {
         let (incident, step) = (outcome.incident.clone(), outcome.step);
         outcome.request = error.trace().request_id.clone();
         let unlinks = matches!(step, Step::RemoveMember { .. } | Step::RemoveOwner { .. });
         if unlinks && is_not_found(&error) {
             // Somebody else was faster, unless an earlier attempt of ours got no answer.
-            outcome.found_so = !maybe_done;
+            outcome.found_so = doubt.is_none();
             return self.accepted(outcome).await;
         }
         let why = in_words(&error);
@@ -249,40 +268,42 @@ impl Remediator {
                         .await
                         .is_ok_and(|now| now.shows(step) == Some(true))
                 {
-                    outcome.found_so = !maybe_done;
+                    outcome.found_so = doubt.is_none();
                     return self.accepted(outcome).await;
                 }
                 let failed = StepResult::Failed { why: why.clone() };
-                self.not_done(outcome, failed, maybe_done).await?;
+                self.not_done(outcome, failed, doubt).await?;
                 tracing::warn!(incident.id = %incident, "failed to {step}: {error}");
                 Ok(Progress::Failed { why: format!("failed to {step}: {why}") })
             }
             graph::Advice::TryAgain { after: _ }
             | graph::Advice::MaybeNotReplicatedYet
             | graph::Advice::FixCredential { tell: _ } => {
-                self.not_done(outcome, StepResult::TurnedAway { why }, maybe_done).await?;
+                self.not_done(outcome, StepResult::TurnedAway { why }, doubt).await?;
                 Ok(Progress::Trouble(error))
             }
         }
     }
 
     /// What is known not to have been done is nobody's to undo, whoever does the same after this.
-    async fn not_done(
-        &self,
-        mut outcome: Outcome,
-        result: StepResult,
-        maybe_done: bool,
-    ) -> Result<(), Trouble> {
-        if !maybe_done {
-            outcome.result = result;
-            self.ledger.record(&outcome).await?;
+    async fn not_done(&self, mut outcome: Outcome, result: StepResult, doubt: Doubt) -> Result<(), Trouble> {
+        match doubt {
+            // The intent stays, and the next look finds out.
+            Doubt::This => return Ok(()),
+            // With its own time: what was turned away does not make it younger.
+            Doubt::Earlier(earlier) => outcome = *earlier,
+            Doubt::None => outcome.result = result,
         }
-        Ok(())
+        Ok(self.ledger.record(&outcome).await?)
     }
 
     /// What Graph would refuse, known before it is tried: the last user among the owners stays
     /// (<https://learn.microsoft.com/graph/api/group-delete-owners>).
-    async fn would_not(&self, incident: &Incident, step: Step) -> Result<Option<String>, GraphError> {
+    pub(crate) async fn would_not(
+        &self,
+        incident: &Incident,
+        step: Step,
+    ) -> Result<Option<String>, GraphError> {
         let Step::RemoveOwner { user, group } = step else { return Ok(None) };
         let (read, _) = self.reader.group_and_users(group, &[]).await;
         let GroupRead { group: _, owners } = read?;

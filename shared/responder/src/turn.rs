@@ -125,7 +125,9 @@ impl Remediator {
         let steps = incident.plan().steps.clone();
         match self.snapshot(incident.key.guest, &steps).await {
             Ok(snapshot) => {
+                let sent = self.sent(incident).await?;
                 self.act(incident, &snapshot, Pursuit::FollowsUp { asked_at: since }).await?;
+                self.disprove(&sent, &snapshot).await?;
             }
             Err(error) if is_not_found(&error) => self.not_there(incident).await?,
             Err(error) => match error.advice() {

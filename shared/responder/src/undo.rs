@@ -23,6 +23,7 @@ use crate::{Remediator, Trouble};
 
 mod taken;
 
+pub use taken::acted_at;
 use taken::{Ours, Taken};
 
 /// What an operator asked for, in one place.
@@ -49,6 +50,7 @@ struct Given {
     groups: BTreeMap<ObjectId, String>,
     snapshot: Snapshot,
     rules: BTreeSet<Objecting>,
+    suspensions: Vec<Suspension>,
 }
 
 pub(crate) const CHANGED: &str =
@@ -93,7 +95,7 @@ impl Remediator {
             return Ok(Answer::Refused { why });
         }
         let told_with = self.told_with(&stored.value).await?;
-        match self.ours(&stored.value, &told_with, now).await? {
+        match taken::ours(&self.ledger, &stored.value, &told_with, now).await? {
             Ours::InForce(taken) => self.judge_undo(stored, &told_with, taken, undo).await,
             refused @ (Ours::PutBack | Ours::Writing { .. } | Ours::Nothing) => {
                 let speaker = self.speaker_of(&stored.value).await?;
@@ -160,9 +162,6 @@ impl Remediator {
             Err(why) => Ok(Answer::Refused { why }),
             Ok((judged, objecting)) => {
                 rules.extend(objecting);
-                for rule in &rules {
-                    self.ledger.suspend(&held(rule)).await?;
-                }
                 let Reversal { steps, groups, .. } = reversal;
                 let now_like = groups.iter().map(|group| (group.id, as_seen(group)));
                 let given = Given {
@@ -171,6 +170,7 @@ impl Remediator {
                     not_his: others.iter().map(|one| one.step).collect(),
                     groups: were.into_iter().chain(now_like).collect(),
                     snapshot: snapshot_of(&facts),
+                    suspensions: rules.iter().map(held).collect(),
                     rules,
                 };
                 self.reverse(stored, given, &judged, undo).await
@@ -205,15 +205,9 @@ impl Remediator {
         Ok(siblings.into_iter().map(|stored| stored.value).find(speaks).map(|one| one.id))
     }
 
-    /// The incidents that this one speaks for: people read of them in one message, with one command for all.
+    /// The incidents that this one speaks for.
     pub(crate) async fn told_with(&self, incident: &Incident) -> Result<Vec<Incident>, Trouble> {
-        let all = self.ledger.incidents_of(incident.key.guest).await?.into_iter().map(|stored| stored.value);
-        let spoken_for = |one: &Incident| {
-            !one.state.is_closed()
-                && one.key.object == incident.key.object
-                && one.told_with.as_ref() == Some(&incident.key.rule)
-        };
-        Ok(all.filter(spoken_for).collect())
+        Ok(taken::told_with(&self.ledger, incident).await?)
     }
 
     async fn reverse(
@@ -224,7 +218,7 @@ impl Remediator {
         undo: &Undo<'_>,
     ) -> Result<Answer, Trouble> {
         let now = self.clock.now();
-        let Given { steps, missing, not_his, groups, snapshot, rules } = given;
+        let Given { steps, missing, not_his, groups, snapshot, rules, suspensions } = given;
         let (by, reason) = (undo.request.by.clone(), undo.request.reason.clone());
         let routes = self.rules.routes.clone();
         stored.value.undo = Some(PendingUndo {
@@ -237,7 +231,10 @@ impl Remediator {
         stored.value.attempts = 0;
         // Says that an undo is under way before anything is sent: a crash from here on is finished by `finish_undo`.
         stored.value.undo_sent(by.clone(), reason.clone(), after(now, Self::LEASE), &routes, now);
-        let mut stored = self.ledger.replace(stored).await?;
+        let written = self.ledger.replace_all_suspended(vec![stored], &suspensions).await?.pop();
+        let Some(mut stored) = written else {
+            return Err(Trouble::now(anyhow::anyhow!("the undo was not written")));
+        };
         let walk = self.walk(&stored.value, &steps, &snapshot, Pursuit::Begins(judged)).await?;
         let stopped = matches!(walk.cut_short, Some(CutShort::Stopped));
         let trouble = match &walk.cut_short {

@@ -45,7 +45,13 @@ fn in_state(finding: Finding, state: State) -> Incident {
 fn achieved(incident: &mut Incident, steps: &[Step]) {
     incident.achieved = steps
         .iter()
-        .map(|step| Achieved { step: *step, done_at: at("10:00:05"), put_back: None, found_so: false })
+        .map(|step| Achieved {
+            step: *step,
+            done_at: at("10:00:05"),
+            put_back: None,
+            found_so: false,
+            earlier: Vec::new(),
+        })
         .collect();
 }
 

@@ -64,3 +64,34 @@ fn what_the_breaker_holds_waits_although_its_mode_enforces() {
     incident.see(met(finding(Mode::Observe), true), &routes(), after(400));
     assert_eq!((&incident.state, incident.wake), (&State::Open, Wake::None));
 }
+
+fn held() -> Incident {
+    let mut incident = opened(Mode::Enforce);
+    incident.claim(after(1), SignedDuration::from_mins(2)).unwrap();
+    incident.ask(Some("the circuit breaker is open".to_owned()), &routes(), after(2));
+    incident
+}
+
+#[test]
+fn a_failed_undo_releases_nothing_that_the_breaker_held() {
+    let mut incident = held();
+    incident.undo_sent("carol".into(), "x".into(), after(10), &routes(), after(3));
+    incident.failed("the undo failed: 403".into(), &routes(), after(4));
+    incident.see(met(finding(Mode::Enforce), true), &routes(), after(800_000));
+    assert!(matches!(incident.state, State::Waiting { .. }), "{:?} {:?}", incident.state, incident.wake);
+}
+
+#[test]
+fn an_undone_one_releases_nothing_that_the_breaker_held() {
+    let mut incident = held();
+    incident.undo_sent("carol".into(), "x".into(), after(10), &routes(), after(3));
+    incident.undone("carol".into(), "x".into(), &routes(), after(4));
+    let next = Incident::open(
+        incident.key.clone(),
+        Some(&incident),
+        met(finding(Mode::Enforce), true),
+        &routes(),
+        after(800_000),
+    );
+    assert!(matches!(next.state, State::Waiting { .. }), "{:?} {:?}", next.state, next.wake);
+}

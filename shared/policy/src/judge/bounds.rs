@@ -16,6 +16,9 @@ pub(super) struct Bounds {
     pub(super) words: Vec<String>,
     /// Relations to the group that were there before, beside a new one that may be acted on, each with why it is left.
     pub(super) left_alone: BTreeMap<Relation, String>,
+    /// The finding is about a new membership of a guest who was there before: his other memberships of before are left,
+    /// because they may go no further than this.
+    pub(super) old_at_most: Option<Mode>,
 }
 
 pub(super) fn of(
@@ -39,7 +42,14 @@ pub(super) fn of(
             words.push(said);
         }
     }
-    Bounds { mode, words, left_alone: left_alone(policy, facts, mode, about) }
+    let left_alone = left_alone(policy, facts, mode, about);
+    Bounds { mode, words, left_alone, old_at_most: old_at_most(policy, facts, mode, about) }
+}
+
+fn old_at_most(policy: &Policy, facts: &Facts, mode: Mode, about: Option<&About<'_>>) -> Option<Mode> {
+    about?;
+    let existing = policy.existing.as_ref().filter(|existing| was_there_before(existing, facts))?;
+    (existing.mode < mode).then_some(existing.mode)
 }
 
 /// A membership that is new may be acted on even where its guest was there before.

@@ -40,12 +40,13 @@ impl Maker<'_> {
             Answer::Unknown(reasons) => (reasons, true),
             Answer::Yes(reasons) => (reasons, false),
         };
-        let Bounds { mode, words, left_alone } =
+        let Bounds { mode, words, left_alone, old_at_most } =
             bounds::of(self.policy, head, self.case.facts, self.ceiling, about.as_ref());
-        let Made { plan, by_hand, names, nothing_fits } =
-            plan::make(&head.actions, self.case, about.as_ref(), &left_alone);
+        let Made { plan, by_hand, names, held_back: kept, nothing_fits } =
+            plan::make(&head.actions, self.case, about.as_ref(), &left_alone, old_at_most);
         let mut held_back = if plan.is_empty() { Vec::new() } else { words };
         held_back.extend(left_alone.into_values());
+        held_back.extend(kept);
         held_back.extend(nothing_fits);
         let for_people = !unknown && plan.is_empty() && !by_hand.is_empty();
         Some(Finding {

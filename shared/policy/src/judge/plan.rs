@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Action, ObjectId, Plan, Step};
+use model::{Action, Mode, ObjectId, Plan, Step};
 
 use super::finding::About;
 use crate::conditions::Case;
@@ -17,6 +17,8 @@ pub(super) struct Made {
     pub(super) plan: Plan,
     pub(super) by_hand: Vec<String>,
     pub(super) names: BTreeMap<ObjectId, String>,
+    /// What the mode for guests who were there before keeps from being taken.
+    pub(super) held_back: Vec<String>,
     /// Why the rule asks for something and there is nothing to do.
     pub(super) nothing_fits: Option<String>,
 }
@@ -27,6 +29,7 @@ pub(super) fn make(
     case: &Case<'_>,
     about: Option<&About<'_>>,
     left_alone: &BTreeMap<Relation, String>,
+    old_at_most: Option<Mode>,
 ) -> Made {
     let user = case.facts.id;
     let mut draft = Draft { user, made: Made::default(), done: BTreeSet::new() };
@@ -41,7 +44,7 @@ pub(super) fn make(
         draft.take(about.of_this_group, Relation::Member);
     }
     if actions.contains(&Action::LeaveGroups) {
-        draft.take_all(case);
+        draft.take_all(case, old_at_most);
     }
     if let Some(about) = held(Relation::Owner).filter(|_| actions.contains(&Action::DropOwnership)) {
         draft.take(about.of_this_group, Relation::Owner);
@@ -80,9 +83,24 @@ impl Draft {
         }
     }
 
-    fn take_all(&mut self, case: &Case<'_>) {
+    fn take_all(&mut self, case: &Case<'_>, old_at_most: Option<Mode>) {
+        let mut left = 0_usize;
         for of_one_group in case.groups() {
-            self.take(of_one_group, Relation::Member);
+            let members = || of_one_group.iter().filter(|seen| seen.relation() == Relation::Member);
+            if old_at_most.is_some() && members().next().is_some() && !members().any(Seen::is_new) {
+                left = left.saturating_add(1);
+            } else {
+                self.take(of_one_group, Relation::Member);
+            }
+        }
+        if let Some(mode) = old_at_most.filter(|_| left > 0) {
+            let what = match left {
+                1 => "1 membership that was there before is left alone".to_owned(),
+                many => format!("{many} memberships that were there before are left alone"),
+            };
+            self.made
+                .held_back
+                .push(format!("{what}: `existing` allows at most `{mode}` for what was there"));
         }
         if let Memberships::Unreadable { why } = &case.facts.memberships {
             self.made.by_hand.push(format!(

@@ -330,3 +330,17 @@ fn every_rule_can_be_looked_at_as_if_it_were_enforced() {
     let capped = judge(&enforced, &facts, Mode::Ask, now());
     assert!(capped.findings.iter().all(|finding| finding.mode == Mode::Ask));
 }
+
+#[test]
+fn leave_groups_because_of_a_new_membership_leaves_those_of_before_alone() {
+    let policy = policy(
+        "version: 1\nmode: enforce\nexisting: { before: 2026-11-10, mode: observe }\nguardrails:\n  - id: x\n    if: { joins: { name: C } }\n    then: [leave-groups]\n",
+    );
+    let new = Membership { new: true, ..member(group(3, "C")) };
+    let old = Membership { new: false, ..member(group(1, "A")) };
+    let facts = joined(vec![new, old]);
+    assert_eq!(
+        judged(&policy, &facts).findings[0].plan.steps,
+        [Step::RemoveMember { user: ALICE, group: group_id(3) }]
+    );
+}

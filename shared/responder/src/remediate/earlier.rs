@@ -7,16 +7,58 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use model::{Incident, Outcome, Snapshot, Step, StepResult};
 
+use super::Judged;
 use crate::step::{Progress, Pursuit};
 use crate::{Remediator, Trouble};
 
 impl Remediator {
     /// What may have been sent for this incident: the last attempt of each step.
-    pub(super) async fn sent(&self, incident: &Incident) -> Result<Vec<Outcome>, Trouble> {
+    pub(crate) async fn sent(&self, incident: &Incident) -> Result<Vec<Outcome>, Trouble> {
         let outcomes = self.ledger.outcomes(&incident.id).await?;
         let last: BTreeMap<String, Outcome> =
             outcomes.into_iter().map(|outcome| (outcome.step.to_string(), outcome)).collect();
         Ok(last.into_values().filter(|outcome| outcome.result.was_sent()).collect())
+    }
+
+    /// What reads still do not show after so long was not done, or somebody changed it back at once: whatever they show
+    /// later is not ours.
+    pub(crate) async fn disprove(&self, sent: &[Outcome], snapshot: &Snapshot) -> Result<(), Trouble> {
+        let now = self.clock.now();
+        let disproved = |outcome: &&Outcome| {
+            outcome.is_unsettled()
+                && now.duration_since(outcome.at) >= Incident::LOOKS_FOR
+                && snapshot.shows(outcome.step) == Some(false)
+        };
+        for outcome in sent.iter().filter(disproved) {
+            let why = "no read has shown it within 15 minutes".to_owned();
+            self.ledger.record(&Outcome { result: StepResult::Failed { why }, ..outcome.clone() }).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether anything is left to be sent. Of whom nothing can be done, nobody is touched, and he is not counted.
+    pub(super) async fn touches(
+        &self,
+        incident: &Incident,
+        snapshot: &Snapshot,
+        judged: &mut Judged,
+    ) -> bool {
+        let steps = incident.plan().steps.iter().filter(|step| snapshot.shows(**step) != Some(true));
+        let mut missing: Vec<Step> = steps.filter(|step| judged.covers(**step)).copied().collect();
+        // What Graph has to be asked about comes last: the others touch him anyway.
+        missing.sort_by_key(|step| matches!(step, Step::RemoveOwner { .. }));
+        for step in missing {
+            match self.would_not(incident, step).await {
+                Ok(None) => {
+                    judged.note_possible(step);
+                    return true;
+                }
+                Ok(Some(_)) => {}
+                // Whoever sends it asks again, and says what came of that.
+                Err(_) => return true,
+            }
+        }
+        false
     }
 
     /// A write of before we were interrupted has landed: it is done, whatever is judged now.
@@ -26,6 +68,7 @@ impl Remediator {
         sent: &[Outcome],
         snapshot: &Snapshot,
     ) -> Result<(), Trouble> {
+        self.disprove(sent, snapshot).await?;
         for Outcome { step, at, .. } in sent.iter().filter(|outcome| outcome.step.takes_away()) {
             let landed = snapshot.shows(*step) == Some(true) && incident.is_in_force(*step, *at);
             if landed && !incident.has_achieved(*step) {
@@ -50,7 +93,7 @@ pub(super) fn shows_all(incident: &Incident, attempted: &[Step], snapshot: &Snap
 pub(super) fn under_way(sent: &[Outcome], snapshot: &Snapshot, now: Timestamp) -> Option<Timestamp> {
     let lands = |outcome: &&Outcome| {
         outcome.step.takes_away()
-            && matches!(outcome.result, StepResult::Intended | StepResult::Sent)
+            && outcome.is_unsettled()
             && snapshot.shows(outcome.step) != Some(true)
             && now.duration_since(outcome.at) < Incident::LOOKS_FOR
     };

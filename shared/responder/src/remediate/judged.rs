@@ -19,11 +19,21 @@ pub(crate) struct Judged {
     identity: Option<Identity>,
     /// What the groups of the steps are like.
     groups: BTreeMap<ObjectId, String>,
+    /// Graph was asked a moment ago, and would not refuse these for what it says of the group.
+    possible: BTreeSet<Step>,
 }
 
 impl Judged {
     pub(crate) fn covers(&self, step: Step) -> bool {
         self.steps.contains(&step)
+    }
+
+    pub(crate) fn is_possible(&self, step: Step) -> bool {
+        self.possible.contains(&step)
+    }
+
+    pub(super) fn note_possible(&mut self, step: Step) {
+        self.possible.insert(step);
     }
 
     /// Who the account was when it was judged.
@@ -75,7 +85,8 @@ pub(super) fn judge_again(incident: &Incident, facts: &Facts, verdict: Verdict) 
             Memberships::Known(all) => all.iter().map(|one| (one.group.id, as_seen(&one.group))).collect(),
             Memberships::Unread | Memberships::Unreadable { why: _ } => BTreeMap::new(),
         };
-        let judged = Judged { steps: spoken.finding.plan.steps.clone(), identity, groups };
+        let steps = spoken.finding.plan.steps.clone();
+        let judged = Judged { steps, identity, groups, possible: BTreeSet::new() };
         return Judgement::Acts(Box::new(spoken), judged);
     }
     if spoken.finding.asks() || spoken.finding.acts() {
@@ -140,7 +151,12 @@ impl Remediator {
         }
         let groups = reversal.groups.iter().map(|group| (group.id, as_seen(group))).collect();
         Ok((
-            Judged { steps: reversal.steps.clone(), identity: Some(reversal.identity.clone()), groups },
+            Judged {
+                steps: reversal.steps.clone(),
+                identity: Some(reversal.identity.clone()),
+                groups,
+                possible: BTreeSet::new(),
+            },
             objecting,
         ))
     }

@@ -3,13 +3,15 @@
 //! Never here: whether it may be given back.
 
 use jiff::Timestamp;
+use ledger::{Ledger, LedgerError};
 use model::{Achieved, Identity, Incident, IncidentId, Outcome, State, Step, StepResult};
 
+use crate::Remediator;
 use crate::trouble::after;
-use crate::{Remediator, Trouble};
 
 /// One step of ours that is in force.
 pub(super) struct Taken {
+    at: Timestamp,
     pub(super) step: Step,
     /// Who the account was then.
     pub(super) identity: Option<Identity>,
@@ -48,69 +50,97 @@ impl Ours {
     }
 }
 
-impl Remediator {
-    /// The steps of ours that are in force: sent by us, onto what was otherwise before, and not put back since.
-    pub(super) async fn ours(
-        &self,
-        incident: &Incident,
-        told_with: &[Incident],
-        now: Timestamp,
-    ) -> Result<Ours, Trouble> {
-        if let (State::Undoing { .. }, Some(pending)) = (&incident.state, &incident.undo) {
-            let taken = |step: &Step| Taken {
-                step: step.undo(),
-                identity: pending.identity.clone(),
-                group: step.group().and_then(|id| pending.groups.get(&id).cloned()),
-            };
-            return Ok(Ours::InForce(pending.steps.iter().rev().map(taken).collect()));
-        }
-        let mut ours = Vec::new();
-        for one in [incident].into_iter().chain(told_with) {
-            let all = self.outcomes_in_slot(&one.id).await?;
-            for outcome in all.iter().filter(|outcome| outcome.is_ours() && !is_reversed(outcome, &all)) {
-                let until = after(outcome.at, Self::LEASE);
-                if outcome.result == StepResult::Intended && now < until {
-                    return Ok(Ours::Writing { until });
-                }
-                // What an earlier incident did is ours only while this one has it from there: what it met itself may be
-                // somebody else's doing.
-                let inherited = |achieved: &Achieved| {
-                    achieved.step == outcome.step && !achieved.found_so && achieved.done_at < one.opened_at
-                };
-                let in_force = one.is_in_force(outcome.step, outcome.at)
-                    && (outcome.incident == one.id
-                        || (one.has_achieved(outcome.step) && one.achieved.iter().any(inherited)));
-                ours.push((outcome.clone(), in_force));
-            }
-        }
-        ours.sort_by_key(|(outcome, _)| std::cmp::Reverse(outcome.at));
-        let any = !ours.is_empty();
-        let mut in_force: Vec<Taken> = Vec::new();
-        for (outcome, _) in ours.into_iter().filter(|(_, in_force)| *in_force) {
-            let Outcome { step, identity, group, .. } = outcome;
-            if !in_force.iter().any(|taken| taken.step == step) {
-                in_force.push(Taken { step, identity, group });
-            }
-        }
-        Ok(match (in_force.is_empty(), any) {
-            (false, _) => Ours::InForce(in_force),
-            (true, true) => Ours::PutBack,
-            (true, false) => Ours::Nothing,
-        })
-    }
+/// When we last took something that an undo of this incident would give back. `None`: there is nothing.
+///
+/// # Errors
+/// The ledger is in trouble.
+pub async fn acted_at(
+    ledger: &Ledger,
+    incident: &Incident,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, LedgerError> {
+    let told_with = told_with(ledger, incident).await?;
+    Ok(match ours(ledger, incident, &told_with, now).await? {
+        Ours::InForce(taken) => taken.iter().map(|one| one.at).max(),
+        Ours::PutBack | Ours::Writing { until: _ } | Ours::Nothing => None,
+    })
+}
 
-    /// Those of this incident, or, where it wrote nothing, of the last one before it that did: what that one did may still be
-    /// in force.
-    async fn outcomes_in_slot(&self, id: &IncidentId) -> Result<Vec<Outcome>, Trouble> {
-        for generation in (1..=id.generation).rev() {
-            let id = IncidentId { slot: id.slot.clone(), generation };
-            let outcomes = self.ledger.outcomes(&id).await?;
-            if outcomes.iter().any(|outcome| outcome.is_ours() || !outcome.step.takes_away()) {
-                return Ok(outcomes);
-            }
-        }
-        Ok(Vec::new())
+/// The incidents that this one speaks for: people read of them in one message, with one command for all.
+pub(super) async fn told_with(ledger: &Ledger, incident: &Incident) -> Result<Vec<Incident>, LedgerError> {
+    let all = ledger.incidents_of(incident.key.guest).await?.into_iter().map(|stored| stored.value);
+    let spoken_for = |one: &Incident| {
+        !one.state.is_closed()
+            && one.key.object == incident.key.object
+            && one.told_with.as_ref() == Some(&incident.key.rule)
+    };
+    Ok(all.filter(spoken_for).collect())
+}
+
+/// The steps of ours that are in force: sent by us, onto what was otherwise before, and not put back since.
+pub(super) async fn ours(
+    ledger: &Ledger,
+    incident: &Incident,
+    told_with: &[Incident],
+    now: Timestamp,
+) -> Result<Ours, LedgerError> {
+    if let (State::Undoing { .. }, Some(pending)) = (&incident.state, &incident.undo) {
+        let taken = |step: &Step| Taken {
+            at: now,
+            step: step.undo(),
+            identity: pending.identity.clone(),
+            group: step.group().and_then(|id| pending.groups.get(&id).cloned()),
+        };
+        return Ok(Ours::InForce(pending.steps.iter().rev().map(taken).collect()));
     }
+    let mut ours = Vec::new();
+    for one in [incident].into_iter().chain(told_with) {
+        let all = outcomes_in_slot(ledger, &one.id).await?;
+        for outcome in all.iter().filter(|outcome| outcome.is_ours() && !is_reversed(outcome, &all)) {
+            let until = after(outcome.at, Remediator::LEASE);
+            if outcome.result == StepResult::Intended && now < until {
+                return Ok(Ours::Writing { until });
+            }
+            // What an earlier incident did is ours only while this one has it from there: what it met itself may be
+            // somebody else's doing.
+            let inherited = |achieved: &Achieved| {
+                achieved.step == outcome.step && !achieved.found_so && achieved.done_at < one.opened_at
+            };
+            // What no read has shown within its time was not done.
+            let may_be_so = !outcome.is_unsettled()
+                || one.has_achieved(outcome.step)
+                || now.duration_since(outcome.at) < Incident::LOOKS_FOR;
+            let in_force = may_be_so
+                && one.is_in_force(outcome.step, outcome.at)
+                && (outcome.incident == one.id
+                    || (one.has_achieved(outcome.step) && one.achieved.iter().any(inherited)));
+            ours.push((outcome.clone(), in_force));
+        }
+    }
+    ours.sort_by_key(|(outcome, _)| std::cmp::Reverse(outcome.at));
+    let any = !ours.is_empty();
+    let mut in_force: Vec<Taken> = Vec::new();
+    for (outcome, _) in ours.into_iter().filter(|(_, in_force)| *in_force) {
+        let Outcome { step, identity, group, at, .. } = outcome;
+        if !in_force.iter().any(|taken| taken.step == step) {
+            in_force.push(Taken { at, step, identity, group });
+        }
+    }
+    Ok(match (in_force.is_empty(), any) {
+        (false, _) => Ours::InForce(in_force),
+        (true, true) => Ours::PutBack,
+        (true, false) => Ours::Nothing,
+    })
+}
+
+/// Those of this incident and of all before it: what they did may still be in force.
+async fn outcomes_in_slot(ledger: &Ledger, id: &IncidentId) -> Result<Vec<Outcome>, LedgerError> {
+    let mut all = Vec::new();
+    for generation in 1..=id.generation {
+        let id = IncidentId { slot: id.slot.clone(), generation };
+        all.extend(ledger.outcomes(&id).await?);
+    }
+    Ok(all)
 }
 
 /// An undo of ours has put it back since.

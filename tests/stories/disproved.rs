@@ -1,0 +1,130 @@
+//! What reads have disproved is not ours, whoever does the same after that: no undo gives back what a person took.
+
+use guestlist_tests::{Told, World};
+use jiff::SignedDuration;
+use simulator::{Failure, Fault, RetryAfter, Stale};
+
+use crate::given::{admitted, refused};
+use crate::policies::{CLOSED_GROUPS, PARTNERS_ONLY, closing};
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+fn texts(world: &World) -> Vec<String> {
+    world.slack.read_all().iter().map(Told::text).collect()
+}
+
+/// An admin puts it back at once; reads show that it is not so for fifteen minutes: failed. Next day an admin does it himself.
+#[tokio::test]
+async fn an_accepted_write_that_somebody_reversed_at_once_is_not_ours_a_day_later() {
+    let mut world = World::with_policy(PARTNERS_ONLY).await;
+    let sam = world.tenant.invite("sam@northwind.example");
+    world.deliver().await;
+    world.run("assess").await;
+    let lag = SignedDuration::from_mins(2);
+    world.simulator.set_faults(|faults| faults.stale = Some(Stale { lag, chance: 1.0 }));
+    world.run("remediate").await;
+    world.expect_disabled(sam);
+    world.unnoticed(|tenant| tenant.0.enable(sam.0).unwrap());
+    world.simulator.set_faults(|faults| faults.stale = None);
+    world.settle().await;
+    world.forget_writes("/users");
+    world.clock.advance(SignedDuration::from_hours(24));
+    world.tenant.0.disable(sam.0).unwrap();
+    world.settle().await;
+    let incident = world.incident(sam).await;
+    assert!(refused(world.undo(&incident.id).await).contains("nothing of ours is in force"));
+    texts(&world);
+    world.forget_writes("/");
+    assert!(!world.tenant.is_enabled(sam), "what an admin did was undone");
+}
+
+/// The connection is cut before it had effect; then observe; long after, an admin disables; then enforce.
+#[tokio::test]
+async fn an_unanswered_write_that_reads_disproved_is_not_ours_a_day_later() {
+    let mut world = World::with_policy(&closing("{ domain: [evil.example] }", "disable")).await;
+    let sam = world.tenant.invite("sam@evil.example");
+    world.deliver().await;
+    world.run("assess").await;
+    world.next_faults((0..6).map(|_| Fault::new("PATCH", "/users", Failure::Reset)));
+    world.run("remediate").await;
+    world.simulator.set_faults(|faults| faults.queued.clear());
+    assert!(world.tenant.is_enabled(sam));
+    world.change_policy(
+        &closing("{ domain: [evil.example] }", "disable").replace("mode: enforce", "mode: observe"),
+    );
+    world.settle().await;
+    world.clock.advance(HOUR);
+    world.settle().await;
+    assert!(world.tenant.is_enabled(sam));
+    world.forget_writes("/users");
+    world.clock.advance(SignedDuration::from_hours(24));
+    world.tenant.0.disable(sam.0).unwrap();
+    world.settle().await;
+    world.change_policy(&closing("{ domain: [evil.example] }", "disable"));
+    world.clock.advance(HOUR);
+    world.tenant.stir(sam);
+    world.settle().await;
+    let incident = world.incident(sam).await;
+    assert!(refused(world.undo(&incident.id).await).contains("nothing of ours is in force"));
+    texts(&world);
+    world.forget_writes("/");
+    assert!(!world.tenant.is_enabled(sam), "what an admin did was undone");
+}
+
+/// The first try got no answer (and had no effect), and Graph was too busy ever after: failed. An admin disables him.
+#[tokio::test]
+async fn what_graph_turned_away_for_hours_makes_an_unanswered_write_no_younger() {
+    let mut world = World::with_policy(&closing("{ domain: [evil.example] }", "disable")).await;
+    let sam = world.tenant.invite("sam@evil.example");
+    world.deliver().await;
+    world.run("assess").await;
+    world.next_faults((0..2).map(|_| Fault::new("PATCH", "/users", Failure::Reset)));
+    world.run("remediate").await;
+    world.simulator.set_faults(|faults| faults.queued.clear());
+    world.next_faults(
+        (0..60).map(|_| Fault::new("PATCH", "/users", Failure::Status(503, RetryAfter::Seconds(300)))),
+    );
+    world.settle_for(SignedDuration::from_hours(8)).await;
+    assert!(world.tenant.is_enabled(sam));
+    world.simulator.set_faults(|faults| faults.queued.clear());
+    world.clock.advance(SignedDuration::from_hours(24));
+    world.forget_writes("/users");
+    // Else a read of before his act would send us once more, and Graph could not tell the two apart.
+    world.simulator.set_faults(|faults| faults.stale = None);
+    world.tenant.0.disable(sam.0).unwrap();
+    world.settle().await;
+    let incident = world.incident(sam).await;
+    assert!(refused(world.undo(&incident.id).await).contains("nothing of ours is in force"));
+    texts(&world);
+    world.forget_writes("/");
+    assert!(!world.tenant.is_enabled(sam), "what an admin did was undone");
+}
+
+/// Removed by us, put back at once, failed; next day a person removes him; undo adds him?
+#[tokio::test]
+async fn a_removal_that_somebody_reversed_at_once_is_not_ours_a_day_later() {
+    let (mut world, adele) = admitted(CLOSED_GROUPS).await;
+    let finance = world.tenant.group("Finance EU");
+    world.settle().await;
+    world.tenant.join(adele, finance);
+    world.deliver().await;
+    world.clock.advance(SignedDuration::from_secs(30));
+    world.run("assess").await;
+    world.clock.advance(SignedDuration::from_mins(3));
+    let lag = SignedDuration::from_mins(2);
+    world.simulator.set_faults(|faults| faults.stale = Some(Stale { lag, chance: 1.0 }));
+    world.run("remediate").await;
+    world.expect_no_member(adele, finance);
+    world.unnoticed(|tenant| tenant.join(adele, finance));
+    world.simulator.set_faults(|faults| faults.stale = None);
+    world.settle().await;
+    world.forget_writes("/");
+    world.clock.advance(SignedDuration::from_hours(24));
+    world.tenant.leave(adele, finance);
+    world.settle().await;
+    let incident = world.incident_in(adele, finance).await;
+    assert!(refused(world.undo(&incident.id).await).contains("nothing of ours is in force"));
+    texts(&world);
+    world.forget_writes("/");
+    assert!(!world.tenant.is_member(adele, finance), "what a person did was undone");
+}

@@ -13,6 +13,8 @@ pub(crate) enum Source {
     OtherMail,
     ProxyAddress,
     PrincipalName,
+    Inviter,
+    Sponsor,
 }
 
 impl Source {
@@ -24,6 +26,8 @@ impl Source {
             Self::OtherMail => "other mail",
             Self::ProxyAddress => "proxy address",
             Self::PrincipalName => "the address in the user principal name,",
+            Self::Inviter => "the inviter's address",
+            Self::Sponsor => "the sponsor's address",
         }
     }
 }
@@ -47,7 +51,7 @@ impl Address {
     }
 
     /// `None` for what is not one local part, one `@` and one domain name.
-    fn parse(source: Source, text: &str) -> Option<Self> {
+    pub(crate) fn parse(source: Source, text: &str) -> Option<Self> {
         let (local, domain) = text.split_once('@')?;
         let unfit = |c: char| c.is_whitespace() || c.is_control();
         if local.is_empty() || local.contains(unfit) || domain.contains('@') {
@@ -133,6 +137,26 @@ impl Addresses {
             self.secondary.push(address);
         }
     }
+}
+
+/// By which a user signs in and gets mail, of our own domains, too. `None` where nothing was read about him.
+pub(crate) fn inviter_addresses(facts: &Facts) -> Option<Vec<String>> {
+    let identities = facts.identities.as_deref()?;
+    let name = written(facts.user_principal_name.as_ref()).filter(|name| !is_ext_name(name));
+    let all =
+        written(facts.mail.as_ref()).into_iter().chain(name).chain(identities.iter().filter_map(mail_shaped));
+    let mut addresses: Vec<String> = Vec::new();
+    for address in all {
+        if !addresses.iter().any(|known| known.eq_ignore_ascii_case(address)) {
+            addresses.push(address.to_owned());
+        }
+    }
+    Some(addresses)
+}
+
+/// The domain of such a name is always ours, whoever bears it.
+pub(crate) fn is_ext_name(name: &str) -> bool {
+    before_ext(name).is_some()
 }
 
 fn contains(addresses: &[Address], address: &Address) -> bool {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use model::{ObjectId, SponsorName, Suspension};
 
 use crate::group::{Memberships, Named};
+use crate::inviter::Inviter;
 
 /// The facts that a verdict is made of, as read from Graph
 /// (<https://learn.microsoft.com/graph/api/resources/user>). Nothing here was believed because a notification said it.
@@ -31,6 +32,8 @@ pub struct Facts {
     /// `None` also for accounts so old that the directory has no date for them.
     pub created_at: Option<Timestamp>,
     pub sponsors: Option<Vec<SponsorName>>,
+    /// As it was when the invitation was sent.
+    pub inviter: Inviter,
     /// The tenant's own verified domains.
     pub verified_domains: Option<Vec<String>>,
     pub on_premises_synced: bool,
@@ -64,6 +67,7 @@ impl Facts {
             enabled: None,
             created_at: None,
             sponsors: None,
+            inviter: Inviter::Unread,
             verified_domains: None,
             on_premises_synced: false,
             management_restricted: false,

@@ -9,12 +9,13 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use model::{Action, GuestKind, Mode, ObjectId, Permission, RuleId, Severity};
 
-use crate::conditions::{Condition, JoinsCondition};
+use crate::conditions::{Condition, InviterMatcher, JoinsCondition};
 use crate::domain::DomainMap;
 use crate::expectation::Test;
 use crate::group::Named;
 use crate::problem::Problem;
 use crate::reference::{GroupRefs, NameRef, Names, Nobody, Refers, unsettled};
+use crate::span::Span;
 
 /// The name of the rule that is broken by a guest whom no scenario admits.
 pub(crate) const OTHERWISE_GUEST: &str = "otherwise.guest";
@@ -84,6 +85,12 @@ impl Policy {
             || self.heads().any(|head| head.actions.contains(&Action::LeaveGroups))
     }
 
+    /// Whether it can matter who invited an account: [`crate::Facts::inviter`].
+    #[must_use]
+    pub fn looks_at_inviters(&self) -> bool {
+        self.inviters().next().is_some()
+    }
+
     /// The names that stand where ids belong. What they mean today goes into [`crate::Facts::named_groups`].
     #[must_use]
     pub fn group_names(&self) -> BTreeSet<String> {
@@ -146,7 +153,18 @@ impl Policy {
     /// Every place where groups are meant by id or by name.
     pub(crate) fn references(&self) -> impl Iterator<Item = &GroupRefs> {
         let scenarios = self.scenarios.iter().filter_map(|scenario| scenario.joins.as_ref());
-        std::iter::once(&self.protected_groups).chain(self.named_by_guardrails()).chain(scenarios)
+        let inviters = self.inviters().filter_map(|inviter| inviter.group.as_ref());
+        std::iter::once(&self.protected_groups)
+            .chain(self.named_by_guardrails())
+            .chain(scenarios)
+            .chain(inviters)
+    }
+
+    /// Every place where inviters are meant.
+    fn inviters(&self) -> impl Iterator<Item = &InviterMatcher> {
+        let conditions = self.guardrails.iter().flat_map(|guardrail| &guardrail.conditions);
+        let scenarios = self.scenarios.iter().filter_map(|scenario| scenario.inviters.as_ref());
+        conditions.filter_map(Condition::inviter).chain(scenarios)
     }
 
     fn named_by_guardrails(&self) -> impl Iterator<Item = &GroupRefs> {
@@ -194,8 +212,17 @@ pub(crate) struct Scenario {
     /// Indices into [`Partners::all`]; `None` admits without regard to partners.
     pub(crate) partners: Option<BTreeSet<usize>>,
     pub(crate) kinds: BTreeSet<GuestKind>,
+    /// Who must have invited the guest.
+    pub(crate) inviters: Option<InviterMatcher>,
+    /// At least so many.
+    pub(crate) sponsors: Option<usize>,
     /// `None` covers every group.
     pub(crate) joins: Option<GroupRefs>,
+    pub(crate) until: Option<LastDay>,
+    /// How long after his creation it admits a guest.
+    pub(crate) stay: Option<Span>,
+    /// How long before an end people are told.
+    pub(crate) notice: Span,
 }
 
 /// `otherwise.guest`, or `otherwise.membership`.

@@ -62,6 +62,24 @@ impl GroupRefs {
         if unknown.is_empty() { Refers::No } else { Refers::Unknown(unknown) }
     }
 
+    /// Whether one of the references means one of all the groups that somebody is in.
+    pub(crate) fn refer_to_any(&self, groups: &BTreeSet<ObjectId>, names: &Names, nobody: Nobody) -> Refers {
+        if self.ids.keys().any(|id| groups.contains(id)) {
+            return Refers::Yes;
+        }
+        let mut unknown = Vec::new();
+        for NameRef { name, line: _, column: _ } in &self.names {
+            match names.get(name) {
+                Some(Named::One(id)) if groups.contains(id) => return Refers::Yes,
+                Some(Named::One(_)) => {}
+                Some(Named::Several(ids)) if !ids.iter().any(|id| groups.contains(id)) => {}
+                Some(Named::Nobody) if nobody == Nobody::MatchesNothing => {}
+                named => unknown.push(unsettled(name, named)),
+            }
+        }
+        if unknown.is_empty() { Refers::No } else { Refers::Unknown(unknown) }
+    }
+
     /// Those of `groups` that one of the references may mean: an ambiguous name means all that bear it.
     pub(crate) fn any_of(&self, groups: &BTreeSet<ObjectId>, names: &Names) -> BTreeSet<ObjectId> {
         let by_id = self.ids.keys().copied();

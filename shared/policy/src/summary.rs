@@ -82,6 +82,19 @@ impl Policy {
         if let Some(groups) = &scenario.joins {
             description.push_str(&format!(" to the group {}", groups.told()));
         }
+        if let Some(inviters) = &scenario.inviters {
+            description.push_str(&format!(", invited by somebody who {}", inviters.describe()));
+        }
+        if let Some(sponsors) = scenario.sponsors {
+            let plural = if sponsors == 1 { "" } else { "s" };
+            description.push_str(&format!(", with at least {sponsors} sponsor{plural}"));
+        }
+        if let Some(stay) = scenario.stay {
+            description.push_str(&format!(", for {stay} after the account was created"));
+        }
+        if let Some(until) = scenario.until {
+            description.push_str(&format!(", until {until}"));
+        }
         ScenarioSummary { id: scenario.id.clone(), owner: scenario.owner.clone(), description }
     }
 }

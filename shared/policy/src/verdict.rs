@@ -19,8 +19,26 @@ pub struct Verdict {
     /// A rule looks at groups, or would take the guest out of his, and they have not been read. Until they are, such rules
     /// have no findings: that says nothing.
     pub wants_memberships: bool,
-    /// The earliest moment at which time alone may change this verdict.
+    /// A finding is unknown, or an end may be none, only because who invited the account has not been read.
+    pub wants_inviter: bool,
+    /// The account is admitted, and will not be for ever. `None` also where no rule asks whether it is.
+    pub ends: Option<Ends>,
+    /// The moment at which time alone changes this verdict.
     pub changes_at: Option<Timestamp>,
+}
+
+/// The end of what admits an account: of a partner, of a scenario, or of a stay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ends {
+    /// The scenario that admits the account longest.
+    pub rule: RuleId,
+    /// From this moment on no scenario admits it.
+    pub at: Timestamp,
+    /// What ends then, and on which day or after how long.
+    pub why: String,
+    /// Whether it is time to tell people: the scenario's `notice` has begun. A verdict in which this is not so yet changes when
+    /// it is.
+    pub soon: bool,
 }
 
 impl Verdict {
@@ -38,6 +56,8 @@ impl Verdict {
             suspended: Vec::new(),
             wants_standing: false,
             wants_memberships: false,
+            wants_inviter: false,
+            ends: None,
             changes_at: None,
         }
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use graph::{MembershipsRead, User};
 use ledger::{Joined, Stored};
 use model::{ObjectId, Snapshot, SponsorName, Suspension};
-use policy::{Facts, Group, Identity, Label, Membership, Memberships, Relation, Standing};
+use policy::{Facts, Group, Identity, Inviter, Label, Membership, Memberships, Relation, Standing};
 
 /// The facts about a user, without his standing and his groups.
 #[must_use]
@@ -31,6 +31,7 @@ pub fn facts_of(user: User, verified_domains: &[String], suspensions: Vec<Suspen
         enabled: user.account_enabled,
         created_at: user.created_at,
         sponsors: user.sponsors.map(|all| all.into_iter().map(sponsor).collect()),
+        inviter: Inviter::Unread,
         verified_domains: Some(verified_domains.to_vec()),
         on_premises_synced: user.on_premises_sync_enabled == Some(true),
         management_restricted: user.is_management_restricted == Some(true),

@@ -33,6 +33,8 @@ impl Assessor {
             suspended,
             wants_standing: _,
             wants_memberships: _,
+            wants_inviter: _,
+            ends: _,
             changes_at,
         } = verdict;
         let Some(subject) = subject else {

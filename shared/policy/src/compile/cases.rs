@@ -1,17 +1,18 @@
 //! The policy's own tests: a few written words become the facts about a guest who does not exist.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use model::{GuestKind, ObjectId};
+use model::{GuestKind, ObjectId, SponsorName};
 
 use super::made_up::MadeUp;
 use super::rules::RuleNames;
 use super::{Compiler, Id};
 use crate::expectation::Test;
 use crate::facts::{Facts, Identity, Standing};
-use crate::file::{self, TestGuest, Text, Words};
+use crate::file::{self, InviterSource, TestGuest, TestInviter, Text, Words};
 use crate::group::{Membership, Memberships, Relation};
+use crate::inviter::{InvitedBy, Inviter, InviterKind};
 use crate::policy::{Policy, start_of};
 
 /// Stands for our own tenant. The name can never exist (<https://www.rfc-editor.org/rfc/rfc6761#section-6.4>), so that no
@@ -30,7 +31,11 @@ impl Compiler<'_> {
 
     fn test(&mut self, test: &file::TestCase, names: &RuleNames, policy: &Policy) -> Option<Test> {
         let file::TestCase { name, guest, expect, on } = test;
-        let facts = self.facts(guest, policy);
+        let now = match on {
+            Some(on) => self.day(on).and_then(start_of),
+            None => Some(Timestamp::UNIX_EPOCH),
+        };
+        let facts = self.facts(guest, now.unwrap_or_default(), policy);
         let mut expected = BTreeMap::new();
         for (rule, actions) in &expect.0 {
             let actions = self.words(actions);
@@ -38,10 +43,6 @@ impl Compiler<'_> {
                 expected.insert(rule, actions.into_iter().collect());
             }
         }
-        let now = match on {
-            Some(on) => self.day(on).and_then(start_of),
-            None => Some(Timestamp::UNIX_EPOCH),
-        };
         Some(Test {
             name: name.value.clone(),
             line: name.place.line,
@@ -52,7 +53,7 @@ impl Compiler<'_> {
         })
     }
 
-    fn facts(&mut self, guest: &TestGuest, policy: &Policy) -> Option<Facts> {
+    fn facts(&mut self, guest: &TestGuest, now: Timestamp, policy: &Policy) -> Option<Facts> {
         let TestGuest {
             id,
             mail,
@@ -62,12 +63,16 @@ impl Compiler<'_> {
             kind,
             upn,
             created,
+            pending,
+            inviter,
+            sponsors,
             member_of,
             owner_of,
         } = guest;
         let mut made_up = MadeUp::of(policy);
         let mut memberships = self.made_up_groups(Relation::Member, member_of.as_ref(), &mut made_up)?;
         memberships.extend(self.made_up_groups(Relation::Owner, owner_of.as_ref(), &mut made_up)?);
+        let MadeUpInviter { inviter, groups } = self.made_up_inviter(inviter.as_ref(), &mut made_up)?;
         let id = match id {
             Some(id) => self.object_id(id, Id::User),
             None => Some(ObjectId::from_u128(0)),
@@ -76,10 +81,24 @@ impl Compiler<'_> {
             Some(kind) => self.word(kind),
             None => Some(GuestKind::Guest),
         };
+        let pending = pending.as_ref().filter(|pending| pending.value);
+        if let (Some(pending), Some(GuestKind::LocalGuest)) = (pending, kind) {
+            let hint = "remove `pending`, or make it another kind".to_owned();
+            self.problem(
+                pending.place,
+                "a local guest was not invited, and has nothing to accept",
+                Some(hint),
+            );
+        }
         let created_at = match created {
-            Some(created) => Some(self.day(created).and_then(start_of)?),
-            None => None,
+            Some(created) => self.day(created).and_then(start_of)?,
+            None => now,
         };
+        let sponsors = match sponsors {
+            Some(sponsors) => self.sponsors(sponsors, 0)?,
+            None => 0,
+        };
+        let sponsor = |number: usize| SponsorName { id: person(number), name: None };
         let (user_type, identities) = sign_in(kind?);
         Some(Facts {
             user_type: Some(user_type.to_owned()),
@@ -89,14 +108,75 @@ impl Compiler<'_> {
             proxy_addresses: Some(texts(proxy_addresses.as_ref())),
             user_principal_name: upn.clone(),
             invited_address: invited.clone(),
-            created_at,
+            external_user_state: pending.map(|_| "PendingAcceptance".to_owned()),
+            created_at: Some(created_at),
+            sponsors: Some((0..sponsors).map(sponsor).collect()),
+            inviter,
             verified_domains: Some(vec![OUR_DOMAIN.to_owned()]),
             standing: standing(&memberships),
-            named_groups: made_up.names(&memberships),
+            named_groups: made_up.names(memberships.iter().chain(&groups)),
             memberships: Memberships::Known(memberships),
             ..Facts::unread(id?)
         })
     }
+
+    fn made_up_inviter(
+        &mut self,
+        inviter: Option<&TestInviter>,
+        made_up: &mut MadeUp,
+    ) -> Option<MadeUpInviter> {
+        let Some(TestInviter { id, kind, mail, member_of, source }) = inviter else {
+            let by = InvitedBy {
+                id: Some(person(0)),
+                name: None,
+                kind: Some(InviterKind::InternalMember),
+                addresses: Some(vec![format!("inviter@{OUR_DOMAIN}")]),
+                groups: Some(BTreeSet::new()),
+            };
+            return Some(MadeUpInviter { inviter: Inviter::Audit(by), groups: Vec::new() });
+        };
+        let groups = self.made_up_groups(Relation::Member, member_of.as_ref(), made_up)?;
+        let kind = match kind {
+            Some(kind) => self.word(kind)?,
+            None => InviterKind::InternalMember,
+        };
+        let nobody_else = match kind {
+            InviterKind::InternalMember | InviterKind::LocalGuest => Some(format!("inviter@{OUR_DOMAIN}")),
+            InviterKind::Guest | InviterKind::ExternalMember | InviterKind::App => None,
+        };
+        let by = InvitedBy {
+            id: Some(match id {
+                Some(id) => self.object_id(id, Id::Inviter)?,
+                None => person(0),
+            }),
+            name: None,
+            kind: Some(kind),
+            addresses: Some(mail.clone().or(nobody_else).into_iter().collect()),
+            groups: Some(groups.iter().map(|membership| membership.group.id).collect()),
+        };
+        let source = match source {
+            Some(source) => self.word(source)?,
+            None => InviterSource::Audit,
+        };
+        let inviter = match source {
+            InviterSource::Audit => Inviter::Audit(by),
+            InviterSource::Sponsor => Inviter::Sponsors(vec![by]),
+            InviterSource::Unknown => Inviter::Unreadable { why: "the test says so".to_owned() },
+        };
+        Some(MadeUpInviter { inviter, groups })
+    }
+}
+
+struct MadeUpInviter {
+    inviter: Inviter,
+    /// In which it is.
+    groups: Vec<Membership>,
+}
+
+/// Somebody whom no policy names.
+fn person(number: usize) -> ObjectId {
+    let number = u128::try_from(number).unwrap_or_default();
+    ObjectId::from_u128(u128::MAX - number)
 }
 
 fn standing(memberships: &[Membership]) -> Standing {

@@ -15,13 +15,10 @@ use crate::reference::{GroupRefs, NameRef};
 const LONGEST_NAME: usize = 256;
 
 impl Compiler<'_> {
-    pub(super) fn group_refs(&mut self, groups: &Groups) -> GroupRefs {
+    pub(super) fn group_refs(&mut self, key: &str, groups: &Groups) -> GroupRefs {
         if groups.items.is_empty() {
-            self.problem(
-                groups.place,
-                "`groups` is empty",
-                Some("name groups, or remove the key".to_owned()),
-            );
+            let hint = "name groups, or remove the key".to_owned();
+            self.problem(groups.place, format!("`{key}` is empty"), Some(hint));
         }
         let mut refs = GroupRefs::default();
         for group in &groups.items {
@@ -54,7 +51,7 @@ impl Compiler<'_> {
             (format!("`{shown}` is not an object id (a GUID of 36 characters)"), Id::Group.hint())
         } else if text.contains('*') {
             let hint = "write the group's id; a pattern stands under `joins: { name: … }` of a guardrail";
-            (format!("`{shown}` is a pattern, and `groups` names groups one by one"), hint)
+            (format!("`{shown}` is a pattern, and groups are named one by one here"), hint)
         } else if text.chars().count() > LONGEST_NAME || text.contains(char::is_control) {
             (format!("`{shown}` cannot be the name of a group"), "write the group's id")
         } else {
@@ -158,7 +155,7 @@ impl Compiler<'_> {
             self.words(words).into_iter().collect()
         });
         GroupMatcher {
-            groups: groups.map(|groups| self.group_refs(groups)),
+            groups: groups.map(|groups| self.group_refs("groups", groups)),
             names,
             labels,
             role_assignable,
@@ -215,7 +212,7 @@ impl Compiler<'_> {
             let hint = "name groups under `groups`, or remove `joins` to cover every group".to_owned();
             self.problem(joins.place, "`joins` is empty and would cover no group", Some(hint));
         }
-        joins.value.groups.as_ref().map(|groups| self.group_refs(groups)).unwrap_or_default()
+        joins.value.groups.as_ref().map(|groups| self.group_refs("groups", groups)).unwrap_or_default()
     }
 }
 

@@ -44,13 +44,14 @@ impl MadeUp {
         known.and_then(BTreeSet::first).copied().unwrap_or_else(|| invented(name))
     }
 
-    /// What the policy's names mean in the world of the test: the groups of the test that bear them, else a group that the
-    /// guest has nothing to do with.
-    pub(super) fn names(&self, memberships: &[Membership]) -> Names {
+    /// What the policy's names mean in the world of the test: the groups of the test that bear them, else a group that
+    /// nobody in it has anything to do with.
+    pub(super) fn names<'a>(&self, memberships: impl Iterator<Item = &'a Membership>) -> Names {
+        let groups: Vec<&Group> = memberships.map(|membership| &membership.group).collect();
         let mean = |name: &String| {
             let bears = |group: &Group| group.name.as_deref().map(fold) == Some(fold(name));
-            let groups = memberships.iter().map(|membership| &membership.group);
-            let ids: BTreeSet<ObjectId> = groups.filter(|group| bears(group)).map(|group| group.id).collect();
+            let bearing = groups.iter().filter(|group| bears(group));
+            let ids: BTreeSet<ObjectId> = bearing.map(|group| group.id).collect();
             let named = match (ids.first(), ids.len()) {
                 (Some(id), 1) => Named::One(*id),
                 (None, _) => Named::One(invented(name)),

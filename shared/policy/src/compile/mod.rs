@@ -7,7 +7,9 @@ mod groups;
 mod lists;
 mod made_up;
 mod partners;
+mod people;
 mod rules;
+mod scenarios;
 
 use std::collections::BTreeSet;
 
@@ -65,17 +67,13 @@ impl Compiler<'_> {
             let message = format!("version {} of the policy language is unknown", file.version.value);
             self.problem(file.version.place, message, Some("write `version: 1`".to_owned()));
         }
-        for (key, value) in file.not_built() {
-            let hint = "remove it until a later version knows it".to_owned();
-            self.problem(self.place_of_key(key, value), format!("`{key}` is not built yet"), Some(hint));
-        }
         let lists = self.lists(&file.lists, load);
         let partners = self.partners(&file.partners);
         let names = RuleNames::of(file);
         let guardrails = self.guardrails(&file.guardrails, &lists);
         let scenarios = self.scenarios(&file.scenarios, &file.partners);
         self.rule_ids(file);
-        let protected_groups = file.protect.groups.as_ref().map(|groups| self.group_refs(groups));
+        let protected_groups = file.protect.groups.as_ref().map(|groups| self.group_refs("groups", groups));
         let mut policy = Policy {
             name: self.name.to_owned(),
             hash: hash(self.text, &lists),
@@ -226,6 +224,7 @@ impl Compiler<'_> {
 enum Id {
     User,
     Group,
+    Inviter,
 }
 
 impl Id {
@@ -233,6 +232,9 @@ impl Id {
         match self {
             Self::User => "copy it from the user's page in the Entra admin center",
             Self::Group => "copy it from the group's page in the Entra admin center",
+            Self::Inviter => {
+                "copy it from the user's page in the Entra admin center, or from the app's page under enterprise applications"
+            }
         }
     }
 }

@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 
 use model::{Action, GuestKind, RuleId};
 
+use super::Compiler;
 use super::lists::Lists;
-use super::{Compiler, partners};
-use crate::conditions::{Condition, DomainCondition, DomainSource, KindCondition};
+use super::people::Asks;
+use crate::conditions::{
+    Condition, DomainCondition, DomainSource, InviterCondition, KindCondition, PendingForCondition,
+};
 use crate::domain::{DomainMap, Pattern, Purpose, shortened};
-use crate::file::{self, Admits, At, Entries, File, If, Text, Word, Words};
+use crate::file::{self, At, File, If, Text, Word, Words};
 use crate::group::Relation;
 use crate::nearest;
 use crate::policy::{Guardrail, Head, OTHERWISE_GUEST, OTHERWISE_MEMBERSHIP, Otherwise, Scenario};
@@ -109,7 +112,7 @@ impl Compiler<'_> {
         None
     }
 
-    fn rule_id(&mut self, text: &Text) -> Option<RuleId> {
+    pub(super) fn rule_id(&mut self, text: &Text) -> Option<RuleId> {
         match text.value.parse() {
             Ok(id) => Some(id),
             Err(error) => {
@@ -173,10 +176,10 @@ impl Compiler<'_> {
 
     fn conditions(&mut self, conditions: &At<If>, lists: &Lists) -> Vec<Condition> {
         if conditions.value.is_empty() {
-            let hint = "write a condition (`domain`, `kind`, `joins`)".to_owned();
+            let hint = "write a condition (`domain`, `kind`, `inviter`, `pending_for`, `joins`)".to_owned();
             self.problem(conditions.place, "`if` is empty and would match everybody", Some(hint));
         }
-        let If { domain, kind, any_address, .. } = &conditions.value;
+        let If { domain, kind, any_address, inviter, pending_for, joins: _, relation: _ } = &conditions.value;
         let mut all = Vec::new();
         match (domain, any_address) {
             (Some(domain), any) => {
@@ -193,15 +196,25 @@ impl Compiler<'_> {
             Some(kind) => KindCondition::written(self.kinds(kind)),
             None => KindCondition::implied(),
         }));
+        all.extend(inviter.as_ref().map(|inviter| {
+            let matcher = self.inviter(inviter, Asks::Forbids(lists));
+            Condition::Inviter(InviterCondition { matcher })
+        }));
+        let span = pending_for.as_ref().and_then(|span| self.span(span));
+        all.extend(span.map(|span| Condition::PendingFor(PendingForCondition { span })));
         all
     }
 
-    fn kinds(&mut self, kinds: &Words<Word<GuestKind>>) -> BTreeSet<GuestKind> {
+    pub(super) fn kinds(&mut self, kinds: &Words<Word<GuestKind>>) -> BTreeSet<GuestKind> {
         self.not_empty("kind", kinds, "name a kind, or remove the key");
         self.words(kinds).into_iter().collect()
     }
 
     fn domain_condition(&mut self, words: &Words<Text>, any_address: bool, lists: &Lists) -> DomainCondition {
+        DomainCondition { sources: self.domain_sources(words, lists), any_address }
+    }
+
+    pub(super) fn domain_sources(&mut self, words: &Words<Text>, lists: &Lists) -> Vec<DomainSource> {
         self.not_empty("domain", words, "name lists and patterns");
         let mut sources = Vec::new();
         let mut patterns = DomainMap::default();
@@ -226,51 +239,7 @@ impl Compiler<'_> {
         if !texts.is_empty() {
             sources.push(DomainSource::Written { patterns, texts });
         }
-        DomainCondition { sources, any_address }
-    }
-
-    pub(super) fn scenarios(
-        &mut self,
-        scenarios: &[file::Scenario],
-        partners: &Entries<At<file::Partner>>,
-    ) -> Vec<Scenario> {
-        let names: Vec<&str> =
-            partners::sorted(partners).iter().map(|(name, _)| name.value.as_str()).collect();
-        scenarios.iter().filter_map(|scenario| self.scenario(scenario, &names)).collect()
-    }
-
-    fn scenario(&mut self, scenario: &file::Scenario, names: &[&str]) -> Option<Scenario> {
-        let id = self.rule_id(&scenario.id);
-        let Admits { partners, kind, .. } = &scenario.admits.value;
-        if scenario.admits.value.is_empty() {
-            let hint = "write whom (`partners`, `kind`)".to_owned();
-            self.problem(scenario.admits.place, "`admits` is empty and would admit everybody", Some(hint));
-        }
-        let partners = partners.as_ref().map(|partners| self.named_partners(partners, names));
-        let kinds = match kind {
-            Some(kind) => self.kinds(kind),
-            None => BTreeSet::from([GuestKind::Guest]),
-        };
-        let joins = scenario.joins.as_ref().map(|joins| self.scenario_joins(joins));
-        Some(Scenario { id: id?, owner: scenario.owner.clone(), partners, kinds, joins })
-    }
-
-    fn named_partners(&mut self, words: &Words<Text>, names: &[&str]) -> BTreeSet<usize> {
-        self.not_empty("partners", words, "name partners, or remove the key");
-        let mut indices = BTreeSet::new();
-        for word in &words.items {
-            match names.iter().position(|name| *name == word.value) {
-                Some(index) => {
-                    indices.insert(index);
-                }
-                None => {
-                    let message = format!("partner `{}` does not exist", shortened(&word.value));
-                    let hint = nearest::hint(&word.value, names.iter().copied());
-                    self.problem(word.place, message, hint.or(Some("add it under `partners`".to_owned())));
-                }
-            }
-        }
-        indices
+        sources
     }
 
     pub(super) fn otherwise(
@@ -333,6 +302,6 @@ fn misfit(action: Action, about: &About) -> Option<(String, &'static str)> {
 }
 
 /// Without a dot, and not meant as a pattern or an address: the name of a list.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     !text.contains(['.', '*', '@', ':', '/', '。', '．', '｡'])
 }

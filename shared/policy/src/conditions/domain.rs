@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use model::Permission;
 
-use super::{Answer, Case, ConditionSummary, OWN_DOMAINS_UNREAD};
+use super::{Answer, Case, ConditionSummary, OWN_DOMAINS_UNREAD, Weakness};
 use crate::address::Address;
 use crate::domain::DomainMap;
 
@@ -44,7 +44,7 @@ impl DomainCondition {
             return Answer::Unknown(reasons);
         }
         if !secondary.is_empty() {
-            return Answer::OnlyTells(secondary);
+            return Answer::OnlyTells(secondary, [Weakness::SecondaryAddress].into());
         }
         let unread = if self.any_address { case.unread_secondaries() } else { Vec::new() };
         let unknown: Vec<String> = case.may_lack_an_address().into_iter().chain(unread).collect();
@@ -67,23 +67,22 @@ impl DomainCondition {
     }
 
     pub(super) fn describe(&self) -> String {
-        let mut sources = Vec::new();
-        for source in &self.sources {
-            match source {
-                DomainSource::Written { patterns: _, texts } => {
-                    sources.extend(texts.iter().map(|text| format!("`{text}`")));
-                }
-                DomainSource::List { name, patterns: _ } => sources.push(format!("list `{name}`")),
-            }
-        }
+        let sources: Vec<String> = self.sources.iter().flat_map(DomainSource::told).collect();
         let address = if self.any_address { "any address" } else { "an address" };
         format!("{address} is of {}", sources.join(" or "))
     }
 }
 
 impl DomainSource {
+    pub(super) fn told(&self) -> Vec<String> {
+        match self {
+            Self::Written { patterns: _, texts } => texts.iter().map(|text| format!("`{text}`")).collect(),
+            Self::List { name, patterns: _ } => vec![format!("list `{name}`")],
+        }
+    }
+
     /// The narrowest pattern that matches stands for all.
-    fn reason(&self, address: &Address) -> Option<String> {
+    pub(super) fn reason(&self, address: &Address) -> Option<String> {
         match self {
             Self::Written { patterns, texts: _ } => {
                 let (matched, ()) = patterns.matches(address.domain()).next()?;

@@ -2,8 +2,12 @@
 //! in words, and declares here beside its code what it needs to read.
 
 mod domain;
+mod inviter;
 mod joins;
 mod kind;
+mod pending_for;
+
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use model::{GuestKind, Permission};
@@ -14,10 +18,12 @@ use crate::kind::Kind;
 use crate::memberships::Seen;
 
 pub(crate) use domain::{DomainCondition, DomainSource};
+pub(crate) use inviter::{InviterCondition, InviterMatcher, inviter_is_unknown};
 pub(crate) use joins::{
     BadNamePattern, GroupMatcher, JoinsCondition, LabelText, Match, NamePattern, Visibility,
 };
 pub(crate) use kind::{KindCondition, kind_is_unknown};
+pub(crate) use pending_for::PendingForCondition;
 
 /// An account under judgement, with what the conditions share about it.
 #[derive(Debug)]
@@ -81,6 +87,8 @@ pub(crate) const OWN_DOMAINS_UNREAD: &str = "the tenant's verified domains could
 pub(crate) enum Condition {
     Domain(DomainCondition),
     Kind(KindCondition),
+    Inviter(InviterCondition),
+    PendingFor(PendingForCondition),
 }
 
 impl Condition {
@@ -88,6 +96,23 @@ impl Condition {
         match self {
             Self::Domain(condition) => condition.holds(case),
             Self::Kind(condition) => condition.holds(case),
+            Self::Inviter(condition) => condition.holds(case),
+            Self::PendingFor(condition) => condition.holds(case),
+        }
+    }
+
+    /// When time alone makes another answer of it.
+    pub(crate) fn changes_at(&self, case: &Case<'_>) -> Option<Timestamp> {
+        match self {
+            Self::Domain(_) | Self::Kind(_) | Self::Inviter(_) => None,
+            Self::PendingFor(condition) => condition.begins(case),
+        }
+    }
+
+    pub(crate) fn inviter(&self) -> Option<&InviterMatcher> {
+        match self {
+            Self::Inviter(condition) => Some(&condition.matcher),
+            Self::Domain(_) | Self::Kind(_) | Self::PendingFor(_) => None,
         }
     }
 
@@ -96,6 +121,8 @@ impl Condition {
         match self {
             Self::Domain(condition) => Some(condition.describe()),
             Self::Kind(condition) => condition.describe(),
+            Self::Inviter(condition) => Some(condition.describe()),
+            Self::PendingFor(condition) => Some(condition.describe()),
         }
     }
 }
@@ -106,27 +133,54 @@ pub(crate) enum Answer {
     No,
     Unknown(Vec<String>),
     /// It holds by something too weak to act on.
-    OnlyTells(Vec<String>),
+    OnlyTells(Vec<String>, BTreeSet<Weakness>),
     Yes(Vec<String>),
 }
 
 impl Answer {
     pub(crate) fn and(self, other: Self) -> Self {
-        let weaker: fn(Vec<String>) -> Self = match (&self, &other) {
-            (Self::No, _) | (_, Self::No) => return Self::No,
-            (Self::Unknown(_), _) | (_, Self::Unknown(_)) => Self::Unknown,
-            (Self::OnlyTells(_), _) | (_, Self::OnlyTells(_)) => Self::OnlyTells,
-            (Self::Yes(_), Self::Yes(_)) => Self::Yes,
-        };
-        let mut reasons = self.reasons();
-        reasons.append(&mut other.reasons());
-        weaker(reasons)
+        if self == Self::No || other == Self::No {
+            return Self::No;
+        }
+        let unknown = matches!(self, Self::Unknown(_)) || matches!(other, Self::Unknown(_));
+        let (mut reasons, mut weak) = self.said();
+        let (mut more, mut weaker) = other.said();
+        reasons.append(&mut more);
+        weak.append(&mut weaker);
+        if unknown {
+            Self::Unknown(reasons)
+        } else if weak.is_empty() {
+            Self::Yes(reasons)
+        } else {
+            Self::OnlyTells(reasons, weak)
+        }
     }
 
-    fn reasons(self) -> Vec<String> {
+    fn said(self) -> (Vec<String>, BTreeSet<Weakness>) {
         match self {
-            Self::No => Vec::new(),
-            Self::Unknown(reasons) | Self::OnlyTells(reasons) | Self::Yes(reasons) => reasons,
+            Self::No => (Vec::new(), BTreeSet::new()),
+            Self::Unknown(reasons) | Self::Yes(reasons) => (reasons, BTreeSet::new()),
+            Self::OnlyTells(reasons, weak) => (reasons, weak),
+        }
+    }
+}
+
+/// Why something that matches is not acted on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Weakness {
+    SecondaryAddress,
+    Sponsor,
+}
+
+impl Weakness {
+    pub(crate) fn note(self) -> &'static str {
+        match self {
+            Self::SecondaryAddress => {
+                "only a secondary address matches, which proves little: `any_address: true` lets the rule act on it"
+            }
+            Self::Sponsor => {
+                "only a sponsor matches, whom the inviter could choose: the directory audit does not say who invited"
+            }
         }
     }
 }
@@ -144,6 +198,6 @@ pub struct ConditionSummary {
 
 /// Every condition that this version knows.
 #[must_use]
-pub fn conditions() -> [ConditionSummary; 3] {
-    [domain::SUMMARY, kind::SUMMARY, joins::SUMMARY]
+pub fn conditions() -> [ConditionSummary; 5] {
+    [domain::SUMMARY, kind::SUMMARY, inviter::SUMMARY, pending_for::SUMMARY, joins::SUMMARY]
 }

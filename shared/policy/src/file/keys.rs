@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::located::{At, Place, Refused, Text};
 use super::outline::Node;
-use super::shape::{File, NOT_BUILT_KEYS};
+use super::shape::File;
 use crate::domain::shortened;
 use crate::nearest;
 
@@ -20,10 +20,10 @@ type Form = Map<String, Value>;
 const ANY_NAME: &str = "…";
 
 /// More keys than this are not repeated in a hint.
-const MOST_KEYS: usize = 6;
+const MOST_KEYS: usize = 7;
 
 /// What stands where keys with their values are wanted, by the path.
-const EXAMPLES: [(&str, &str); 16] = [
+const EXAMPLES: [(&str, &str); 19] = [
     ("existing", "existing: { before: 2026-12-01 }"),
     ("lists", "lists: { blocked: { entries: [evil.example] } }"),
     ("lists.…", "blocked: { entries: [evil.example] }"),
@@ -33,12 +33,15 @@ const EXAMPLES: [(&str, &str); 16] = [
     ("guardrails.if", "if: { domain: [evil.example] }"),
     ("guardrails.if.joins", "joins: { name: \"Finance *\" }"),
     ("guardrails.if.joins.any", "any: [ { name: \"Finance *\" }, { label: Confidential } ]"),
+    ("guardrails.if.inviter", "inviter: { kind: guest }"),
     ("scenarios.admits", "admits: { partners: [fabrikam] }"),
+    ("scenarios.admits.inviters", "inviters: { group: Sponsors }"),
     ("scenarios.joins", "joins: { groups: [Agency] }"),
     ("otherwise", "otherwise: { guest: { then: [disable] } }"),
     ("otherwise.guest", "guest: { then: [disable] }"),
     ("otherwise.membership", "membership: { then: [leave-group] }"),
     ("tests.guest", "guest: { mail: mallory@evil.example }"),
+    ("tests.guest.inviter", "inviter: { kind: guest }"),
     ("tests.expect", "expect: { otherwise.guest: [disable] }"),
 ];
 
@@ -84,17 +87,15 @@ pub(super) fn mistakes(file: &At<Node>) -> Vec<Mistake> {
 struct Language {
     schema: Value,
     places: Places,
-    /// Of keys that this version does not know yet.
-    later: Places,
 }
 
 impl Language {
     fn new() -> Self {
         let schema = schemars::schema_for!(File).to_value();
-        let mut language = Self { schema, places: Places::new(), later: Places::new() };
-        let (mut places, mut later) = (Places::new(), Places::new());
-        language.collect(&language.schema, &Path::new(), &mut places, &mut later);
-        (language.places, language.later) = (places, later);
+        let mut language = Self { schema, places: Places::new() };
+        let mut places = Places::new();
+        language.collect(&language.schema, &Path::new(), &mut places);
+        language.places = places;
         language
     }
 
@@ -111,21 +112,19 @@ impl Language {
         }
     }
 
-    fn collect(&self, schema: &Value, here: &Path, places: &mut Places, later: &mut Places) {
+    fn collect(&self, schema: &Value, here: &Path, places: &mut Places) {
         for form in self.forms(schema) {
             for (key, below) in keys(form).into_iter().flatten() {
                 if !is_refused(below) {
                     places.entry(key.clone()).or_default().insert(here.clone());
-                    self.collect(below, &below_key(here, key), places, later);
-                } else if NOT_BUILT_KEYS.contains(&key.as_str()) {
-                    later.entry(key.clone()).or_default().insert(here.clone());
+                    self.collect(below, &below_key(here, key), places);
                 }
             }
             if let Some(named) = named(form) {
-                self.collect(named, &below_key(here, ANY_NAME), places, later);
+                self.collect(named, &below_key(here, ANY_NAME), places);
             }
             if let Some(item) = form.get("items") {
-                self.collect(item, here, places, later);
+                self.collect(item, here, places);
             }
         }
     }
@@ -176,10 +175,7 @@ impl Language {
 
     fn misplaced(&self, key: &Text, keys: &[&str], here: &[String]) -> Mistake {
         let (name, shown) = (key.value.as_str(), shortened(&key.value));
-        let (message, hint) = if let Some(places) = self.later.get(name) {
-            let message = format!("`{shown}` is not built yet, and will stand {}", told(places, here));
-            (message, Some("remove it until a later version knows it".to_owned()))
-        } else if let Some(meant) = keys.iter().find(|key| one_and_many(key, name)) {
+        let (message, hint) = if let Some(meant) = keys.iter().find(|key| one_and_many(key, name)) {
             (format!("unknown key `{shown}`"), Some(format!("did you mean `{meant}`?")))
         } else if let Some(places) = self.places.get(name) {
             let hint = format!("`{shown}` stands {}", where_it_stands(places, keys, here));
@@ -309,11 +305,5 @@ mod tests {
     fn below<'a>(language: &'a Language, schema: &'a Value, name: &str) -> &'a Value {
         let forms = language.forms(item(language, schema));
         forms.iter().find_map(|form| keys(form)?.get(name)).unwrap()
-    }
-
-    #[test]
-    fn every_key_that_is_not_built_has_a_place_where_it_will_stand() {
-        let later = Language::new().later;
-        assert_eq!(later.keys().map(String::as_str).collect::<Vec<_>>(), NOT_BUILT_KEYS);
     }
 }

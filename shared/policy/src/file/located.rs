@@ -175,8 +175,7 @@ impl<T: JsonSchema> JsonSchema for Entries<T> {
     }
 }
 
-/// A key that the language has, and that does not stand here, or that this version does not know: read, so that the
-/// refusal can say so.
+/// A key that the language has, and that does not stand here: read, so that the refusal can say so.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Refused(pub(crate) Option<Place>);
 
@@ -248,4 +247,9 @@ text_with_a_form!(
     /// An object id.
     IdText,
     { "type": "string", "format": "uuid" }
+);
+text_with_a_form!(
+    /// A length of time.
+    SpanText,
+    { "type": "string", "pattern": "^[1-9][0-9]*[dh]$" }
 );

@@ -5,6 +5,7 @@ mod groups;
 mod keys;
 mod located;
 mod outline;
+mod people;
 mod shape;
 mod vocabulary;
 mod yaml;
@@ -12,8 +13,9 @@ mod yaml;
 pub(crate) use groups::{
     GroupText, Groups, Joins, Properties, ScenarioJoins, TestGroup, TestGroups, Written, WrittenTestGroup,
 };
-pub(crate) use located::{At, DateText, Entries, IdText, Place, Text, Words};
+pub(crate) use located::{At, DateText, Entries, IdText, Place, SpanText, Text, Words};
 pub(crate) use outline::{Blank, Node, blanks};
+pub(crate) use people::{Inviter, InviterSource, TestInviter};
 pub(crate) use shape::{
     Admits, Exception, Existing, File, Guardrail, If, ListSource, OtherwiseRule, Partner, Scenario, TestCase,
     TestGuest,

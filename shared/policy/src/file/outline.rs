@@ -6,7 +6,6 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::located::{At, Place, Text};
-use super::shape::NOT_BUILT_KEYS;
 use crate::domain::shortened;
 
 /// The file without its meaning.
@@ -110,42 +109,30 @@ pub(crate) fn blanks(file: &At<Node>) -> Vec<Blank> {
             let message = "`version` is a text, not a number".to_owned();
             found.push(Blank { place: value.place, message, hint: "write `version: 1`" });
         }
-        let names = key.value == "lists" || key.value == "partners";
         let tests = key.value == "tests";
         if tests && value.value.is_empty() {
             found.push(empty(&key.value, value.place));
         }
         // A test says "none" with an empty list or mapping.
-        walk(&key.value, value, Below { names, may_be_empty: tests }, &mut found);
+        walk(&key.value, value, tests, &mut found);
     }
     found
 }
 
-#[derive(Clone, Copy)]
-struct Below {
-    /// The keys of this mapping are its author's.
-    names: bool,
-    may_be_empty: bool,
-}
-
-fn walk(key: &str, value: &At<Node>, below: Below, found: &mut Vec<Blank>) {
-    if !below.may_be_empty && value.value.is_empty() {
+fn walk(key: &str, value: &At<Node>, may_be_empty: bool, found: &mut Vec<Blank>) {
+    if !may_be_empty && value.value.is_empty() {
         found.push(empty(key, value.place));
     }
-    let next = Below { names: false, ..below };
     match &value.value {
         Node::Nothing => {
             let hint = "write it after the colon, or remove the key";
             found.push(Blank { place: value.place, message: format!("`{key}` has no value"), hint });
         }
         Node::Text | Node::Scalar => {}
-        Node::List(items) => items.iter().for_each(|item| walk(key, item, next, found)),
+        Node::List(items) => items.iter().for_each(|item| walk(key, item, may_be_empty, found)),
         Node::Mapping(entries) => {
             for (key, value) in entries {
-                // That those are not built yet is told already.
-                if below.names || !NOT_BUILT_KEYS.contains(&key.value.as_str()) {
-                    walk(&shortened(&key.value), value, next, found);
-                }
+                walk(&shortened(&key.value), value, may_be_empty, found);
             }
         }
     }

@@ -5,12 +5,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::groups::{Groups, Joins, ScenarioJoins, TestGroups};
-use super::located::{At, DateText, Entries, IdText, Place, Refused, Text, Words};
+use super::located::{At, DateText, Entries, IdText, SpanText, Text, Words};
+use super::people::{Inviter, TestInviter};
 use super::vocabulary::Word;
 use crate::group::Relation;
-
-/// Keys of the language that this version does not know yet. They are fields below, and not in the published schema.
-pub(crate) const NOT_BUILT_KEYS: [&str; 5] = ["inviter", "inviters", "pending_for", "sponsors", "stay"];
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -117,12 +115,10 @@ pub(crate) struct If {
     /// How the guest is in them; member if not written.
     #[serde(rename = "as")]
     pub(crate) relation: Option<Words<Word<Relation>>>,
-    #[serde(default)]
-    inviter: Refused,
-    #[serde(default)]
-    sponsors: Refused,
-    #[serde(default)]
-    pending_for: Refused,
+    /// Whoever invited the guest. Only what the directory audit proves is acted on.
+    pub(crate) inviter: Option<At<Inviter>>,
+    /// The invitation has not been accepted so long after the account was created: `14d`, `12h`.
+    pub(crate) pending_for: Option<SpanText>,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -136,8 +132,13 @@ pub(crate) struct Scenario {
     pub(crate) admits: At<Admits>,
     /// The groups that it covers; every group if not written.
     pub(crate) joins: Option<At<ScenarioJoins>>,
-    #[serde(default)]
-    stay: Refused,
+    /// It admits each guest for so long after his account was created: `180d`, `12h`.
+    pub(crate) stay: Option<SpanText>,
+    /// The last day (UTC) on which it admits anybody.
+    pub(crate) until: Option<DateText>,
+    /// How long before a guest's admission ends people are told. If not written 14 days, or half of a stay that is shorter
+    /// than two of these.
+    pub(crate) notice: Option<SpanText>,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -147,12 +148,11 @@ pub(crate) struct Admits {
     pub(crate) partners: Option<Words<Text>>,
     /// guest if not written: external members and local guests are admitted only where `kind` says so.
     pub(crate) kind: Option<Words<Word<GuestKind>>>,
-    #[serde(default)]
-    inviters: Refused,
-    #[serde(default)]
-    sponsors: Refused,
-    #[serde(default)]
-    pending_for: Refused,
+    /// Whoever invited the guest, as the directory audit proves it. A sponsor admits nobody.
+    pub(crate) inviters: Option<At<Inviter>>,
+    /// The guest has at least so many sponsors.
+    #[schemars(extend("minimum" = 1, "maximum" = 5))]
+    pub(crate) sponsors: Option<At<u64>>,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -227,78 +227,54 @@ pub(crate) struct TestGuest {
     pub(crate) kind: Option<Word<GuestKind>>,
     /// User principal name.
     pub(crate) upn: Option<String>,
-    /// The day (UTC) on which the account was created.
+    /// The day (UTC) on which the account was created; the day of the test if not written.
     pub(crate) created: Option<DateText>,
+    /// The invitation has not been accepted.
+    pub(crate) pending: Option<At<bool>>,
+    /// Who invited him; an internal member if not written.
+    pub(crate) inviter: Option<TestInviter>,
+    /// How many sponsors he has; none if not written.
+    #[schemars(extend("maximum" = 5))]
+    pub(crate) sponsors: Option<At<u64>>,
     /// The groups that he is a member of; none if not written.
     pub(crate) member_of: Option<TestGroups>,
     /// The groups that he owns; none if not written.
     pub(crate) owner_of: Option<TestGroups>,
 }
 
-type Found = Vec<(&'static str, Place)>;
-
-fn written<const N: usize>(keys: [(&'static str, &Refused); N]) -> Found {
-    keys.into_iter().filter_map(|(key, value)| value.0.map(|place| (key, place))).collect()
-}
-
 impl File {
-    /// Every key in the file that this version does not know yet, with the place of its value.
-    pub(crate) fn not_built(&self) -> Found {
-        let mut found = Vec::new();
-        for guardrail in &self.guardrails {
-            let If {
-                domain: _,
-                kind: _,
-                any_address: _,
-                joins: _,
-                relation: _,
-                inviter,
-                sponsors,
-                pending_for,
-            } = &guardrail.conditions.value;
-            found.extend(written([
-                ("inviter", inviter),
-                ("sponsors", sponsors),
-                ("pending_for", pending_for),
-            ]));
-        }
-        for scenario in &self.scenarios {
-            let Scenario { id: _, owner: _, admits, joins: _, stay } = scenario;
-            let Admits { partners: _, kind: _, inviters, sponsors, pending_for } = &admits.value;
-            found.extend(written([
-                ("inviters", inviters),
-                ("sponsors", sponsors),
-                ("pending_for", pending_for),
-                ("stay", stay),
-            ]));
-        }
-        found
-    }
-
     /// Every place where groups are meant by id or by name, in the order of the language.
     pub(crate) fn groups(&self) -> Vec<&Groups> {
-        let joins = self.guardrails.iter().filter_map(|rule| rule.conditions.value.joins.as_ref());
-        let guardrails = joins.flat_map(|joins| joins.value.groups());
-        let joins = self.scenarios.iter().filter_map(|scenario| scenario.joins.as_ref());
-        let scenarios = joins.filter_map(|joins| joins.value.groups.as_ref());
+        let guardrails = self.guardrails.iter().flat_map(|rule| rule.conditions.value.groups());
+        let scenarios = self.scenarios.iter().flat_map(Scenario::groups);
         self.protect.groups.iter().chain(guardrails).chain(scenarios).collect()
     }
 }
 
 impl If {
+    fn groups(&self) -> impl Iterator<Item = &Groups> {
+        let inviter = self.inviter.iter().filter_map(|inviter| inviter.value.group.as_ref());
+        inviter.chain(self.joins.iter().flat_map(|joins| joins.value.groups()))
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { domain, kind, any_address, joins, relation, inviter, sponsors, pending_for } = self;
-        let later = [inviter, sponsors, pending_for];
+        let Self { domain, kind, any_address, joins, relation, inviter, pending_for } = self;
         let guest = domain.is_none() && kind.is_none() && any_address.is_none();
-        guest && joins.is_none() && relation.is_none() && later.iter().all(|key| key.0.is_none())
+        guest && joins.is_none() && relation.is_none() && inviter.is_none() && pending_for.is_none()
+    }
+}
+
+impl Scenario {
+    fn groups(&self) -> impl Iterator<Item = &Groups> {
+        let inviters = self.admits.value.inviters.iter().filter_map(|inviters| inviters.value.group.as_ref());
+        inviters.chain(self.joins.iter().filter_map(|joins| joins.value.groups.as_ref()))
     }
 }
 
 impl Admits {
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { partners, kind, inviters, sponsors, pending_for } = self;
-        let later = [inviters, sponsors, pending_for];
-        partners.is_none() && kind.is_none() && later.iter().all(|key| key.0.is_none())
+        let Self { partners, kind, inviters, sponsors } = self;
+        partners.is_none() && kind.is_none() && inviters.is_none() && sponsors.is_none()
     }
 }
 

@@ -1,12 +1,12 @@
 //! From an answer to a finding: how far it may go, what it would do, and what only a person can do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Finding, Mode};
 
 use super::bounds::{self, Bounds};
 use super::plan::{self, Made};
-use crate::conditions::{Answer, Case};
+use crate::conditions::{Answer, Case, Weakness};
 use crate::group::{Group, Relation};
 use crate::memberships::Seen;
 use crate::policy::{Head, Policy};
@@ -36,7 +36,9 @@ impl Maker<'_> {
     pub(super) fn make(&self, head: &Head, answer: Answer, about: Option<About<'_>>) -> Option<Finding> {
         let (reasons, unknown) = match answer {
             Answer::No => return None,
-            Answer::OnlyTells(reasons) => return Some(only_tells(head, reasons, about.as_ref())),
+            Answer::OnlyTells(reasons, weak) => {
+                return Some(only_tells(head, (reasons, weak), about.as_ref()));
+            }
             Answer::Unknown(reasons) => (reasons, true),
             Answer::Yes(reasons) => (reasons, false),
         };
@@ -67,9 +69,11 @@ impl Maker<'_> {
     }
 }
 
-fn only_tells(head: &Head, reasons: Vec<String>, about: Option<&About<'_>>) -> Finding {
-    let note =
-        "only a secondary address matches, which proves little: `any_address: true` lets the rule act on it";
+fn only_tells(
+    head: &Head,
+    (reasons, weak): (Vec<String>, BTreeSet<Weakness>),
+    about: Option<&About<'_>>,
+) -> Finding {
     Finding {
         rule: head.id.clone(),
         object: about.map(|about| about.group.id),
@@ -77,7 +81,7 @@ fn only_tells(head: &Head, reasons: Vec<String>, about: Option<&About<'_>>) -> F
         why: head.why.clone(),
         reasons,
         mode: Mode::Observe,
-        held_back: vec![note.to_owned()],
+        held_back: weak.into_iter().map(|weakness| weakness.note().to_owned()).collect(),
         actions: Vec::new(),
         plan: model::Plan::default(),
         by_hand: Vec::new(),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use model::Finding;
 
 use super::Found;
-use super::admission::Admission;
+use super::admission::{Admission, Asked};
 use super::finding::{About, Maker};
 use crate::conditions::{Answer, JoinsCondition};
 use crate::domain::shortened;
@@ -20,14 +20,15 @@ pub(super) fn guardrail(maker: &Maker<'_>, rule: &Guardrail, joins: &JoinsCondit
     }
     found.looked_at_groups = true;
     if let Some(finding) = unreadable(maker, &rule.head, &guest) {
-        found.findings.push(finding);
+        found.add(Some(finding), rule.awaits_inviter(maker.case));
         return;
     }
     for of_one_group in maker.case.groups() {
         let (answer, relations) = joins.holds(of_one_group, &maker.case.facts.named_groups);
         if answer != Answer::No {
             let about = about(of_one_group, &relations);
-            found.findings.extend(maker.make(&rule.head, guest.clone().and(answer), about));
+            let finding = maker.make(&rule.head, guest.clone().and(answer), about);
+            found.add(finding, rule.awaits_inviter(maker.case));
         }
     }
 }
@@ -43,14 +44,15 @@ pub(super) fn uncovered(
     }
     found.looked_at_groups = true;
     if let Some(finding) = unreadable(maker, &otherwise.head, &Answer::Yes(Vec::new())) {
-        found.findings.push(finding);
+        found.add(Some(finding), false);
         return;
     }
     for of_one_group in maker.case.groups() {
-        let answer = admission.uncovered(maker.policy, maker.case, of_one_group);
+        let Asked { answer, awaits_inviter } = admission.uncovered(maker.policy, maker.case, of_one_group);
         if answer != Answer::No {
             let relations = of_one_group.iter().map(Seen::relation).collect();
-            found.findings.extend(maker.make(&otherwise.head, answer, about(of_one_group, &relations)));
+            let finding = maker.make(&otherwise.head, answer, about(of_one_group, &relations));
+            found.add(finding, awaits_inviter);
         }
     }
 }

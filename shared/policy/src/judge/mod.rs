@@ -2,9 +2,11 @@
 //! step: by modes, by protection, by exceptions. Every lowering leaves its reason in the finding.
 
 mod admission;
+mod admits;
 mod bounds;
 mod finding;
 mod groups;
+mod origins;
 mod plan;
 mod protection;
 mod suspension;
@@ -12,14 +14,15 @@ mod suspension;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use model::{Action, Finding, Mode, Subject};
+use model::{Action, Finding, Mode, ObjectId, RuleId, Subject};
 
-use self::admission::Admission;
+use self::admission::{Admission, Asked};
 use self::finding::Maker;
 use crate::address::Address;
 use crate::conditions::{Answer, Case, Condition};
 use crate::facts::Facts;
 use crate::group::Memberships;
+use crate::inviter::Inviter;
 use crate::kind::{Kind, kind_of};
 use crate::policy::{Guardrail, Policy};
 use crate::verdict::Verdict;
@@ -32,25 +35,54 @@ pub fn judge(policy: &Policy, facts: &Facts, ceiling: Mode, now: Timestamp) -> V
     if kind == Kind::InternalMember {
         return Verdict::nothing_to_judge();
     }
-    let case = Case::new(facts, kind, now);
-    let admission = Admission::of(policy, &case);
-    let maker = Maker { policy, case: &case, ceiling };
-    let Found { findings, looked_at_groups } = find(&maker, &admission);
-    let (mut findings, suspended) = suspension::split(policy, findings, &case, now);
+    let mut case = Case::new(facts, kind, now);
+    let (mut verdict, moments) = judge_now(policy, &case, ceiling);
+    // Most of these moments may change nothing: a partner ends, say, and another still admits.
+    let changes_at = moments.into_iter().filter(|moment| *moment > now).find(|moment| {
+        case.now = *moment;
+        judge_now(policy, &case, ceiling).0 != verdict
+    });
+    verdict.changes_at = changes_at;
+    verdict
+}
+
+/// Without the moment at which it changes, and with all those at which it may.
+fn judge_now(policy: &Policy, case: &Case<'_>, ceiling: Mode) -> (Verdict, BTreeSet<Timestamp>) {
+    let (facts, now) = (case.facts, case.now);
+    let mut admission = Admission::of(policy, case);
+    let mut moments = std::mem::take(&mut admission.moments);
+    let maker = Maker { policy, case, ceiling };
+    let Found { findings, looked_at_groups, awaiting_inviter } = find(&maker, &admission);
+    let (mut findings, suspended) = suspension::split(policy, findings, case, now);
     let leaves_all = findings.iter().any(|finding| finding.actions.contains(&Action::LeaveGroups));
     let wants_memberships = facts.memberships == Memberships::Unread && (looked_at_groups || leaves_all);
     let wants_standing = protection::refuse(policy, &mut findings, facts);
-    let ends = suspended.iter().map(|held| held.until);
-    let changes_at = ends.chain(admission.ends_at).min();
-    Verdict {
-        subject: subject(policy, &case),
+    let ends = admission.ends(now).filter(|_| minds_admission(policy, case));
+    moments.extend(suspended.iter().map(|held| held.until));
+    moments.extend(ends.as_ref().map(|(_, notice_at)| *notice_at));
+    moments.extend(policy.guardrails.iter().flat_map(|rule| rule.changes_at(case)));
+    let ends = ends.map(|(ends, _)| ends);
+    let awaits = |finding: &Finding| awaiting_inviter.contains(&(finding.rule.clone(), finding.object));
+    let end_may_be_none = ends.as_ref().is_some_and(|ends| ends.soon) && admission.awaits_inviter();
+    let verdict = Verdict {
+        subject: subject(policy, case),
         admitted_by: admission.by().cloned(),
+        wants_inviter: end_may_be_none || findings.iter().any(awaits),
         findings,
         suspended,
         wants_standing,
         wants_memberships,
-        changes_at,
-    }
+        ends,
+        changes_at: None,
+    };
+    (verdict, moments)
+}
+
+/// Whether a rule asks if such an account is admitted.
+fn minds_admission(policy: &Policy, case: &Case<'_>) -> bool {
+    let rules = [&policy.otherwise, &policy.otherwise_membership].into_iter().flatten();
+    let mut kinds = rules.flat_map(|rule| &rule.kinds);
+    kinds.any(|kind| case.could_be().contains(kind))
 }
 
 /// What the rules say, before anything holds it back.
@@ -60,6 +92,18 @@ struct Found {
     findings: Vec<Finding>,
     /// Whether a rule had to know the groups, read or not.
     looked_at_groups: bool,
+    /// Findings that are unknown, by rule and group, which reading who invited the account may settle.
+    awaiting_inviter: BTreeSet<(RuleId, Option<ObjectId>)>,
+}
+
+impl Found {
+    fn add(&mut self, finding: Option<Finding>, awaits_inviter: bool) {
+        let Some(finding) = finding else { return };
+        if awaits_inviter {
+            self.awaiting_inviter.insert((finding.rule.clone(), finding.object));
+        }
+        self.findings.push(finding);
+    }
 }
 
 fn find(maker: &Maker<'_>, admission: &Admission<'_>) -> Found {
@@ -67,13 +111,16 @@ fn find(maker: &Maker<'_>, admission: &Admission<'_>) -> Found {
     let mut found = Found::default();
     for rule in &policy.guardrails {
         match &rule.joins {
-            None => found.findings.extend(maker.about_the_guest(&rule.head, rule.answer(case))),
+            None => {
+                let finding = maker.about_the_guest(&rule.head, rule.answer(case));
+                found.add(finding, rule.awaits_inviter(case));
+            }
             Some(joins) => groups::guardrail(maker, rule, joins, &mut found),
         }
     }
     if let Some(otherwise) = &policy.otherwise {
-        let answer = admission.otherwise(otherwise, case);
-        found.findings.extend(maker.about_the_guest(&otherwise.head, answer));
+        let Asked { answer, awaits_inviter } = admission.otherwise(otherwise, case);
+        found.add(maker.about_the_guest(&otherwise.head, answer), awaits_inviter);
     }
     if let Some(otherwise) = &policy.otherwise_membership {
         groups::uncovered(maker, otherwise, admission, &mut found);
@@ -94,6 +141,15 @@ impl Guardrail {
         self.conditions
             .iter()
             .fold(Answer::Yes(Vec::new()), |answer, condition: &Condition| answer.and(condition.holds(case)))
+    }
+
+    /// Whether an answer that is not "no" is unknown for want of who invited the account.
+    fn awaits_inviter(&self, case: &Case<'_>) -> bool {
+        case.facts.inviter == Inviter::Unread && self.conditions.iter().any(|one| one.inviter().is_some())
+    }
+
+    fn changes_at(&self, case: &Case<'_>) -> impl Iterator<Item = Timestamp> {
+        self.conditions.iter().filter_map(|condition| condition.changes_at(case))
     }
 }
 

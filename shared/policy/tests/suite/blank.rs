@@ -31,6 +31,12 @@ guardrails:
       domain: [blocked]
       kind: [guest]
       any_address: true
+      inviter:
+        kind: [guest]
+        domain: [blocked]
+        ids: [5c1e0000-0000-4000-8000-000000000003]
+        group: [Payroll]
+      pending_for: 14d
     then: [disable]
     mode: observe
   - id: closed-groups
@@ -62,8 +68,19 @@ scenarios:
     admits:
       partners: [fabrikam]
       kind: [guest]
+      inviters:
+        kind: [internal-member]
+        domain: [contoso.com]
+        ids: [5c1e0000-0000-4000-8000-000000000003]
+        group:
+          id: 77aa0000-0000-4000-8000-000000000003
+          name: Sponsors
+      sponsors: 1
     joins:
       groups: [Agency]
+    stay: 180d
+    until: 2027-12-31
+    notice: 7d
 otherwise:
   guest:
     severity: low
@@ -93,6 +110,14 @@ tests:
       kind: guest
       upn: m_evil.example#EXT#@tenant.invalid
       created: 2026-12-02
+      pending: true
+      inviter:
+        id: 5c1e0000-0000-4000-8000-000000000003
+        kind: internal-member
+        mail: bob@contoso.com
+        member_of: [77aa0000-0000-4000-8000-000000000003]
+        source: audit
+      sponsors: 1
       member_of:
         - id: 77aa0000-0000-4000-8000-000000000001
           name: Finance EU
@@ -143,7 +168,7 @@ fn a_key_without_a_value_is_a_mistake_wherever_it_stands() {
     parse(WHOLE, "policy.yaml", &mut load).unwrap();
     for nothing in ["", " ~", " null"] {
         let all = each_key(nothing);
-        assert_eq!(all.len(), 103);
+        assert_eq!(all.len(), 128);
         for (line, _, text) in all {
             mistakes_in(line, &text);
         }
@@ -155,7 +180,16 @@ fn an_empty_list_or_mapping_is_a_mistake_wherever_it_does_not_say_none() {
     // A test names what its guest does not have, and what is not found.
     let tests = WHOLE.lines().position(|line| line == "tests:").unwrap();
     let says_none = |line: usize, key: &str| {
-        let keys = ["guest", "other_mails", "proxy_addresses", "member_of", "label", "owner_of", "expect"];
+        let keys = [
+            "guest",
+            "other_mails",
+            "proxy_addresses",
+            "inviter",
+            "member_of",
+            "label",
+            "owner_of",
+            "expect",
+        ];
         line > tests && (keys.contains(&key) || key == "blocked-domain" || key == "otherwise.guest")
     };
     for empty in [" []", " {}"] {

@@ -194,7 +194,7 @@ fn the_schema_knows_what_the_reader_knows_and_nothing_that_is_not_built() {
     assert_eq!(keys, BTreeSet::from(expected));
     assert_eq!(schema["$defs"]["Guardrail"]["additionalProperties"], false);
     let text = schema.to_string();
-    for later in ["\"stay\"", "\"inviter\"", "\"sponsors\"", "\"revoke-sessions\"", "\"delete\""] {
+    for later in ["\"revoke-sessions\"", "\"delete\""] {
         assert!(!text.contains(later), "{later}");
     }
     assert!(!text.contains("\"not\""));
@@ -202,6 +202,12 @@ fn the_schema_knows_what_the_reader_knows_and_nothing_that_is_not_built() {
         let told = schema["$defs"][mapping]["properties"][key]["description"].as_str().unwrap();
         assert!(told.contains("xternal members and local guests are"), "{told}");
     }
+    let admits = &schema["$defs"]["Admits"]["properties"];
+    assert_eq!((&admits["sponsors"]["minimum"], &admits["sponsors"]["maximum"]), (&1.into(), &5.into()));
+    let inviter = schema["$defs"]["Inviter"]["properties"].as_object().unwrap();
+    assert_eq!(inviter.keys().map(String::as_str).collect::<Vec<_>>(), ["domain", "group", "ids", "kind"]);
+    let stay = schema["$defs"]["Scenario"]["properties"]["stay"].to_string();
+    assert!(stay.contains("[dh]"), "{stay}");
     assert_eq!(schema["$defs"]["Joins"]["additionalProperties"], false);
     assert_eq!(schema["$defs"]["ScenarioJoins"]["properties"].as_object().unwrap().len(), 1);
     assert!(schema["$defs"]["Alternative"]["properties"].get("any").is_none());
@@ -213,4 +219,16 @@ fn the_schema_knows_what_the_reader_knows_and_nothing_that_is_not_built() {
         assert!(conditions_in_schema.contains_key(condition.key), "{}", condition.key);
         assert!(condition.example.starts_with(condition.key));
     }
+}
+
+#[test]
+fn the_examples_of_the_readme_are_policies() {
+    let readme = include_str!("../../../../README.md");
+    let examples: Vec<&str> =
+        readme.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let [whole, part] = examples.as_slice() else { panic!("{examples:?}") };
+    assert_eq!(policy(whole).rules().len(), 3);
+    let partners = "version: 1\nmode: enforce\npartners: { fabrikam: { domains: [fabrikam.com] } }\n";
+    let people = policy(&format!("{partners}{part}"));
+    assert_eq!((people.rules().len(), people.scenarios().len(), people.looks_at_inviters()), (2, 1, true));
 }

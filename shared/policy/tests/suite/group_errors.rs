@@ -68,11 +68,11 @@ fn a_group_that_cannot_be_meant_is_refused() {
     assert_snapshot!(joins("{ groups: ['', 77aa0000-0000-4000-8000-00000000001, 'Finance *', \"a\\nb\"] }"), @r"
     policy.yaml:5:29: `` is no group's name: write the group's id, or its name
     policy.yaml:5:33: `77aa0000-0000-4000-8000-00000000001` is not an object id (a GUID of 36 characters): copy it from the group's page in the Entra admin center
-    policy.yaml:5:70: `Finance *` is a pattern, and `groups` names groups one by one: write the group's id; a pattern stands under `joins: { name: … }` of a guardrail
+    policy.yaml:5:70: `Finance *` is a pattern, and groups are named one by one here: write the group's id; a pattern stands under `joins: { name: … }` of a guardrail
     policy.yaml:5:83: `a\nb` cannot be the name of a group: write the group's id
     ");
     assert_snapshot!(joins("{ groups: [{ id: Finance EU }] }"), @"policy.yaml:5:35: `Finance EU` is not an object id (a GUID of 36 characters): copy it from the group's page in the Entra admin center");
-    assert_snapshot!(wrong("protect: { groups: ['Board *'] }\n"), @"policy.yaml:3:21: `Board *` is a pattern, and `groups` names groups one by one: write the group's id; a pattern stands under `joins: { name: … }` of a guardrail");
+    assert_snapshot!(wrong("protect: { groups: ['Board *'] }\n"), @"policy.yaml:3:21: `Board *` is a pattern, and groups are named one by one here: write the group's id; a pattern stands under `joins: { name: … }` of a guardrail");
     assert_snapshot!(wrong("protect: { groups: [] }\n"), @"policy.yaml:3:20: `groups` is empty: name groups, or remove the key");
 }
 
@@ -110,7 +110,7 @@ fn only_named_groups_admit() {
     };
     assert_snapshot!(scenario("{}"), @"policy.yaml:6:12: `joins` is empty and would cover no group: name groups under `groups`, or remove `joins` to cover every group");
     assert_snapshot!(scenario("{ groups: [] }"), @"policy.yaml:6:22: `groups` is empty: name groups, or remove the key");
-    assert_snapshot!(scenario("{ groups: ['Agency *'] }"), @"policy.yaml:6:23: `Agency *` is a pattern, and `groups` names groups one by one: write the group's id; a pattern stands under `joins: { name: … }` of a guardrail");
+    assert_snapshot!(scenario("{ groups: ['Agency *'] }"), @"policy.yaml:6:23: `Agency *` is a pattern, and groups are named one by one here: write the group's id; a pattern stands under `joins: { name: … }` of a guardrail");
     assert_snapshot!(scenario("{ name: Agency * }"), @"policy.yaml:6:14: `name` does not admit to groups: it is for guardrails: name the groups by id, under `groups`");
     assert_snapshot!(
         scenario("{ groups: a, label: b, role_assignable: true, team: true, visibility: public, dynamic: true, any: [], any_group: true }"),

@@ -10,7 +10,7 @@ fn what_would_match_or_admit_everybody_is_refused() {
   - id: x
     if: {}
     then: [disable]
-"#), @"policy.yaml:5:9: `if` is empty and would match everybody: write a condition (`domain`, `kind`, `joins`)");
+"#), @"policy.yaml:5:9: `if` is empty and would match everybody: write a condition (`domain`, `kind`, `inviter`, `pending_for`, `joins`)");
     assert_snapshot!(wrong(r#"guardrails:
   - id: x
     if: { domain: [] }
@@ -34,7 +34,7 @@ fn what_would_match_or_admit_everybody_is_refused() {
     assert_snapshot!(wrong(r#"scenarios:
   - id: x
     admits: {}
-"#), @"policy.yaml:5:13: `admits` is empty and would admit everybody: write whom (`partners`, `kind`)");
+"#), @"policy.yaml:5:13: `admits` is empty and would admit everybody: write whom (`partners`, `kind`, `inviters`)");
     assert_snapshot!(wrong(r#"scenarios:
   - id: x
     admits: { partners: [] }

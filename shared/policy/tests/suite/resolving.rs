@@ -210,3 +210,22 @@ proptest! {
         prop_assert_eq!(result.text.matches(&format!("# {comment}")).count(), text.matches(&format!("# {comment}")).count());
     }
 }
+
+#[test]
+fn groups_of_inviters_get_their_ids_too() {
+    let text = "version: 1\nmode: enforce\nguardrails:\n  - id: x\n    if: { inviter: { group: Board }, joins: { groups: Finance EU } }\n    \
+                then: [notify]\nscenarios:\n  - id: y\n    admits: { inviters: { group: [Finance EU, Twice] } }\n";
+    let Resolved { text, changes, unresolved } = resolved(text);
+    assert_eq!((changes.len(), unresolved.len()), (3, 1));
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains("nvite")).collect();
+    assert_snapshot!(lines.join("\n"), @r#"
+    if: { inviter: { group: { id: 77aa0000-0000-4000-8000-000000000001, name: "Board" } }, joins: { groups: { id: 77aa0000-0000-4000-8000-000000000002, name: "Finance EU" } } }
+    admits: { inviters: { group: [{ id: 77aa0000-0000-4000-8000-000000000002, name: "Finance EU" }, Twice] } }
+    "#);
+    let unsettled = policy(&text).unsettled_names(&[("Twice".to_owned(), lookup("Twice"))].into());
+    assert_eq!(
+        unsettled.iter().map(|problem| (problem.line, problem.column)).collect::<Vec<_>>(),
+        [(9, 101)]
+    );
+    assert_eq!(policy(&text).group_ids(), std::collections::BTreeSet::from([group_id(1), group_id(2)]));
+}

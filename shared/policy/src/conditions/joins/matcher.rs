@@ -98,7 +98,7 @@ impl Match {
     }
 
     /// Every "yes" tells its reasons, so that the order of the alternatives decides nothing.
-    fn either(all: impl Iterator<Item = Self>) -> Self {
+    pub(crate) fn either(all: impl Iterator<Item = Self>) -> Self {
         let (mut unknown, mut met, mut yes) = (Vec::new(), Vec::new(), false);
         for one in all {
             match one {

@@ -24,6 +24,7 @@ mod held_over;
 mod histories;
 mod in_force;
 mod interrupted;
+mod inviters;
 mod joining;
 mod leaving;
 mod limits;

@@ -113,6 +113,11 @@ fn words(kind: NoticeKind) -> Words {
             "What waits goes on waiting: approve or reject it",
             "guestlist breaker show",
         ),
+        NoticeKind::AdmissionEnds => Words::new(
+            "A guest's admission ends soon",
+            "If he is to stay, prolong what admits him in the policy; if not, nothing need be done",
+            "guestlist check",
+        ),
         NoticeKind::AmbiguousName => Words::new(
             "The policy names a group by a name that is not one group's",
             "Write the group's id into the policy. Until then what the name decides is told, and not acted on",

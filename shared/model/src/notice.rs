@@ -32,6 +32,8 @@ pub enum NoticeKind {
     BreakerOpened,
     /// It acts without asking again.
     BreakerReset,
+    /// What admits a guest ends soon.
+    AdmissionEnds,
     /// The policy names a group by a name that is not one group's.
     AmbiguousName,
     /// All writes were stopped, or resumed.
@@ -59,6 +61,7 @@ impl NoticeKind {
             | Self::SubscriptionTrouble
             | Self::CredentialTrouble
             | Self::BreakerOpened
+            | Self::AdmissionEnds
             | Self::AmbiguousName
             | Self::WritesStopped
             | Self::Test => None,
@@ -72,6 +75,7 @@ impl NoticeKind {
             Self::ForgedNotifications
             | Self::OversizedNotification
             | Self::UnreadableNotification
+            | Self::AdmissionEnds
             | Self::AmbiguousName
             | Self::GuestVanished => Severity::Medium,
             Self::BreakerOpened => Severity::Critical,

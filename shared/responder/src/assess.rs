@@ -12,6 +12,7 @@ use model::{
 use policy::{Facts, Kind, Memberships, Named, Standing, Verdict, kind_of};
 
 use crate::facts::{memberships_of, new_memberships, snapshot_of};
+use crate::inviter::Learnt;
 use crate::queues::two_looks;
 use crate::trouble::{after, is_not_found};
 use crate::{Directory, End, Names, Notices, Queues, Rules, Trouble, facts_of, standing_of};
@@ -29,6 +30,8 @@ pub(crate) struct Seen {
 pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
     pub(crate) snapshot: Snapshot,
+    /// More may be known then.
+    pub(crate) look_again_at: Option<Timestamp>,
 }
 
 /// The flow `assess`.
@@ -178,12 +181,26 @@ impl Assessor {
             facts.memberships = self.read_memberships(id).await?;
             verdict = policy::judge(&policy, &facts, self.rules.ceiling, now);
         }
+        let mut look_again_at = None;
+        if verdict.wants_inviter {
+            match self.inviter(&facts).await? {
+                Learnt::Is(inviter) => {
+                    facts.inviter = inviter;
+                    verdict = policy::judge(&policy, &facts, self.rules.ceiling, now);
+                }
+                // What is not known yet is known in a moment: people need not hear of it before.
+                Learnt::Later { at } => look_again_at = Some(at),
+            }
+        }
         if verdict.wants_standing {
             self.read_standing(id, &mut facts).await?;
             verdict = policy::judge(&policy, &facts, self.rules.ceiling, now);
         }
+        if look_again_at.is_some() {
+            verdict.findings.retain(|finding| !finding.unknown);
+        }
         let snapshot = Snapshot { unsettled, ..snapshot_of(&facts) };
-        Ok(Judged { verdict, snapshot })
+        Ok(Judged { verdict, snapshot, look_again_at })
     }
 
     /// A name that is not one group's admits and protects nobody: people ought to know before somebody depends on it.

@@ -8,6 +8,7 @@ mod census;
 mod facts;
 mod group;
 mod group_memory;
+mod inviter;
 mod leases;
 mod missing;
 mod notices;

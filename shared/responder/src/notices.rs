@@ -63,19 +63,41 @@ impl Notices {
     /// The ledger or the queue could not be written.
     pub(crate) async fn breaker_opened(&self, breaker: &Breaker) -> Result<(), Trouble> {
         let Some(Opened { at, budget, limit }) = &breaker.opened else { return Ok(()) };
-        let (key, now) = (format!("breaker/{at}"), self.clock.now());
+        let key = format!("breaker/{at}");
         let text = format!(
             "the circuit breaker has opened: more than {limit} {budget} would have been touched within an hour; \
              from now on everything asks first, and nothing that waits is released by a reset"
         );
-        let kind = NoticeKind::BreakerOpened;
-        let channels = self.routes.for_severity(kind.severity());
-        let first = || Notice::new(key.clone(), kind, text.clone(), &channels, now);
         // Whoever was here at the same moment has told it.
-        let written = self.ledger.update::<Notice>(&key, |before| before.is_none().then(first)).await?;
-        let Some(notice) = written else { return Ok(()) };
-        tracing::error!(notice.key = key, "{text}");
-        self.tell(&notice.value).await
+        if let Some(notice) = self.written_once(NoticeKind::BreakerOpened, &key, text.clone()).await? {
+            tracing::error!(notice.key = key, "{text}");
+            self.tell(&notice).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells it, unless it was told before under this key.
+    ///
+    /// # Errors
+    /// The ledger or the queue could not be written.
+    pub(crate) async fn once(&self, kind: NoticeKind, key: &str, text: String) -> Result<(), Trouble> {
+        match self.written_once(kind, key, text).await? {
+            Some(notice) => self.tell(&notice).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn written_once(
+        &self,
+        kind: NoticeKind,
+        key: &str,
+        text: String,
+    ) -> Result<Option<Notice>, Trouble> {
+        let channels = self.routes.for_severity(kind.severity());
+        let now = self.clock.now();
+        let first = || Notice::new(key.to_owned(), kind, text.clone(), &channels, now);
+        let written = self.ledger.update::<Notice>(key, |before| before.is_none().then(first)).await?;
+        Ok(written.map(|stored| stored.value))
     }
 
     /// Writes a notice and wakes `alert`, unless there is nothing to write.

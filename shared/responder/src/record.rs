@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use ledger::Stored;
 use model::{
-    Change, Finding, Incident, IncidentKey, Mode, ObjectId, Outcome, RuleId, Sighting, Snapshot, State, Step,
-    StepResult, Subject, Wake,
+    Change, Finding, Incident, IncidentKey, Mode, NoticeKind, ObjectId, Outcome, RuleId, Sighting, Snapshot,
+    State, Step, StepResult, Subject, Wake,
 };
-use policy::{Held, Verdict};
+use policy::{Ends, Held, Verdict};
 
 use crate::assess::Judged;
 use crate::queues::look_when_due;
@@ -25,7 +25,7 @@ impl Assessor {
         judged: Judged,
         now: Timestamp,
     ) -> Result<(), Trouble> {
-        let Judged { verdict, snapshot } = judged;
+        let Judged { verdict, snapshot, look_again_at } = judged;
         let Verdict {
             subject,
             admitted_by: _,
@@ -34,7 +34,7 @@ impl Assessor {
             wants_standing: _,
             wants_memberships: _,
             wants_inviter: _,
-            ends: _,
+            ends,
             changes_at,
         } = verdict;
         let Some(subject) = subject else {
@@ -74,7 +74,21 @@ impl Assessor {
             }
         }
         self.forget_old_joins(change.id, &snapshot, &taken, now).await?;
-        self.look_when_due(change, changes_at, now).await
+        if let Some(ends) = ends.filter(|ends| ends.soon) {
+            self.tell_of_end(&subject, &ends).await?;
+        }
+        let again_at = [changes_at, look_again_at].into_iter().flatten().min();
+        self.look_when_due(change, again_at, now).await
+    }
+
+    /// Once for each end: whoever wants it otherwise has the time of the notice to say so.
+    async fn tell_of_end(&self, subject: &Subject, ends: &Ends) -> Result<(), Trouble> {
+        let Subject { id, addresses, .. } = subject;
+        let Ends { rule, at, why, soon: _ } = ends;
+        let who = addresses.first().cloned().unwrap_or_else(|| id.to_string());
+        let text =
+            format!("the guest `{who}` ({id}) is admitted by `{rule}` until {at}, and no longer: {why}");
+        self.notices.once(NoticeKind::AdmissionEnds, &format!("ends/{id}/{at}"), text).await
     }
 
     /// A worker was interrupted while he wrote: it may be gone because of that, and whoever goes on finds out.

@@ -12,6 +12,7 @@ use model::{Clock, Finding, Incident, NoticeKind, ObjectId, Snapshot, Step};
 use policy::Facts;
 
 use crate::facts::{memberships_of, new_memberships, snapshot_of};
+use crate::inviter::proven;
 use crate::record::{NOT_BROKEN, NOT_THERE, Spoken, why_suspended};
 use crate::step::Pursuit;
 use crate::trouble::{after, in_words, is_not_found, wait};
@@ -213,6 +214,11 @@ impl Remediator {
         let suspensions = self.ledger.suspensions(guest).await?;
         let mut facts = facts_of(user, &domains, suspensions);
         facts.standing = standing_of(standing);
+        if policy.looks_at_inviters()
+            && let Some(proven) = proven(&self.ledger, guest).await?
+        {
+            facts.inviter = proven;
+        }
         let names = self.directory.named_groups(&self.reader, policy.group_names(), now).await?;
         facts.named_groups = names.all;
         if let Some(read) = memberships {

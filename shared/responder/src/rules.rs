@@ -1,6 +1,6 @@
 //! What every judgement needs beside the guest: the policy in force, the operator's ceiling, our own domains.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,6 +9,7 @@ use policy::{Named, Policy};
 use tokio::sync::watch;
 
 use crate::Trouble;
+use crate::trouble::after;
 
 /// The policy in force, the ceiling, and who is told.
 #[derive(Debug, Clone)]
@@ -39,6 +40,8 @@ pub struct Directory {
     meant: Arc<Mutex<Meant>>,
     /// Whoever needs a name that nobody has read waits for the one who reads it.
     reading: Arc<tokio::sync::Mutex<()>>,
+    /// When the audit was asked last.
+    audited: Arc<Mutex<VecDeque<Timestamp>>>,
 }
 
 impl Directory {
@@ -74,6 +77,20 @@ impl Directory {
                 Some(_) | None => Err(error.into()),
             },
         }
+    }
+
+    /// When the directory audit may be asked, if not now. Graph takes five requests in ten seconds of one app
+    /// (<https://learn.microsoft.com/graph/throttling-limits>).
+    pub(crate) fn audit_is_busy(&self, now: Timestamp) -> Option<Timestamp> {
+        const AT_MOST: usize = 5;
+        const WITHIN: SignedDuration = SignedDuration::from_secs(10);
+        let mut audited = self.audited.lock().unwrap_or_else(PoisonError::into_inner);
+        audited.retain(|at| now.duration_since(*at).abs() < WITHIN);
+        if audited.len() < AT_MOST {
+            audited.push_back(now);
+            return None;
+        }
+        audited.front().map(|first| after(*first, WITHIN))
     }
 
     /// What the names in the policy stand for, that should be ids. A meaning serves for an hour, and no longer: a name is no

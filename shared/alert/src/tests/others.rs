@@ -6,7 +6,7 @@ use model::{ChannelName, Notice, NoticeKind, RolledUp, Severity};
 use super::{at, slack, webhook};
 use crate::{about_notice, roll_up};
 
-const KINDS: [NoticeKind; 16] = [
+const KINDS: [NoticeKind; 17] = [
     NoticeKind::ForgedNotifications,
     NoticeKind::OversizedNotification,
     NoticeKind::UnreadableNotification,
@@ -19,6 +19,7 @@ const KINDS: [NoticeKind; 16] = [
     NoticeKind::CredentialTrouble,
     NoticeKind::BreakerOpened,
     NoticeKind::BreakerReset,
+    NoticeKind::AdmissionEnds,
     NoticeKind::AmbiguousName,
     NoticeKind::WritesStopped,
     NoticeKind::WritesResumed,

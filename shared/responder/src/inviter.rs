@@ -1,0 +1,184 @@
+//! Who invited a guest: learnt from the directory audit once, and kept for life. Its rows come late, go after a month at
+//! most, and may be asked for five times in ten seconds
+//! (<https://learn.microsoft.com/graph/throttling-limits>).
+//!
+//! Never here: what an inviter means for a guest, which is the policy's.
+
+use graph::{Actor, Invitation};
+use jiff::{SignedDuration, Timestamp};
+use ledger::{Document, Ledger, LedgerError};
+use model::{NoticeKind, ObjectId};
+use policy::{Facts, InvitedBy, Inviter, InviterKind};
+use serde::{Deserialize, Serialize};
+
+use crate::trouble::{after, is_not_found};
+use crate::{Assessor, Trouble, facts_of, standing_of};
+
+/// Proven by the audit, as the inviter was when that was learnt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Invited {
+    guest: ObjectId,
+    by: InvitedBy,
+    invited_at: Timestamp,
+    /// For people: the address that the invitation was sent for.
+    address: Option<String>,
+}
+
+impl Document for Invited {
+    const KIND: &'static str = "invited";
+
+    fn sort(&self) -> String {
+        self.guest.to_string()
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+/// The audit had no row yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Sought {
+    guest: ObjectId,
+    tries: u32,
+    again_at: Timestamp,
+}
+
+impl Document for Sought {
+    const KIND: &'static str = "inviter-sought";
+
+    fn sort(&self) -> String {
+        self.guest.to_string()
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+/// What can be said of a guest's inviter now.
+pub(crate) enum Learnt {
+    Is(Inviter),
+    /// The audit may know more then, and nothing is told of what hangs on it until then.
+    Later {
+        at: Timestamp,
+    },
+}
+
+/// What was proven before.
+pub(crate) async fn proven(ledger: &Ledger, guest: ObjectId) -> Result<Option<Inviter>, LedgerError> {
+    let stored = ledger.get::<Invited>(&guest.to_string()).await?;
+    Ok(stored.map(|stored| Inviter::Audit(stored.value.by)))
+}
+
+impl Assessor {
+    /// With Entra ID P1 the audit keeps its rows so long, and without it for 7 days
+    /// (<https://learn.microsoft.com/entra/identity/monitoring-health/reference-reports-data-retention>).
+    const AUDIT_KEEPS: SignedDuration = SignedDuration::from_hours(24 * 30);
+    /// So long after a guest's creation a row that is missing is believed to be late.
+    const ROWS_LAG: SignedDuration = SignedDuration::from_mins(15);
+    const FIRST_TRY_AGAIN_SECONDS: i64 = 15;
+    const LONGEST_TRY_AGAIN: SignedDuration = SignedDuration::from_hours(6);
+
+    pub(crate) async fn inviter(&self, facts: &Facts) -> Result<Learnt, Trouble> {
+        if let Some(proven) = proven(&self.ledger, facts.id).await? {
+            return Ok(Learnt::Is(proven));
+        }
+        let (id, now) = (facts.id, self.clock.now());
+        let age = facts.created_at.map(|created_at| now.duration_since(created_at));
+        let Some(age) = age.filter(|age| *age < Self::AUDIT_KEEPS) else {
+            return self.hint(facts).await;
+        };
+        let sought = self.ledger.get::<Sought>(&id.to_string()).await?.map(|stored| stored.value);
+        let waits = age < Self::ROWS_LAG;
+        if let Some(Sought { again_at, .. }) = sought.as_ref().filter(|sought| sought.again_at > now) {
+            return if waits { Ok(Learnt::Later { at: *again_at }) } else { self.hint(facts).await };
+        }
+        if let Some(at) = self.directory.audit_is_busy(now) {
+            return Ok(Learnt::Later { at });
+        }
+        match self.reader.invitations(id).await {
+            Ok(mut rows) => match rows.pop() {
+                // Whoever invited him first let him in.
+                Some(first) => Ok(Learnt::Is(Inviter::Audit(self.keep(id, first).await?))),
+                None => {
+                    let tries = sought.map_or(0, |sought| sought.tries);
+                    let wait = SignedDuration::from_secs(Self::FIRST_TRY_AGAIN_SECONDS << tries.min(10));
+                    let again_at = after(now, wait.min(Self::LONGEST_TRY_AGAIN));
+                    let tries = tries.saturating_add(1);
+                    self.ledger.put(&Sought { guest: id, tries, again_at }).await?;
+                    if waits { Ok(Learnt::Later { at: again_at }) } else { self.hint(facts).await }
+                }
+            },
+            Err(graph::GraphError::Forbidden { .. }) => {
+                let why = "the app that reads may not see the directory audit: grant it `AuditLog.Read.All`";
+                let text = format!("who invited a guest is not known: {why}");
+                self.notices.raise(NoticeKind::CredentialTrouble, "credential/audit", text, 1).await?;
+                Ok(Learnt::Is(Inviter::Unreadable { why: why.to_owned() }))
+            }
+            Err(error) => match error.advice() {
+                graph::Advice::GiveUp { tell } => Ok(Learnt::Is(Inviter::Unreadable { why: tell })),
+                graph::Advice::FixCredential { tell: _ }
+                | graph::Advice::TryAgain { after: _ }
+                | graph::Advice::MaybeNotReplicatedYet => Err(error.into()),
+            },
+        }
+    }
+
+    async fn keep(&self, guest: ObjectId, row: Invitation) -> Result<InvitedBy, Trouble> {
+        let Invitation { inviter, at, address } = row;
+        let by = match inviter {
+            Actor::User { id, name } => self.somebody(id, name).await?,
+            Actor::App { app_id: _, service_principal, name } => InvitedBy {
+                id: service_principal,
+                name,
+                kind: Some(InviterKind::App),
+                addresses: Some(Vec::new()),
+                groups: None,
+            },
+            Actor::Unknown => InvitedBy::unread(),
+        };
+        let invited = Invited { guest, by: by.clone(), invited_at: at, address };
+        self.ledger.put(&invited).await?;
+        Ok(by)
+    }
+
+    /// The user as he is now, which is soon after the invitation. Whoever is gone already is known by his id alone.
+    async fn somebody(&self, id: ObjectId, name: Option<String>) -> Result<InvitedBy, Trouble> {
+        match self.reader.user_and_standing(id).await {
+            Ok((user, standing)) => {
+                let domains = self.directory.verified_domains(&self.reader, self.clock.now()).await?;
+                let mut facts = facts_of(user, &domains, Vec::new());
+                facts.standing = standing_of(standing);
+                Ok(InvitedBy::user(&facts))
+            }
+            Err(error) if is_not_found(&error) => Ok(InvitedBy { id: Some(id), name, ..InvitedBy::unread() }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The sponsors, of whom one may have invited him: Entra makes the inviter one, unless he chose somebody else
+    /// (<https://learn.microsoft.com/entra/external-id/b2b-sponsors>).
+    async fn hint(&self, facts: &Facts) -> Result<Learnt, Trouble> {
+        let Some(sponsors) = &facts.sponsors else {
+            let why =
+                "neither the directory audit nor the sponsors of the account tell who invited it".to_owned();
+            return Ok(Learnt::Is(Inviter::Unreadable { why }));
+        };
+        let ids: Vec<ObjectId> = sponsors.iter().map(|sponsor| sponsor.id).collect();
+        let domains = self.directory.verified_domains(&self.reader, self.clock.now()).await?;
+        let mut all = Vec::with_capacity(ids.len());
+        let read = if ids.is_empty() { Vec::new() } else { self.reader.users(&ids).await };
+        for ((id, read), sponsor) in read.into_iter().zip(sponsors) {
+            all.push(match read {
+                Ok(user) => InvitedBy::user(&facts_of(user, &domains, Vec::new())),
+                // A group can be a sponsor, too.
+                Err(error) if is_not_found(&error) => {
+                    InvitedBy { id: Some(id), name: sponsor.name.clone(), ..InvitedBy::unread() }
+                }
+                Err(error) => return Err(error.into()),
+            });
+        }
+        Ok(Learnt::Is(Inviter::Sponsors(all)))
+    }
+}

@@ -1,0 +1,133 @@
+//! Who invited a guest: learnt from the directory audit, which is late; kept for life; and no sponsor proves it.
+
+use guestlist_tests::{Guest, World};
+use jiff::SignedDuration;
+use simulator::{Invite, contoso};
+
+use crate::policies::closing;
+
+const GUESTS_DO_NOT_INVITE: &str = "{ inviter: { kind: [guest, external-member] } }";
+
+fn texts(world: &World) -> Vec<String> {
+    world.slack.read_all().iter().map(guestlist_tests::Told::text).collect()
+}
+
+fn policy() -> String {
+    closing(GUESTS_DO_NOT_INVITE, "disable")
+}
+
+/// A guest, and somebody whom he has invited.
+async fn invited_by_a_guest(world: &mut World) -> (Guest, Guest) {
+    let adele = world.tenant.invite("adele@fabrikam.com");
+    world.settle().await;
+    world.expect_untouched(adele);
+    world.clock.advance(SignedDuration::from_hours(1));
+    let invite = Invite::new("friend@fabrikam.com", adele.0);
+    (adele, Guest(world.tenant.0.invite(invite)))
+}
+
+#[tokio::test]
+async fn whom_a_guest_invited_is_caught_as_soon_as_the_audit_says_so() {
+    let mut world = World::with_policy(&policy()).await;
+    world.simulator.set_faults(|faults| faults.audit_lag = SignedDuration::from_mins(3));
+    let (adele, friend) = invited_by_a_guest(&mut world).await;
+    world.settle_for(SignedDuration::from_mins(2)).await;
+    world.expect_untouched(friend);
+    world.slack.expect_silence();
+    world.settle().await;
+    world.expect_disabled(friend);
+    assert!(world.tenant.is_enabled(adele), "he was invited by one of our own");
+    let told = texts(&world);
+    assert_eq!(told.len(), 1, "nobody hears that it is not known yet: {told:#?}");
+    assert!(told[0].contains("adele@fabrikam.com"), "{}", told[0]);
+}
+
+#[tokio::test]
+async fn who_invited_is_known_for_life() {
+    let observing = policy().replace("mode: enforce", "mode: observe");
+    let mut world = World::with_policy(&observing).await;
+    let (adele, friend) = invited_by_a_guest(&mut world).await;
+    world.settle().await;
+    world.expect_untouched(friend);
+    texts(&world);
+    // He is a member by now, and the audit has forgotten.
+    world.tenant.change(adele, |user| user.mail = Some("adele@contoso.com".to_owned()));
+    world.live_on(SignedDuration::from_hours(24 * 45)).await;
+    world.change_policy(&policy());
+    world.tenant.stir(friend);
+    world.settle().await;
+    world.expect_disabled(friend);
+    texts(&world);
+}
+
+#[tokio::test]
+async fn a_sponsor_is_a_hint_that_is_told_and_not_acted_on() {
+    let mut world = World::with_policy(&policy()).await;
+    let adele = world.tenant.invite("adele@fabrikam.com");
+    world.settle().await;
+    let old = world.guest_of_old("old@fabrikam.com");
+    world.unnoticed(|tenant| {
+        tenant.0.set(old.0, |user| user.sponsors = vec![adele.0]).unwrap();
+    });
+    world.clock.advance(SignedDuration::from_mins(1));
+    world.tenant.stir(old);
+    world.settle().await;
+    world.expect_untouched(old);
+    let told = texts(&world).join("\n");
+    assert!(told.contains("sponsor"), "{told}");
+}
+
+#[tokio::test]
+async fn without_the_permission_people_are_told_what_to_grant() {
+    let mut world = World::with_policy(&policy()).await;
+    let reader = contoso::reader();
+    let roles: Vec<&str> =
+        reader.roles.iter().map(String::as_str).filter(|role| *role != "AuditLog.Read.All").collect();
+    assert!(world.simulator.grant(reader.client_id, &roles));
+    world.simulator.revoke_tokens();
+    let sam = world.tenant.invite("sam@fabrikam.com");
+    world.settle().await;
+    world.expect_untouched(sam);
+    let told = texts(&world).join("\n");
+    assert!(told.contains("grant it `AuditLog.Read.All`"), "{told}");
+}
+
+/// Graph takes five requests for the audit in ten seconds.
+#[tokio::test]
+async fn a_burst_of_invitations_asks_the_audit_no_faster_than_graph_takes_it() {
+    let mut world = World::with_policy(&policy()).await;
+    for n in 0..20 {
+        let _guest = world.tenant.invite(&format!("g{n}@fabrikam.com"));
+    }
+    let moments = world.moments_of("GET", "/auditLogs/directoryAudits", SignedDuration::from_mins(20)).await;
+    assert_eq!(moments.len(), 20, "each is asked for once");
+    for first in &moments {
+        let within = moments.iter().filter(|at| (*first..first + 10).contains(at)).count();
+        assert!(within <= 5, "{moments:?}");
+    }
+    texts(&world);
+}
+
+#[tokio::test]
+async fn the_end_of_a_stay_is_told_before_it_comes_and_acted_on_when_it_has_come() {
+    let policy = "version: 1\nmode: enforce\npartners:\n  fabrikam: { domains: [fabrikam.com] }\nscenarios:\n  \
+                  - id: agency-work\n    admits: { partners: [fabrikam] }\n    stay: 30d\n    notice: 14d\notherwise:\n  \
+                  guest: { then: [disable] }\n";
+    let mut world = World::with_policy(policy).await;
+    let adele = world.tenant.invite("adele@fabrikam.com");
+    world.settle().await;
+    world.live_on(SignedDuration::from_hours(24 * 15)).await;
+    world.slack.expect_silence();
+    world.live_on(SignedDuration::from_hours(24 * 2)).await;
+    let told = texts(&world);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(told[0].contains("admission ends soon") && told[0].contains("agency-work"), "{}", told[0]);
+    world.live_on(SignedDuration::from_hours(24 * 12)).await;
+    world.tenant.stir(adele);
+    world.settle().await;
+    world.expect_untouched(adele);
+    world.slack.expect_silence();
+    world.live_on(SignedDuration::from_hours(24 * 2)).await;
+    world.expect_disabled(adele);
+    texts(&world);
+}

@@ -187,6 +187,7 @@ async fn a_partner_s_end_is_an_end() {
     let adele = world.tenant.invite("adele@fabrikam.com");
     world.settle().await;
     world.expect_untouched(adele);
+    assert!(world.slack.next_text().contains("`agency-work` admits the guest `adele@fabrikam.com`"));
     world.live_on(DAY).await;
     touch(&mut world, adele).await;
     world.expect_disabled(adele);

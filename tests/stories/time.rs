@@ -27,6 +27,7 @@ async fn partner_until_tomorrow() -> (World, Guest) {
     let olga = world.tenant.invite("olga@fabrikam.com");
     world.settle().await;
     world.expect_untouched(olga);
+    assert!(world.slack.next_text().starts_with("A guest's admission ends soon"));
     (world, olga)
 }
 

@@ -86,9 +86,10 @@ impl Assessor {
         let Subject { id, addresses, .. } = subject;
         let Ends { rule, at, why, soon: _ } = ends;
         let who = addresses.first().cloned().unwrap_or_else(|| id.to_string());
-        let text =
-            format!("the guest `{who}` ({id}) is admitted by `{rule}` until {at}, and no longer: {why}");
-        self.notices.once(NoticeKind::AdmissionEnds, &format!("ends/{id}/{at}"), text).await
+        let text = format!(
+            "`{rule}` admits the guest `{who}` ({id}), and whoever has the same end, until {at}, and no longer: {why}"
+        );
+        self.notices.once(NoticeKind::AdmissionEnds, &format!("ends/{rule}/{at}"), text).await
     }
 
     /// A worker was interrupted while he wrote: it may be gone because of that, and whoever goes on finds out.

@@ -32,6 +32,7 @@ mod many_steps;
 mod members_delta;
 mod missing;
 mod names;
+mod on_its_way;
 mod overtaking;
 mod places;
 mod policies;

@@ -2,7 +2,7 @@
 
 use host::{Environment, Store};
 use jiff::Timestamp;
-use model::{Incident, RequestKind, State};
+use model::{CannotUndo, Incident, RequestKind, State};
 use responder::acted_at;
 
 use super::requests::{Manner, ask_about};
@@ -42,7 +42,8 @@ async fn in_force(store: &Store, which: &Which) -> anyhow::Result<Vec<Incident>>
     let (mut chosen, mut shared) = (Vec::new(), 0_usize);
     for incident in choice::of_the_rule(store, which).await? {
         let under_way = matches!(incident.state, State::Undoing { .. });
-        if under_way || incident.may_undo(now).is_err() {
+        let held = matches!(incident.may_undo(now), Err(CannotUndo::Held { .. }));
+        if under_way || held {
             continue;
         }
         let Some(at) = acted_at(&store.ledger, &incident, now).await? else { continue };

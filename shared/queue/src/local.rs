@@ -9,7 +9,8 @@ use tokio::sync::Notify;
 
 use crate::{Acked, Claimed, Dead, DeadId, Depth, Hold, Move, QueueError, letters, moves};
 
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
 CREATE TABLE queue_moves (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     queue TEXT NOT NULL,
@@ -39,7 +40,10 @@ CREATE TABLE queue_dead (
     buried_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX queue_dead_queue ON queue_dead (queue);
-"];
+",
+    // What arrived while it was claimed moves a later due time, and not an earlier one.
+    "ALTER TABLE queue_moves ADD COLUMN next_latest INTEGER NOT NULL DEFAULT 0;",
+];
 
 #[derive(Debug, Clone)]
 pub struct Local {

@@ -25,7 +25,11 @@ pub(crate) fn send(db: &Connection, queue: &str, one: &Move, now: Timestamp) -> 
         Collapse::Latest => due.max(waiting),
     };
     if row.claimed {
-        mark_dirty(db, &row, Some(body), row.next_due.map_or(due, wins), now)
+        mark_dirty(db, &row, Some(body), row.next_due.map_or(due, wins), now)?;
+        let latest = *collapse == Collapse::Latest;
+        db.prepare_cached("UPDATE queue_moves SET next_latest = ?2 WHERE id = ?1")?
+            .execute(params![row.id, latest])
+            .map(|_| ())
     } else {
         db.prepare_cached("UPDATE queue_moves SET body = ?2, ready_at = ?3, deliveries = 0 WHERE id = ?1")?
             .execute(params![row.id, body, wins(row.ready_at)])
@@ -141,7 +145,7 @@ pub(crate) fn ack(db: &Connection, receipt: &Receipt) -> rusqlite::Result<Acked>
     let again = db
         .prepare_cached(
             "UPDATE queue_moves SET body = next_body, ready_at = next_due, enqueued_at = next_enqueued_at,
-                 claimed = 0, deliveries = 0, next_body = NULL, next_due = NULL, next_enqueued_at = NULL
+                 claimed = 0, deliveries = 0, next_body = NULL, next_due = NULL, next_enqueued_at = NULL, next_latest = 0
              WHERE id = ?1 AND claim = ?2 AND claimed = 1",
         )?
         .execute([id, claim])?;
@@ -157,9 +161,10 @@ pub(crate) fn delay(
     let Receipt { id, claim } = receipt;
     let changed = db
         .prepare_cached(
-            "UPDATE queue_moves SET body = coalesce(next_body, ?4, body), ready_at = min(?3, coalesce(next_due, ?3)),
+            "UPDATE queue_moves SET body = coalesce(next_body, ?4, body), 
+                 ready_at = iif(next_latest = 1, max(?3, coalesce(next_due, ?3)), min(?3, coalesce(next_due, ?3))),
                  claimed = 0, deliveries = iif(next_body IS NULL AND ?4 IS NULL, deliveries, 0),
-                 next_body = NULL, next_due = NULL, next_enqueued_at = NULL
+                 next_body = NULL, next_due = NULL, next_enqueued_at = NULL, next_latest = 0
              WHERE id = ?1 AND claim = ?2 AND claimed = 1",
         )?
         .execute(params![id, claim, due.as_microsecond(), body])?;

@@ -56,7 +56,8 @@ impl Queue {
     }
 
     /// Gives a message back, to be handed out again at `due`. With a body it is as new, and its deliveries begin at
-    /// nothing. Where a move for the key has arrived in the meantime, that one's body stays, and the earlier due time.
+    /// nothing. Where a move for the key has arrived in the meantime, that one's body stays, and the earlier due
+    /// time, or the later one where it collapses to the latest.
     pub async fn delay(
         &self,
         claimed: &Claimed,

@@ -63,7 +63,11 @@ impl Assessor {
         let known = self.ledger.known_group(change.id).await?;
         let (mut people, unread) = present(people);
         let changed = changed_owners(known.as_ref(), &group, &mut named);
-        let others: Vec<ObjectId> = changed.iter().filter(|id| !ids.contains(id)).copied().collect();
+        // A read that told who owns it may have been older than what it told of: whoever is a guest is judged each time.
+        let owned_by: Vec<ObjectId> = users_among(&group).into_iter().collect();
+        let guests_among_owners = self.known_among(&owned_by).await?;
+        let others: BTreeSet<ObjectId> = changed.union(&guests_among_owners).copied().collect();
+        let others: Vec<ObjectId> = others.into_iter().filter(|id| !ids.contains(id)).collect();
         let (others, unread_others) = present(self.reader.users(&others).await);
         people.extend(others.into_iter().map(|user| Person { user, memberships: None }));
         let (concerned, unread_guests) = self.guests_among(people, &named).await?;

@@ -134,14 +134,14 @@ impl Remediator {
             Judgement::Acts(spoken, mut judged) => {
                 // Whoever takes over has his place, what somebody has approved needs none, and nobody is touched where
                 // nothing is missing.
-                let mut goes_on = incident.is_approved(&spoken.finding.plan);
+                let mut goes_on =
+                    incident.is_approved(&spoken.finding.plan) || under_way(&sent, &snapshot, now).is_some();
                 if let Some(since) = taken_over {
                     goes_on |= self.has_sent(incident, since).await?;
                 }
-                let approved = incident.is_approved(&spoken.finding.plan);
                 self.take_note(incident, *spoken, &attempted, now);
                 incident.subject.enabled = facts.enabled;
-                if let Some(fought) = incident.fought_over(&snapshot, now).filter(|_| !approved) {
+                if let Some(fought) = incident.fought_over(&snapshot, now).filter(|_| !goes_on) {
                     let because = self.who_fights(fought).await;
                     incident.ask(Some(because), routes, now);
                     return Ok(Some(CarriedOut::unsent(read, stored)));
@@ -266,6 +266,8 @@ impl Remediator {
             Some(CutShort::Trouble { step, error }) => {
                 return self.in_trouble(incident, error, &step.to_string()).await;
             }
+            // Somebody may have changed it back at once: it is judged once more, and sent once more.
+            None if self.is_to_be_sent_once_more(incident, walk, now).await? => incident.release(now, now),
             // To be judged again at once.
             None if !walk.put_back.is_empty() || !walk.unsent.is_empty() => incident.release(now, now),
             None => self.came_to(incident, walk, now),

@@ -131,8 +131,12 @@ impl Remediator {
             }
             Err(error) if is_not_found(&error) => self.not_there(incident).await?,
             Err(error) => match error.advice() {
-                graph::Advice::TryAgain { after: _ } => self.unseen(incident, since, now),
-                graph::Advice::MaybeNotReplicatedYet
+                // Nobody has read anything: that it does not show is not known.
+                graph::Advice::TryAgain { after: _ } if now.duration_since(since) < Incident::LOOKS_FOR => {
+                    self.unseen(incident, since, now);
+                }
+                graph::Advice::TryAgain { after: _ }
+                | graph::Advice::MaybeNotReplicatedYet
                 | graph::Advice::GiveUp { tell: _ }
                 | graph::Advice::FixCredential { tell: _ } => {
                     self.in_trouble(incident, &error, "read the guest").await?;

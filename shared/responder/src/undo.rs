@@ -82,12 +82,14 @@ impl Remediator {
             // This very request was interrupted between the undo and its answer.
             return Ok(Answer::Done { text: format!("it was undone at {}", to_the_second(*at)) });
         }
-        match stored.value.may_undo(now) {
-            Ok(()) => {}
-            Err(error @ (CannotUndo::Held { .. } | CannotUndo::NothingToUndo { .. })) => {
+        // The incident's own notes may know less than the outcomes: a write that nobody has read back.
+        let nothing = match stored.value.may_undo(now) {
+            Ok(()) => None,
+            Err(error @ CannotUndo::NothingToUndo { .. }) => Some(error.to_string()),
+            Err(error @ CannotUndo::Held { .. }) => {
                 return Ok(Answer::Refused { why: error.to_string() });
             }
-        }
+        };
         if let Some(later) = self.ledger.current(&stored.value.key).await?
             && later.value.id.generation > id.generation
         {
@@ -96,11 +98,15 @@ impl Remediator {
         }
         let told_with = self.told_with(&stored.value).await?;
         match taken::ours(&self.ledger, &stored.value, &told_with, now).await? {
+            Ours::InForce(taken) if taken.is_empty() => Ok(Answer::Sent {
+                text: "an undo is under way: all was given back, and a read of the last of it is awaited"
+                    .to_owned(),
+            }),
             Ours::InForce(taken) => self.judge_undo(stored, &told_with, taken, undo).await,
             refused @ (Ours::PutBack | Ours::Writing { .. } | Ours::Nothing) => {
                 let speaker = self.speaker_of(&stored.value).await?;
                 let why = speaker.map_or_else(
-                    || refused.in_words(),
+                    || nothing.unwrap_or_else(|| refused.in_words()),
                     |id| format!("`{id}` speaks for this incident, and what was done is written there; undo that one"),
                 );
                 Ok(Answer::Refused { why })

@@ -9,7 +9,10 @@ use model::{Incident, Outcome, Snapshot, Step, StepResult};
 
 use super::Judged;
 use crate::step::{Progress, Pursuit};
+use crate::walk::Walk;
 use crate::{Remediator, Trouble};
+
+const NEVER_SHOWN: &str = "no read has shown it within 15 minutes";
 
 impl Remediator {
     /// What may have been sent for this incident: the last attempt of each step.
@@ -30,10 +33,26 @@ impl Remediator {
                 && snapshot.shows(outcome.step) == Some(false)
         };
         for outcome in sent.iter().filter(disproved) {
-            let why = "no read has shown it within 15 minutes".to_owned();
+            let why = NEVER_SHOWN.to_owned();
             self.ledger.record(&Outcome { result: StepResult::Failed { why }, ..outcome.clone() }).await?;
         }
         Ok(())
+    }
+
+    /// No read has shown it in its time, for the first time.
+    pub(super) async fn is_to_be_sent_once_more(
+        &self,
+        incident: &Incident,
+        walk: &Walk,
+        now: Timestamp,
+    ) -> Result<bool, Trouble> {
+        let late = walk.unseen.is_some_and(|since| now.duration_since(since) >= Incident::LOOKS_FOR);
+        if !late {
+            return Ok(false);
+        }
+        let never_shown =
+            |outcome: &Outcome| matches!(&outcome.result, StepResult::Failed { why } if why == NEVER_SHOWN);
+        Ok(!self.ledger.outcomes(&incident.id).await?.iter().any(never_shown))
     }
 
     /// Whether anything is left to be sent. Of whom nothing can be done, nobody is touched, and he is not counted.

@@ -84,19 +84,27 @@ pub(super) async fn ours(
     told_with: &[Incident],
     now: Timestamp,
 ) -> Result<Ours, LedgerError> {
-    if let (State::Undoing { .. }, Some(pending)) = (&incident.state, &incident.undo) {
+    if let (State::Undoing { since, .. }, Some(pending)) = (&incident.state, &incident.undo) {
         let taken = |step: &Step| Taken {
             at: now,
             step: step.undo(),
             identity: pending.identity.clone(),
             group: step.group().and_then(|id| pending.groups.get(&id).cloned()),
         };
-        return Ok(Ours::InForce(pending.steps.iter().rev().map(taken).collect()));
+        let all = outcomes_in_slot(ledger, &incident.id).await?;
+        let given =
+            |step: &&Step| all.iter().any(|outcome| outcome.at >= *since && outcome.reverses(step.undo()));
+        let left: Vec<Taken> = pending.steps.iter().rev().filter(|step| !given(step)).map(taken).collect();
+        return Ok(Ours::InForce(left));
     }
     let mut ours = Vec::new();
+    let mut everything = Vec::new();
+    for stored in ledger.incidents_of(incident.key.guest).await? {
+        everything.extend(outcomes_in_slot(ledger, &stored.value.id).await?);
+    }
     for one in [incident].into_iter().chain(told_with) {
         let all = outcomes_in_slot(ledger, &one.id).await?;
-        for outcome in all.iter().filter(|outcome| outcome.is_ours() && !is_reversed(outcome, &all)) {
+        for outcome in all.iter().filter(|outcome| outcome.is_ours() && !is_reversed(outcome, &everything)) {
             let until = after(outcome.at, Remediator::LEASE);
             if outcome.result == StepResult::Intended && now < until {
                 return Ok(Ours::Writing { until });
@@ -106,12 +114,7 @@ pub(super) async fn ours(
             let inherited = |achieved: &Achieved| {
                 achieved.step == outcome.step && !achieved.found_so && achieved.done_at < one.opened_at
             };
-            // What no read has shown within its time was not done.
-            let may_be_so = !outcome.is_unsettled()
-                || one.has_achieved(outcome.step)
-                || now.duration_since(outcome.at) < Incident::LOOKS_FOR;
-            let in_force = may_be_so
-                && one.is_in_force(outcome.step, outcome.at)
+            let in_force = one.is_in_force(outcome.step, outcome.at)
                 && (outcome.incident == one.id
                     || (one.has_achieved(outcome.step) && one.achieved.iter().any(inherited)));
             ours.push((outcome.clone(), in_force));

@@ -3,20 +3,29 @@
 mod decision;
 mod mutation;
 mod receiver;
+mod seeded;
 mod store;
 
 use anyhow::bail;
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["decide", count] => decision::decide(count.parse()?),
         ["decisions"] => decision::measure(),
-        ["receive"] => receiver::measure().await,
-        ["store"] => store::measure().await,
+        ["receive"] => wait_for(receiver::measure()),
+        ["store"] => wait_for(store::measure()),
+        ["seeds", count, from] => seeded::run(count.parse()?, from.parse()?),
+        ["seed", seed] => seeded::replay(seed.parse()?),
         ["mutate", seconds, seed] => mutation::run(seconds.parse()?, seed.parse()?),
-        _ => bail!("use: decide COUNT · decisions · receive · store · mutate SECONDS SEED"),
+        _ => bail!(
+            "use: decide COUNT · decisions · receive · store · seeds COUNT FROM · seed SEED · mutate SECONDS SEED"
+        ),
     }
+}
+
+/// The seeded runs bring a runtime of their own.
+fn wait_for(measured: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Runtime::new()?.block_on(measured)
 }

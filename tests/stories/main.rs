@@ -43,6 +43,7 @@ mod remediating;
 mod remembering;
 mod samples;
 mod second_thoughts;
+mod seeds;
 mod storms;
 mod subscribing;
 mod telling;

@@ -3,7 +3,9 @@
 //! that a seeded run replays exactly.
 
 use std::fmt;
+use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -23,7 +25,11 @@ const READERS: usize = 2;
 #[derive(Clone)]
 pub struct Database {
     shared: Arc<Shared>,
+    pause: Option<Pause>,
 }
+
+/// Waited for before each piece of work and after it. One that never ends is a process that died there.
+pub type Pause = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 struct Shared {
     path: PathBuf,
@@ -72,7 +78,14 @@ impl Database {
     }
 
     fn from_backing(path: PathBuf, backing: Backing) -> Self {
-        Self { shared: Arc::new(Shared { path, backing: Mutex::new(Some(backing)) }) }
+        Self { shared: Arc::new(Shared { path, backing: Mutex::new(Some(backing)) }), pause: None }
+    }
+
+    /// A handle on the same store that pauses around each piece of work: a seeded run lets others come in between there, or
+    /// lets its process die.
+    #[must_use]
+    pub fn pausing(&self, pause: Pause) -> Self {
+        Self { shared: Arc::clone(&self.shared), pause: Some(pause) }
     }
 
     /// The file, or `:memory:`.
@@ -133,9 +146,18 @@ impl Database {
         W: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
         let (tell, answer) = oneshot::channel();
+        self.take_a_pause().await;
         // Nobody may be waiting any more.
         self.shared.submit(kind, Job::boxed(work, move |result| drop(tell.send(result))))?;
-        answer.await.map_err(|_| StoreError::Closed)?
+        let answered = answer.await.map_err(|_| StoreError::Closed)?;
+        self.take_a_pause().await;
+        answered
+    }
+
+    async fn take_a_pause(&self) {
+        if let Some(pause) = &self.pause {
+            pause().await;
+        }
     }
 }
 

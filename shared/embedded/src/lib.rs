@@ -10,6 +10,6 @@ mod migration;
 mod task;
 mod threads;
 
-pub use database::Database;
+pub use database::{Database, Pause};
 pub use error::StoreError;
 pub use rusqlite;

@@ -349,3 +349,28 @@ fn a_store_can_be_dropped_by_its_own_work() {
     };
     runtime.block_on(asked).unwrap();
 }
+
+#[tokio::test]
+async fn a_pausing_handle_pauses_before_and_after_its_work_and_another_does_not() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let plain = Database::in_memory().unwrap();
+    plain.migrate("notes", NOTES).unwrap();
+    let pauses = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&pauses);
+    let pausing = plain.pausing(Arc::new(move || {
+        let first = counted.fetch_add(1, Ordering::SeqCst) == 0;
+        // The second pause never ends: a process that died after its write, and before it knew.
+        Box::pin(async move {
+            if !first {
+                std::future::pending::<()>().await;
+            }
+        })
+    }));
+    let dies = tokio::time::timeout(std::time::Duration::ZERO, pausing.write(add(1, "once"))).await;
+    assert!(dies.is_err(), "nobody heard of it");
+    assert_eq!(pauses.load(Ordering::SeqCst), 2);
+    let count = plain.read(|db| db.query_row("SELECT count(*) FROM notes", [], |row| row.get::<_, i64>(0)));
+    assert_eq!(count.await.unwrap(), 1, "it was written all the same");
+    assert_eq!(pauses.load(Ordering::SeqCst), 2);
+}

@@ -1,6 +1,7 @@
 //! What came in: counters, a log of calls, and the writes that apps made. Nothing here is ever sent to a client.
 use std::collections::VecDeque;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -43,6 +44,8 @@ pub struct Write {
     pub app: Uuid,
     pub body: Option<Value>,
     pub status: u16,
+    /// When it was carried out or refused, by the tenant's clock.
+    pub at: Timestamp,
 }
 
 impl Write {

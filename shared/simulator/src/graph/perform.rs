@@ -47,7 +47,7 @@ pub(crate) async fn perform(world: &Arc<World>, caller: &Caller, incoming: &Inco
         Ok((answer, call)) => (answer.status, call.body.clone()),
         Err((refusal, body)) => (refusal.status, body.clone()),
     };
-    world.look(|state, _| {
+    world.look(|state, at| {
         state.traffic.resource_units += u64::from(units);
         let path = incoming.path.to_owned();
         let method = incoming.method.to_owned();
@@ -58,7 +58,7 @@ pub(crate) async fn perform(world: &Arc<World>, caller: &Caller, incoming: &Inco
             if state.writes.len() == traffic::KEPT_AT_MOST {
                 state.writes.remove(0);
             }
-            state.writes.push(Write { method, path, app: caller.app, body, status });
+            state.writes.push(Write { method, path, app: caller.app, body, status, at });
         }
     });
     finish(world, incoming, result.map(|(answer, _)| answer).map_err(|(refusal, _)| refusal), units)

@@ -1,0 +1,3 @@
+//! What the long proofs and the ordinary tests share. Figures and single proofs are in the program beside it.
+
+pub mod seeds;

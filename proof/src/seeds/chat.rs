@@ -1,0 +1,58 @@
+//! The chat channel of a run: it keeps what it was sent, or is down.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::routing::post;
+use http::StatusCode;
+
+#[derive(Debug, Clone, Default)]
+pub struct Chat {
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    down: bool,
+    /// It was down at some time: what is owed for a day is given up.
+    was_down: bool,
+    told: Vec<String>,
+}
+
+impl Chat {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn router(&self) -> Router {
+        Router::new().route("/services/{*path}", post(take)).with_state(self.clone())
+    }
+
+    pub(super) fn set_down(&self, down: bool) {
+        let mut inner = self.inner();
+        inner.down = down;
+        inner.was_down |= down;
+    }
+
+    #[must_use]
+    pub fn was_down(&self) -> bool {
+        self.inner().was_down
+    }
+
+    /// The messages that it took, as they were sent.
+    #[must_use]
+    pub fn told(&self) -> Vec<String> {
+        self.inner().told.clone()
+    }
+}
+
+async fn take(State(chat): State<Chat>, body: Bytes) -> (StatusCode, &'static str) {
+    let mut inner = chat.inner();
+    if inner.down {
+        return (StatusCode::SERVICE_UNAVAILABLE, "down");
+    }
+    inner.told.push(String::from_utf8_lossy(&body).into_owned());
+    (StatusCode::OK, "ok")
+}

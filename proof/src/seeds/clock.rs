@@ -1,0 +1,44 @@
+//! Time in a seeded run: the runtime's own, which stands still until nobody has anything to do, and jumps on top of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+
+/// Shared by Guestlist and the tenant.
+#[derive(Debug, Clone)]
+pub struct Virtual {
+    began: Instant,
+    start: Timestamp,
+    /// Milliseconds by which the clock was put forward.
+    ahead: Arc<AtomicI64>,
+}
+
+impl Virtual {
+    /// To be called on the runtime whose time it tells.
+    pub(super) fn begin() -> anyhow::Result<Self> {
+        let start = "2026-11-20T09:00:00Z".parse()?;
+        Ok(Self { began: Instant::now(), start, ahead: Arc::default() })
+    }
+
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        let gone = SignedDuration::try_from(self.began.elapsed()).unwrap_or(SignedDuration::MAX);
+        let ahead = SignedDuration::from_millis(self.ahead.load(Ordering::SeqCst));
+        self.start.saturating_add(gone).and_then(|now| now.saturating_add(ahead)).unwrap_or(Timestamp::MAX)
+    }
+
+    /// What a process meets whose machine slept.
+    pub(super) fn jump(&self, by: SignedDuration) {
+        let by = i64::try_from(by.as_millis()).unwrap_or_default();
+        self.ahead.fetch_add(by, Ordering::SeqCst);
+    }
+
+    /// Until that moment at least, and never nothing.
+    pub(super) fn until(&self, moment: Timestamp) -> Duration {
+        let wait = Duration::try_from(moment.duration_since(self.now())).unwrap_or_default();
+        wait.saturating_add(Duration::from_millis(1))
+    }
+}

@@ -1,0 +1,26 @@
+//! Seeded fault runs: the tenant, the chat and the whole product in one thread, on virtual time and a store in memory, so that
+//! one number replays a history with everything that went wrong in it.
+//!
+//! A history is drawn from the seed (`history`), played (`play`) in a world (`world`) whose process may die between any two
+//! steps (`seam`), and judged by somebody who reads the tenant's true state (`witness`, `oracle`, `reading`).
+
+mod bell;
+mod chat;
+mod clock;
+mod draws;
+mod forge;
+mod history;
+mod oracle;
+mod play;
+mod process;
+mod reading;
+mod run;
+mod seam;
+mod shrink;
+mod weather;
+mod witness;
+mod world;
+
+pub use history::{History, Options, Timed};
+pub use run::{Report, many, play as replay, run};
+pub use shrink::shrink;

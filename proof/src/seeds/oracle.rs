@@ -1,0 +1,300 @@
+//! After everything has settled: is the tenant in the state that the policy demands, and does the ledger say why where it is
+//! not? Reads the tenant's true state, and of our code only the ledger.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use model::{DeliveryStatus, Incident, Outcome, State, Step, Suspension};
+use simulator::User;
+use uuid::Uuid;
+
+use super::reading::{Demand, Reach, Taken};
+use super::witness::{Change, Witness};
+use super::world::{World, id};
+
+pub(super) async fn judge(world: &World, witness: &mut Witness) -> anyhow::Result<()> {
+    let all = all_incidents(world).await?;
+    let mut outcomes = Vec::new();
+    for incident in &all {
+        outcomes.extend(world.store.ledger.outcomes(&incident.id).await?);
+    }
+    let mut latest: BTreeMap<String, &Incident> = BTreeMap::new();
+    for incident in &all {
+        let slot = latest.entry(incident.id.slot.to_string()).or_insert(incident);
+        if incident.id.generation > slot.id.generation {
+            *slot = incident;
+        }
+    }
+    let current: Vec<&Incident> = latest.into_values().collect();
+    demands_are_met(world, witness, &current).await?;
+    nobody_else_was_touched(world, witness);
+    writes_are_accounted_for(witness, &all, &outcomes);
+    people_were_told(world, witness, &all);
+    nothing_is_stuck(world, witness, &all).await?;
+    everything_was_assessed(world, witness);
+    Ok(())
+}
+
+/// Those too that others have followed.
+pub(super) async fn all_incidents(world: &World) -> anyhow::Result<Vec<Incident>> {
+    let filter = ledger::IncidentFilter { archived: true, ..ledger::IncidentFilter::default() };
+    let page = world.store.ledger.incidents(&filter, None, 100_000).await?;
+    Ok(page.incidents.into_iter().map(|stored| stored.value).collect())
+}
+
+async fn demands_are_met(world: &World, witness: &mut Witness, current: &[&Incident]) -> anyhow::Result<()> {
+    let people = world.simulator.tenant();
+    let groups = people.groups();
+    for guest in &world.guests {
+        let Some(user) = people.user(*guest) else { continue };
+        let demands = world.policy.demands(&user, &groups, &[], &world.roles);
+        for demand in &demands {
+            if !is_there(world, &user, demand.taken) {
+                continue;
+            }
+            let incident = current.iter().find(|one| is_about(one, *guest, demand)).copied();
+            if let Some(why) = unexcused(world, witness, *guest, demand, incident).await? {
+                witness.complain(format!("{demand:?} of {guest} is not met: {why}"));
+            }
+        }
+        let idle = |one: &&&Incident| {
+            let mine = one.key.guest == id(*guest);
+            let lives = matches!(one.state, State::Open | State::Waiting { .. });
+            mine && lives && !demands.iter().any(|demand| is_about(one, *guest, demand))
+        };
+        for incident in current.iter().filter(idle) {
+            let (name, state) = (&incident.key.rule, incident.state.word());
+            let object = incident.key.object;
+            witness.complain(format!(
+                "{guest} does not break `{name}` in {object:?}, and its incident is {state}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What a demand would take is still there.
+fn is_there(world: &World, user: &User, taken: Taken) -> bool {
+    let people = world.simulator.tenant();
+    match taken {
+        Taken::SignIn => user.enabled,
+        Taken::Membership(group) => people.is_member(group, user.id),
+        Taken::Ownership(group) => people.is_owner(group, user.id),
+    }
+}
+
+fn is_about(incident: &Incident, guest: Uuid, demand: &Demand) -> bool {
+    let key = &incident.key;
+    key.guest == id(guest) && key.rule.as_str() == demand.rule && key.object == demand.object.map(id)
+}
+
+/// Why what the policy demands may be undone, said by an incident; or what is wrong.
+async fn unexcused(
+    world: &World,
+    witness: &Witness,
+    guest: Uuid,
+    demand: &Demand,
+    incident: Option<&Incident>,
+) -> anyhow::Result<Option<String>> {
+    let now = world.clock.now();
+    let suspensions = world.store.ledger.suspensions(id(guest)).await?;
+    let covers = |one: &Suspension| {
+        let here = one.object.is_none() || one.object == demand.object.map(id);
+        one.until > now && one.rule.as_str() == demand.rule && here
+    };
+    let suspended = suspensions.iter().any(covers);
+    let asked = witness.undone.contains_key(&guest) || witness.rejected.contains_key(&guest);
+    let Some(incident) = incident else {
+        // Whoever undid something with force suspended every rule that would object.
+        let fine = suspended && asked;
+        return Ok((!fine).then(|| "there is no incident".to_owned()));
+    };
+    let state = incident.state.word();
+    let held = incident.waits_because.is_some();
+    let fine = match demand.reach {
+        _ if suspended && asked => true,
+        // What was done before the policy went back to observing stays; whoever is protected is for a person.
+        Reach::Observe => matches!(
+            incident.state,
+            State::Open
+                | State::Done { .. }
+                | State::Partly { .. }
+                | State::Failed { .. }
+                | State::Refused { .. }
+        ),
+        Reach::Ask => match incident.state {
+            State::Waiting { .. } | State::Expired { .. } => true,
+            // What was approved of was tried, and people know how it went.
+            State::Failed { .. } => witness.approved.contains_key(&guest),
+            State::Refused { ref why } | State::Partly { ref why, at: _ } => {
+                was_last_owner(why, demand.taken)
+            }
+            _ => false,
+        },
+        // What the breaker held back is released by nobody but an approver; Graph lets nobody take the last owner away.
+        Reach::Enforce => match incident.state {
+            State::Waiting { .. } | State::Expired { .. } => held,
+            State::Refused { ref why } | State::Partly { ref why, at: _ } => {
+                was_last_owner(why, demand.taken)
+            }
+            _ => false,
+        },
+    };
+    let told =
+        || format!("its incident {} is {state} ({:?}), suspended: {suspended}", incident.id, incident.state);
+    Ok((!fine).then(told))
+}
+
+/// Graph lets nobody take the last owner away. People were told to give the group another owner, and to end it themselves.
+fn was_last_owner(why: &str, taken: Taken) -> bool {
+    matches!(taken, Taken::Ownership(_)) && why.contains("last owner")
+}
+
+fn nobody_else_was_touched(world: &World, witness: &mut Witness) {
+    let people = world.simulator.tenant();
+    let dave = people.user(world.dave);
+    if !dave.is_some_and(|dave| dave.enabled) {
+        witness.complain("a colleague was disabled".to_owned());
+    }
+    for group in &world.groups {
+        if !people.is_member(*group, world.dave) {
+            witness.complain(format!("a colleague was taken out of {group}"));
+        }
+    }
+    for whom in witness.everybody_written_to() {
+        if !world.guests.contains(&whom) {
+            witness.complain(format!("{whom} was written to, who is no guest of this run"));
+        }
+    }
+}
+
+/// By an incident whose rule the guest broke at the time; what was given back, by one that somebody undid.
+fn writes_are_accounted_for(witness: &mut Witness, all: &[Incident], outcomes: &[Outcome]) {
+    let rule_of: BTreeMap<String, &str> =
+        all.iter().map(|one| (one.id.to_string(), one.key.rule.as_str())).collect();
+    let mut complaints = Vec::new();
+    for change in &witness.changes {
+        let step = step(change);
+        let accounts = |outcome: &&Outcome| {
+            let spoken = outcome.result.was_sent() || outcome.found_so;
+            let rule = rule_of.get(&outcome.incident.to_string()).copied().unwrap_or_default();
+            let had_a_reason = change.given || witness.was_a_reason(*change, rule);
+            outcome.step == step
+                && spoken
+                && had_a_reason
+                && outcome
+                    .at
+                    .saturating_add(slack() + witness.jumped(change.at))
+                    .is_ok_and(|at| at >= change.at)
+        };
+        if !outcomes.iter().any(|outcome| accounts(&outcome)) {
+            complaints.push(format!("{}: no incident says that it did `{step}`", change.at));
+        }
+    }
+    witness.complaints.extend(complaints);
+}
+
+/// An intent is written before the write arrives.
+fn slack() -> SignedDuration {
+    SignedDuration::from_secs(60)
+}
+
+fn step(change: &Change) -> Step {
+    let user = id(change.guest);
+    match (change.taken, change.given) {
+        (Taken::SignIn, false) => Step::Disable { user },
+        (Taken::SignIn, true) => Step::Enable { user },
+        (Taken::Membership(group), false) => Step::RemoveMember { user, group: id(group) },
+        (Taken::Membership(group), true) => Step::AddMember { user, group: id(group) },
+        (Taken::Ownership(group), false) => Step::RemoveOwner { user, group: id(group) },
+        (Taken::Ownership(group), true) => Step::AddOwner { user, group: id(group) },
+    }
+}
+
+fn people_were_told(world: &World, witness: &mut Witness, all: &[Incident]) {
+    let now = world.clock.now();
+    let told = world.chat.told();
+    for incident in all {
+        let last = incident.deliveries.iter().max_by_key(|delivery| delivery.sequence);
+        let (name, state) = (&incident.id, incident.state.word());
+        match last.map(|delivery| &delivery.status) {
+            Some(DeliveryStatus::Due { at, attempts: _ }) if is_past(*at, now) => {
+                witness.complain(format!("a message about {name} ({state}) has been due since {at}"));
+            }
+            Some(DeliveryStatus::Failed { at: _, why: _ }) if world.chat.was_down() => {}
+            Some(DeliveryStatus::Failed { at: _, why }) => {
+                witness.complain(format!("nobody was told of {name} ({state}): {why}"));
+            }
+            Some(DeliveryStatus::Sent { at: _ }) => {
+                if !told.iter().any(|text| text.contains(&name.to_string())) {
+                    witness.complain(format!(
+                        "the chat never heard of {name} ({state}), and the ledger says so"
+                    ));
+                }
+            }
+            Some(
+                DeliveryStatus::Due { at: _, attempts: _ }
+                | DeliveryStatus::RolledUp { at: _ }
+                | DeliveryStatus::Superseded,
+            ) => {}
+            None if incident.finding.refused.is_some() || is_silent(&incident.state) => {}
+            None => {
+                if incident.told_with.is_none() {
+                    witness.complain(format!("nobody was ever told of {name} ({:?})", incident.state));
+                }
+            }
+        }
+    }
+}
+
+/// What nobody needs to hear of: it ended before it was told.
+fn is_silent(state: &State) -> bool {
+    matches!(state, State::Resolved { .. } | State::Rejected { .. } | State::Undone { .. })
+}
+
+fn is_past(at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(at) > SignedDuration::from_mins(10)
+}
+
+async fn nothing_is_stuck(world: &World, witness: &mut Witness, all: &[Incident]) -> anyhow::Result<()> {
+    let now = world.clock.now();
+    for incident in all {
+        let (name, state) = (&incident.id, &incident.state);
+        if matches!(state, State::Claimed { .. } | State::Sent { .. } | State::Undoing { .. }) {
+            witness.complain(format!("{name} is still {state:?}"));
+        }
+        if let Some(due) = incident.due_at().filter(|due| is_past(*due, now)) {
+            witness.complain(format!("{name} ({state:?}) has been due since {due}"));
+        }
+    }
+    let queues = &world.store.queues;
+    for queue in [&queues.changes, &queues.remediations, &queues.alerts, &queues.chores] {
+        for dead in queue.dead(None, 100).await? {
+            witness.complain(format!("a dead letter of {}: {} ({})", queue.name(), dead.why, dead.body));
+        }
+        if let Some(due) = queue.next_due().await?.filter(|due| is_past(*due, now)) {
+            witness.complain(format!("a job of {} has been due since {due}", queue.name()));
+        }
+    }
+    for request in world.store.ledger.waiting(100).await? {
+        witness.complain(format!("nobody has answered {}", request.value.id));
+    }
+    Ok(())
+}
+
+/// Whoever changed was read after that. What came of it is in the demands.
+fn everything_was_assessed(world: &World, witness: &mut Witness) {
+    let people = world.simulator.tenant();
+    for (guest, changed) in witness.changed.clone() {
+        if people.user(guest).is_none_or(|user| user.deleted_at.is_some()) {
+            continue;
+        }
+        match world.seam.asked_about(guest) {
+            Some(asked) if asked >= changed => {}
+            Some(asked) => {
+                witness.complain(format!("{guest} changed at {changed}, and was read last at {asked}"));
+            }
+            None => witness.complain(format!("{guest} changed at {changed}, and was never read")),
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Sees every write to the tenant at the moment at which it was carried out, and asks whether there was a reason: a demand
+//! of the policy, or somebody who asked for an undo. It knows nothing of what our code has read or written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use simulator::{Group, User, Write};
+use uuid::Uuid;
+
+use super::reading::{Policy, Reach, Taken};
+use super::world::World;
+
+/// Whoever acts on a reason that has ended a moment ago acts on a read that was true when it was made: replicas lag, and
+/// requests wait.
+const JUST_ENDED: SignedDuration = SignedDuration::from_secs(90);
+
+/// For so long a write is sent again whose answer got lost.
+const SENT_AGAIN: SignedDuration = SignedDuration::from_mins(15);
+
+/// Since when a reason holds, or when it did.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    reach: Reach,
+    from: Timestamp,
+    to: Option<Timestamp>,
+}
+
+type Reason = (Uuid, Taken, &'static str);
+
+/// The tenant at one moment.
+#[derive(Debug)]
+struct Seen {
+    users: Vec<User>,
+    groups: Vec<Group>,
+    roles: Vec<Uuid>,
+}
+
+impl Seen {
+    /// What would be demanded of each if he were in every group.
+    fn demands(&self, policy: &Policy) -> BTreeMap<Reason, Reach> {
+        let every: Vec<Uuid> = self.groups.iter().map(|group| group.id).collect();
+        let mut all = BTreeMap::new();
+        for user in &self.users {
+            let demands = policy.demands(user, &self.groups, &every, &self.roles);
+            all.extend(demands.into_iter().map(|one| ((user.id, one.taken, one.rule), one.reach)));
+        }
+        all
+    }
+}
+
+/// What Graph was asked to change, and did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    pub guest: Uuid,
+    pub taken: Taken,
+    /// It was given back.
+    pub given: bool,
+    pub at: Timestamp,
+}
+
+#[derive(Debug, Default)]
+pub struct Witness {
+    reasons: BTreeMap<Reason, Vec<Held>>,
+    /// Whose incidents somebody approved of, rejected or undid, and when, or since when.
+    pub approved: BTreeMap<Uuid, Vec<Timestamp>>,
+    pub undone: BTreeMap<Uuid, Timestamp>,
+    pub rejected: BTreeMap<Uuid, Timestamp>,
+    /// The last change of each guest that the tenant tells of.
+    pub changed: BTreeMap<Uuid, Timestamp>,
+    /// What the tenant was like, each with until when.
+    recent: Vec<(Timestamp, Seen)>,
+    /// Who is there now, and the policy.
+    last: Option<(Policy, Seen)>,
+    /// When the clock was put forward, and by how much.
+    jumps: Vec<(Timestamp, SignedDuration)>,
+    /// Something changed that the tenant tells nobody of: the policy, or who holds a role.
+    pub unheard: bool,
+    pub changes: Vec<Change>,
+    pub complaints: Vec<String>,
+}
+
+impl Witness {
+    /// What is a reason now, from here on.
+    pub(super) fn note(&mut self, world: &World) {
+        let now = world.clock.now();
+        let people = world.simulator.tenant();
+        let seen = Seen { users: people.users(), groups: people.groups(), roles: world.roles.clone() };
+        let today = seen.demands(&world.policy);
+        if let Some((policy, before)) = self.last.replace((world.policy, seen)) {
+            self.recent.push((now, before));
+            self.recent.retain(|(until, _)| now.duration_since(*until) <= JUST_ENDED);
+            if policy != world.policy {
+                // Under the new policy somebody may act on what was true a moment ago.
+                let stale = self.recent.iter().flat_map(|(_, seen)| seen.demands(&world.policy));
+                for (key, reach) in stale.filter(|(key, _)| !today.contains_key(key)).collect::<Vec<_>>() {
+                    let held = Held { reach, from: now, to: Some(now) };
+                    self.reasons.entry(key).or_default().insert(0, held);
+                }
+            }
+        }
+        for (key, all) in &mut self.reasons {
+            if let Some(last) = all.last_mut().filter(|last| last.to.is_none())
+                && today.get(key) != Some(&last.reach)
+            {
+                last.to = Some(now);
+            }
+        }
+        for (key, reach) in today {
+            let all = self.reasons.entry(key).or_default();
+            if all.last().is_none_or(|last| last.to.is_some()) {
+                all.push(Held { reach, from: now, to: None });
+            }
+        }
+    }
+
+    /// To be called before anything changes that may be a reason.
+    pub(super) fn look_at_writes(&mut self, world: &World) {
+        for write in world.simulator.take_writes() {
+            if write.is_about_subscriptions() || write.path == "/$batch" {
+                continue;
+            }
+            if !(200..300).contains(&write.status) {
+                continue;
+            }
+            match understood(&write) {
+                Some(change) if write.app == simulator::contoso::WRITER => self.judge(change),
+                Some(_) | None => {
+                    self.complain(format!(
+                        "{} {} by {} is no write that anybody plans",
+                        write.method, write.path, write.app
+                    ));
+                }
+            }
+        }
+    }
+
+    fn judge(&mut self, change: Change) {
+        let Change { guest, taken, given, at } = change;
+        self.changes.push(change);
+        if given {
+            if self.undone.get(&guest).is_none_or(|since| *since > at) {
+                self.complain(format!(
+                    "{at}: {taken:?} was given back to {guest}, and nobody has asked for it"
+                ));
+            }
+            return;
+        }
+        let reach = self.reach(change, None);
+        let fine = match reach {
+            Some(Reach::Enforce) => true,
+            Some(Reach::Ask) => self.is_approved(change),
+            Some(Reach::Observe) | None => false,
+        };
+        if !fine {
+            self.complain(format!(
+                "{at}: {taken:?} was taken from {guest}; the policy's demand is {reach:?}"
+            ));
+        }
+    }
+
+    /// How far the policy went at that moment, or a moment before; as one rule has it, where one is named.
+    fn reach(&self, change: Change, rule: Option<&str>) -> Option<Reach> {
+        let Change { guest, taken, given: _, at } = change;
+        let lag = JUST_ENDED + self.jumped(at);
+        let holds = |held: &&Held| held.from <= at && held.to.is_none_or(|to| at.duration_since(to) <= lag);
+        let named = |key: &&Reason| (key.0, key.1) == (guest, taken) && rule.is_none_or(|rule| rule == key.2);
+        let reasons = self.reasons.iter().filter(|(key, _)| named(key)).flat_map(|(_, all)| all);
+        reasons.filter(holds).map(|held| held.reach).max()
+    }
+
+    pub(super) fn clock_jumped(&mut self, now: Timestamp, by: SignedDuration) {
+        self.jumps.push((now, by));
+    }
+
+    /// What was under way when the clock was put forward arrives that much later.
+    pub(super) fn jumped(&self, at: Timestamp) -> SignedDuration {
+        let near =
+            |(then, _): &&(Timestamp, SignedDuration)| *then <= at && at.duration_since(*then) <= JUST_ENDED;
+        self.jumps.iter().filter(near).map(|(_, by)| *by).sum()
+    }
+
+    /// Whether this rule was broken then, and may take this.
+    pub(super) fn was_a_reason(&self, change: Change, rule: &str) -> bool {
+        self.reach(change, Some(rule)).is_some_and(|reach| reach > Reach::Observe)
+    }
+
+    /// An approval serves once: what a link is taken a second time for was approved of twice. (An account that is disabled
+    /// already is disabled again without a word.) Whose answer got lost is sent again for a quarter of an hour.
+    fn is_approved(&self, change: Change) -> bool {
+        let before = |at: &&Timestamp| **at <= change.at;
+        let approvals = self.approved.get(&change.guest).map_or(0, |all| all.iter().filter(before).count());
+        let same =
+            |other: &&Change| (other.guest, other.taken, other.given) == (change.guest, change.taken, false);
+        let (mut uses, mut last) = (0, None);
+        for use_of_it in self.changes.iter().filter(same) {
+            let again =
+                |last: Timestamp| use_of_it.at.duration_since(last) < SENT_AGAIN + self.jumped(use_of_it.at);
+            uses += usize::from(!last.is_some_and(again));
+            last = Some(use_of_it.at);
+        }
+        if change.taken == Taken::SignIn {
+            uses = uses.min(1);
+        }
+        approvals >= 1 && (approvals >= uses || self.ever_enforced(change))
+    }
+
+    /// Some of its uses needed no approval.
+    fn ever_enforced(&self, change: Change) -> bool {
+        let same = |key: &Reason| (key.0, key.1) == (change.guest, change.taken);
+        let all = self.reasons.iter().filter(|(key, _)| same(key)).flat_map(|(_, all)| all);
+        all.into_iter().any(|held| held.reach == Reach::Enforce)
+    }
+
+    pub(super) fn complain(&mut self, what: String) {
+        self.complaints.push(what);
+    }
+
+    /// The tenant tells of this.
+    pub(super) fn touched(&mut self, guests: impl IntoIterator<Item = Uuid>, now: Timestamp) {
+        self.changed.extend(guests.into_iter().map(|guest| (guest, now)));
+    }
+
+    #[must_use]
+    pub fn everybody_written_to(&self) -> BTreeSet<Uuid> {
+        self.changes.iter().map(|change| change.guest).collect()
+    }
+}
+
+/// None: a write that the product never makes.
+fn understood(write: &Write) -> Option<Change> {
+    let path: Vec<&str> = write.path.split('/').skip(1).collect();
+    let at = write.at;
+    let body = write.body.as_ref();
+    match (write.method.as_str(), path.as_slice()) {
+        ("PATCH", ["users", guest]) => {
+            let fields = body?.as_object()?;
+            let enabled = fields.get("accountEnabled")?.as_bool()?;
+            (fields.len() == 1).then_some(())?;
+            Some(Change { guest: guest.parse().ok()?, taken: Taken::SignIn, given: enabled, at })
+        }
+        ("DELETE", ["groups", group, relation, guest, "$ref"]) => {
+            let taken = taken(relation, group.parse().ok()?)?;
+            Some(Change { guest: guest.parse().ok()?, taken, given: false, at })
+        }
+        ("POST", ["groups", group, relation, "$ref"]) => {
+            let taken = taken(relation, group.parse().ok()?)?;
+            let whom = body?.get("@odata.id")?.as_str()?.rsplit('/').next()?.to_owned();
+            Some(Change { guest: whom.parse().ok()?, taken, given: true, at })
+        }
+        _ => None,
+    }
+}
+
+fn taken(relation: &str, group: Uuid) -> Option<Taken> {
+    match relation {
+        "members" => Some(Taken::Membership(group)),
+        "owners" => Some(Taken::Ownership(group)),
+        _ => None,
+    }
+}

@@ -71,7 +71,7 @@ async fn a_guest_who_is_made_an_owner_loses_the_ownership_and_stays_a_member() {
     • access tokens issued before now stay valid for up to about an hour; apps with sessions of their own may keep them longer
     Undo: `guestlist undo <incident>-1 --reason …`
     Details: `guestlist incidents show <incident>-1`
-    incident <incident>-1 · done · mode enforce · tenant <id> · opened 2026-11-20 09:15:00 UTC · seen once
+    incident <incident>-1 · done · mode enforce · tenant <id> · opened 2026-11-20 09:15:00 UTC · seen twice
     ");
 }
 

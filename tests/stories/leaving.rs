@@ -300,18 +300,21 @@ async fn every_write_to_a_group_ends_in_ref() {
 }
 
 #[tokio::test]
-async fn a_removal_that_no_read_shows_for_fifteen_minutes_has_failed_and_was_sent_once() {
+async fn a_removal_that_no_read_shows_is_sent_once_more_and_has_failed_then() {
     let observing = CLOSED_GROUPS.replace("mode: enforce", "mode: observe");
     let (mut world, adele) = admitted(&observing).await;
     let finance = world.tenant.group("Finance EU");
     world.tenant.join(adele, finance);
     world.settle().await;
     world.clock.advance(SignedDuration::from_hours(2));
-    let lag = SignedDuration::from_mins(40);
+    let lag = SignedDuration::from_mins(60);
     world.simulator.set_faults(|faults| faults.stale = Some(Stale { lag, chance: 1.0 }));
     world.change_policy(CLOSED_GROUPS);
     world.tenant.stir(adele);
     world.settle().await;
+    assert_eq!(world.incident_in(adele, finance).await.state.word(), "sent", "judged, and sent once more");
+    world.settle().await;
+    world.expect_no_member(adele, finance);
     world.expect_no_member(adele, finance);
     world.expect_no_writes();
     assert_eq!(world.incident_in(adele, finance).await.state.word(), "failed");

@@ -13,7 +13,16 @@ pub(crate) struct Message {
     pub(crate) holder: Option<usize>,
     deliveries: u32,
     since: i64,
-    pub(crate) next: Option<(String, i64, i64)>,
+    pub(crate) next: Option<Next>,
+}
+
+/// What arrived while it was claimed.
+#[derive(Debug, Clone)]
+pub(crate) struct Next {
+    body: String,
+    due: i64,
+    since: i64,
+    latest: bool,
 }
 
 #[derive(Debug, Default)]
@@ -37,9 +46,9 @@ impl Model {
                 message.deliveries = 0;
             }
             Some(message) => {
-                let (due, since) =
-                    message.next.as_ref().map_or((due, self.now), |next| (wins(next.1), next.2));
-                message.next = Some((body.to_owned(), due, since));
+                let before = message.next.as_ref();
+                let (due, since) = before.map_or((due, self.now), |next| (wins(next.due), next.since));
+                message.next = Some(Next { body: body.to_owned(), due, since, latest });
             }
         }
     }
@@ -65,8 +74,8 @@ impl Model {
             None => self.begin(&key, &body, now),
             Some(message) if message.holder.is_none() => message.ready = message.ready.min(now),
             Some(message) => match &mut message.next {
-                Some(next) => next.1 = next.1.min(now),
-                None => message.next = Some((body, now, now)),
+                Some(next) => next.due = next.due.min(now),
+                None => message.next = Some(Next { body, due: now, since: now, latest: false }),
             },
         }
     }
@@ -94,7 +103,7 @@ impl Model {
         let Some(message) = self.held(key, claim) else {
             return Acked::LeaseLost;
         };
-        let Some((body, due, since)) = message.next.take() else {
+        let Some(Next { body, due, since, latest: _ }) = message.next.take() else {
             self.alive.remove(key);
             return Acked::Gone;
         };
@@ -110,9 +119,9 @@ impl Model {
         message.holder = None;
         message.ready = due;
         let mut body = body;
-        if let Some((newer, next_due, _)) = message.next.take() {
-            body = Some(newer);
-            message.ready = due.min(next_due);
+        if let Some(next) = message.next.take() {
+            body = Some(next.body);
+            message.ready = if next.latest { due.max(next.due) } else { due.min(next.due) };
         }
         if let Some(body) = body {
             message.body = body;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use model::{DeliveryStatus, Incident, Outcome, State, Step, Suspension};
+use model::{DeliveryStatus, Incident, Outcome, State, Step, StepResult, Suspension};
 use simulator::User;
 use uuid::Uuid;
 
@@ -176,7 +176,9 @@ fn writes_are_accounted_for(witness: &mut Witness, all: &[Incident], outcomes: &
     for change in &witness.changes {
         let step = step(change);
         let accounts = |outcome: &&Outcome| {
-            let spoken = outcome.result.was_sent() || outcome.found_so;
+            // Somebody changed it back before any read: the outcome says that it was tried, and that nobody saw it.
+            let unseen = matches!(&outcome.result, StepResult::Failed { why } if why.starts_with("no read has shown it"));
+            let spoken = outcome.result.was_sent() || outcome.found_so || unseen;
             let rule = rule_of.get(&outcome.incident.to_string()).copied().unwrap_or_default();
             let had_a_reason = change.given || witness.was_a_reason(*change, rule);
             outcome.step == step

@@ -1,6 +1,6 @@
 //! The tenant's groups, as a story speaks of them.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use model::{Incident, ObjectId};
 use simulator::{GroupKind, NewGroup};
 use uuid::Uuid;
@@ -94,6 +94,14 @@ impl World {
         let done = act(&self.tenant);
         self.simulator.set_faults(|faults| faults.notifications.lost = before);
         done
+    }
+
+    /// He is put into the group unheard, and looked at a minute later.
+    pub async fn meet_in(&mut self, guest: Guest, group: Group) {
+        self.unnoticed(|tenant| tenant.join(guest, group));
+        self.clock.advance(SignedDuration::from_mins(1));
+        self.tenant.stir(guest);
+        self.settle().await;
     }
 
     /// A guest who was there before anybody looked, and of whom the tenant says nothing.

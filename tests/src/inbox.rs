@@ -151,6 +151,11 @@ impl Inbox {
         self.state.lock().unwrap().unread.drain(..).collect()
     }
 
+    /// The texts of all that is unread, which is read by that.
+    pub fn texts(&self) -> Vec<String> {
+        self.read_all().iter().map(Told::text).collect()
+    }
+
     #[must_use]
     pub fn unread(&self) -> Vec<String> {
         self.state.lock().unwrap().unread.iter().map(Told::text).collect()

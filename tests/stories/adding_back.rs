@@ -276,10 +276,7 @@ async fn an_undo_of_three_steps_of_which_one_group_is_gone_gives_back_the_rest()
     let sales = world.tenant.group("Sales");
     let mallory = world.guest_today("mallory@evil.example");
     let trips = world.tenant.group_with(NewGroup { members: vec![mallory.0], ..NewGroup::named("Trips") });
-    world.unnoticed(|tenant| tenant.join(mallory, sales));
-    world.clock.advance(SignedDuration::from_mins(1));
-    world.tenant.stir(mallory);
-    world.settle().await;
+    world.meet_in(mallory, sales).await;
     world.expect_disabled(mallory);
     world.expect_no_member(mallory, sales);
     world.expect_no_member(mallory, trips);

@@ -1,6 +1,6 @@
 //! An undo gives back all that is in force, however many incidents took it; and what nobody decided stays undecided.
 
-use guestlist_tests::{Guest, Told, World};
+use guestlist_tests::{Guest, World};
 use jiff::SignedDuration;
 use model::Answer;
 use simulator::{Failure, Fault, NewGroup, RetryAfter};
@@ -25,10 +25,6 @@ async fn look(world: &mut World, policy: &str, guest: Guest) {
     world.settle().await;
 }
 
-fn texts(world: &World) -> Vec<String> {
-    world.slack.read_all().iter().map(Told::text).collect()
-}
-
 /// Two incidents in a row, each took something, nobody put anything back.
 #[tokio::test]
 async fn what_two_incidents_took_one_undo_gives_back() {
@@ -36,10 +32,7 @@ async fn what_two_incidents_took_one_undo_gives_back() {
     let (first, second) = (world.tenant.group("Sales"), world.tenant.group("Trips"));
     world.settle().await;
     let mallory = world.guest_today("mallory@evil.example");
-    world.unnoticed(|tenant| tenant.join(mallory, first));
-    world.clock.advance(SignedDuration::from_mins(1));
-    world.tenant.stir(mallory);
-    world.settle().await;
+    world.meet_in(mallory, first).await;
     world.expect_disabled(mallory);
     world.expect_no_member(mallory, first);
     look(&mut world, &admitting(), mallory).await;
@@ -53,7 +46,7 @@ async fn what_two_incidents_took_one_undo_gives_back() {
     let answer = world.undo(&incident.id).await;
     assert!(matches!(answer, Answer::Done { .. } | Answer::Sent { .. }), "{answer:?}");
     world.forget_writes("/");
-    texts(&world);
+    world.slack.texts();
     assert!(world.tenant.is_member(mallory, second));
     assert!(world.tenant.is_enabled(mallory), "the first incident disabled him");
     assert!(world.tenant.is_member(mallory, first));
@@ -66,10 +59,7 @@ async fn the_rest_of_a_half_failed_undo_can_be_asked_for_again() {
     let sales = world.tenant.group("Sales");
     world.settle().await;
     let mallory = world.guest_today("mallory@evil.example");
-    world.unnoticed(|tenant| tenant.join(mallory, sales));
-    world.clock.advance(SignedDuration::from_mins(1));
-    world.tenant.stir(mallory);
-    world.settle().await;
+    world.meet_in(mallory, sales).await;
     look(&mut world, &admitting(), mallory).await;
     look(&mut world, &policy().replace("mode: enforce", "mode: observe"), mallory).await;
     let second = world.incident(mallory).await;
@@ -81,7 +71,7 @@ async fn the_rest_of_a_half_failed_undo_can_be_asked_for_again() {
     assert!(!world.tenant.is_member(mallory, sales));
     world.undo(&second.id).await;
     world.forget_writes("/");
-    texts(&world);
+    world.slack.texts();
     assert!(world.tenant.is_enabled(mallory) && world.tenant.is_member(mallory, sales));
 }
 
@@ -111,7 +101,7 @@ async fn an_undo_that_was_refused_suspends_nothing() {
     assert!(said.contains("writes are stopped"), "{said}");
     let left = world.store.ledger.suspensions(sam.id()).await.unwrap();
     world.forget_writes("/");
-    texts(&world);
+    world.slack.texts();
     assert!(left.is_empty(), "the undo was refused: {left:?}");
 }
 
@@ -122,10 +112,7 @@ async fn what_the_breaker_held_still_asks_after_an_undo() {
     let (sales, trips) = (world.tenant.group("Sales"), world.tenant.group("Trips"));
     world.settle().await;
     let mallory = world.guest_today("mallory@evil.example");
-    world.unnoticed(|tenant| tenant.join(mallory, sales));
-    world.clock.advance(SignedDuration::from_mins(1));
-    world.tenant.stir(mallory);
-    world.settle().await;
+    world.meet_in(mallory, sales).await;
     assert!(!world.tenant.is_member(mallory, sales));
     let mut breaker = world.store.ledger.breaker().await.unwrap().unwrap();
     breaker.value.opened =
@@ -141,7 +128,7 @@ async fn what_the_breaker_held_still_asks_after_an_undo() {
     world.tenant.stir(mallory);
     world.settle().await;
     world.forget_writes("/");
-    texts(&world);
+    world.slack.texts();
     assert!(world.tenant.is_member(mallory, trips), "nobody has approved of it");
 }
 
@@ -152,10 +139,7 @@ async fn the_rest_of_an_approved_plan_is_asked_for_again_once_it_is_possible() {
     let sales = world.tenant.group("Sales");
     world.settle().await;
     let mallory = world.guest_today("mallory@evil.example");
-    world.unnoticed(|tenant| tenant.join(mallory, sales));
-    world.clock.advance(SignedDuration::from_mins(1));
-    world.tenant.stir(mallory);
-    world.settle().await;
+    world.meet_in(mallory, sales).await;
     let id = world.incident(mallory).await.id;
     world.ask_approval(&id, "carol").await;
     world.next_faults([Fault::new("DELETE", "/groups", Failure::Throttled(RetryAfter::Seconds(300)))]);
@@ -167,16 +151,14 @@ async fn the_rest_of_an_approved_plan_is_asked_for_again_once_it_is_possible() {
     world.tenant.stir(mallory);
     world.settle().await;
     world.forget_writes("/");
-    texts(&world);
+    world.slack.texts();
     assert_eq!(world.states(mallory).await, ["waiting"]);
 }
 
-/// The breaker is at its limit, and a guest whose rest only a person can do is looked at.
-#[tokio::test]
-async fn the_last_owner_who_is_tried_again_takes_no_place() {
-    let mut world =
-        World::with_policy(&closing("{ joins: { any_group: true }, as: owner }", "disable, drop-ownership"))
-            .await;
+/// The breaker is at its limit, and a guest who is the last owner of a group is looked at.
+async fn expect_no_place_for_the_last_owner(then: &str) {
+    let owns = "{ joins: { any_group: true }, as: owner }";
+    let mut world = World::with_policy(&closing(owns, then)).await;
     let adele = world.guest_of_old("adele@fabrikam.com");
     let others: Vec<Guest> = (0..3).map(|n| world.guest_of_old(&format!("g{n}@fabrikam.com"))).collect();
     let _sales = world.tenant.group_with(NewGroup { owners: vec![adele.0], ..NewGroup::named("Sales") });
@@ -193,31 +175,17 @@ async fn the_last_owner_who_is_tried_again_takes_no_place() {
     world.settle_for(SignedDuration::from_mins(6)).await;
     let breaker = world.store.ledger.breaker().await.unwrap().unwrap().value;
     world.forget_writes("/");
-    texts(&world);
+    world.slack.read_all();
     assert!(breaker.opened.is_none(), "nobody would have been touched: {breaker:?}");
 }
 
-/// The same, where nothing but the ownership is asked for.
+/// The rest is tried again at each look.
+#[tokio::test]
+async fn the_last_owner_who_is_tried_again_takes_no_place() {
+    expect_no_place_for_the_last_owner("disable, drop-ownership").await;
+}
+
 #[tokio::test]
 async fn the_last_owner_of_whom_nothing_else_is_asked_takes_no_place() {
-    let mut world =
-        World::with_policy(&closing("{ joins: { any_group: true }, as: owner }", "drop-ownership")).await;
-    let adele = world.guest_of_old("adele@fabrikam.com");
-    let others: Vec<Guest> = (0..3).map(|n| world.guest_of_old(&format!("g{n}@fabrikam.com"))).collect();
-    let _sales = world.tenant.group_with(NewGroup { owners: vec![adele.0], ..NewGroup::named("Sales") });
-    let shared = world.tenant.group("Shared");
-    world.settle().await;
-    world.tenant.stir(adele);
-    world.settle().await;
-    world.clock.advance(SignedDuration::from_hours(3));
-    for other in &others {
-        world.tenant.own(*other, shared);
-        world.settle_for(SignedDuration::from_mins(6)).await;
-    }
-    world.tenant.stir(adele);
-    world.settle_for(SignedDuration::from_mins(6)).await;
-    let breaker = world.store.ledger.breaker().await.unwrap().unwrap().value;
-    world.forget_writes("/");
-    texts(&world);
-    assert!(breaker.opened.is_none(), "{breaker:?}");
+    expect_no_place_for_the_last_owner("drop-ownership").await;
 }

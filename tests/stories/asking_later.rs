@@ -201,10 +201,7 @@ async fn what_is_approved_and_can_be_done_in_part_is_done_in_part() {
     let mut world = World::with_policy(&asking(&policy)).await;
     let mallory = world.guest_today("mallory@evil.example");
     let list = world.tenant.group_of_kind("Everybody", GroupKind::Distribution);
-    world.unnoticed(|tenant| tenant.join(mallory, list));
-    world.clock.advance(SignedDuration::from_mins(1));
-    world.tenant.stir(mallory);
-    world.settle().await;
+    world.meet_in(mallory, list).await;
     let incident = world.incident(mallory).await;
     assert_eq!(incident.state.word(), "waiting");
     let told = world.slack.next_text();

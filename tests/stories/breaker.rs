@@ -64,7 +64,7 @@ async fn opened() -> (World, Vec<Guest>, Vec<Guest>) {
 #[tokio::test]
 async fn the_fourth_established_guest_of_an_hour_opens_it_with_one_loud_alert() {
     let (mut world, ..) = opened().await;
-    let told: Vec<String> = world.slack.read_all().iter().map(guestlist_tests::Told::text).collect();
+    let told = world.slack.texts();
     let loud: Vec<&String> = told.iter().filter(|text| text.contains("circuit breaker has opened")).collect();
     assert_eq!(loud.len(), 1, "{told:?}");
     assert_snapshot!(without_last_line(loud[0]), @"

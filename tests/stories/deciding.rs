@@ -12,7 +12,7 @@ use crate::policies::{CLOSED_GROUPS, PARTNERS_ONLY, asking, closing};
 const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 fn text(world: &mut World) -> String {
-    world.slack.read_all().iter().map(guestlist_tests::Told::text).collect::<Vec<_>>().join("\n")
+    world.slack.texts().join("\n")
 }
 
 /// Four guests whom nobody admits and who have been there for more than a year.

@@ -1,26 +1,18 @@
 //! What reads have disproved is not ours, whoever does the same after that: no undo gives back what a person took.
 
-use guestlist_tests::{Told, World};
 use jiff::SignedDuration;
 use model::Answer;
 use simulator::{Failure, Fault, RetryAfter, Stale};
 
-use crate::given::{admitted, refused};
+use crate::given::{admitted, found, refused};
 use crate::policies::{CLOSED_GROUPS, PARTNERS_ONLY, closing};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-fn texts(world: &World) -> Vec<String> {
-    world.slack.read_all().iter().map(Told::text).collect()
-}
-
 /// An admin puts it back before any read has shown it: for fifteen minutes nobody can tell that from a replica that lags.
 #[tokio::test]
 async fn an_accepted_write_that_somebody_reversed_at_once_is_judged_and_sent_once_more() {
-    let mut world = World::with_policy(PARTNERS_ONLY).await;
-    let sam = world.tenant.invite("sam@northwind.example");
-    world.deliver().await;
-    world.run("assess").await;
+    let (mut world, sam) = found(PARTNERS_ONLY, "sam@northwind.example").await;
     let lag = SignedDuration::from_mins(2);
     world.simulator.set_faults(|faults| faults.stale = Some(Stale { lag, chance: 1.0 }));
     world.run("remediate").await;
@@ -33,17 +25,14 @@ async fn an_accepted_write_that_somebody_reversed_at_once_is_judged_and_sent_onc
     assert_eq!(incident.state.word(), "done");
     let answer = world.undo(&incident.id).await;
     assert!(matches!(answer, Answer::Done { .. } | Answer::Sent { .. }), "{answer:?}");
-    texts(&world);
+    world.slack.texts();
     world.expect_enabled_again(sam);
 }
 
 /// The connection is cut before it had effect; then observe; long after, an admin disables; then enforce.
 #[tokio::test]
 async fn an_unanswered_write_that_reads_disproved_is_not_ours_a_day_later() {
-    let mut world = World::with_policy(&closing("{ domain: [evil.example] }", "disable")).await;
-    let sam = world.tenant.invite("sam@evil.example");
-    world.deliver().await;
-    world.run("assess").await;
+    let (mut world, sam) = found(&closing("{ domain: [evil.example] }", "disable"), "sam@evil.example").await;
     world.next_faults((0..6).map(|_| Fault::new("PATCH", "/users", Failure::Reset)));
     world.run("remediate").await;
     world.simulator.set_faults(|faults| faults.queued.clear());
@@ -65,7 +54,7 @@ async fn an_unanswered_write_that_reads_disproved_is_not_ours_a_day_later() {
     world.settle().await;
     let incident = world.incident(sam).await;
     assert!(refused(world.undo(&incident.id).await).contains("nothing of ours is in force"));
-    texts(&world);
+    world.slack.texts();
     world.forget_writes("/");
     assert!(!world.tenant.is_enabled(sam), "what an admin did was undone");
 }
@@ -73,10 +62,7 @@ async fn an_unanswered_write_that_reads_disproved_is_not_ours_a_day_later() {
 /// The first try got no answer (and had no effect), and Graph was too busy ever after: failed. An admin disables him.
 #[tokio::test]
 async fn what_graph_turned_away_for_hours_makes_an_unanswered_write_no_younger() {
-    let mut world = World::with_policy(&closing("{ domain: [evil.example] }", "disable")).await;
-    let sam = world.tenant.invite("sam@evil.example");
-    world.deliver().await;
-    world.run("assess").await;
+    let (mut world, sam) = found(&closing("{ domain: [evil.example] }", "disable"), "sam@evil.example").await;
     world.next_faults((0..2).map(|_| Fault::new("PATCH", "/users", Failure::Reset)));
     world.run("remediate").await;
     world.simulator.set_faults(|faults| faults.queued.clear());
@@ -94,7 +80,7 @@ async fn what_graph_turned_away_for_hours_makes_an_unanswered_write_no_younger()
     world.settle().await;
     let incident = world.incident(sam).await;
     assert!(refused(world.undo(&incident.id).await).contains("nothing of ours is in force"));
-    texts(&world);
+    world.slack.texts();
     world.forget_writes("/");
     assert!(!world.tenant.is_enabled(sam), "what an admin did was undone");
 }
@@ -119,5 +105,5 @@ async fn a_removal_that_somebody_reversed_at_once_is_judged_and_sent_once_more()
     world.settle().await;
     world.expect_no_member(adele, finance);
     assert_eq!(world.incident_in(adele, finance).await.state.word(), "done");
-    texts(&world);
+    world.slack.texts();
 }

@@ -3,8 +3,9 @@
 use guestlist_tests::{Group, Guest, World};
 use jiff::SignedDuration;
 use model::{Answer, IncidentId};
+use simulator::NewGroup;
 
-use crate::policies::{CLOSED_GROUPS, PARTNERS_ONLY, asking};
+use crate::policies::{CLOSED_GROUPS, PARTNERS_ONLY, asking, closing};
 
 /// A guest whom nobody admits, disabled, and the team told.
 pub(crate) async fn disabled() -> (World, Guest, IncidentId) {
@@ -15,6 +16,15 @@ pub(crate) async fn disabled() -> (World, Guest, IncidentId) {
     assert_eq!(world.slack.read_all().len(), 1);
     let id = world.incident(sam).await.id;
     (world, sam, id)
+}
+
+/// Somebody who was just invited and whose finding is recorded. No worker has come yet.
+pub(crate) async fn found(policy: &str, address: &str) -> (World, Guest) {
+    let world = World::with_policy(policy).await;
+    let guest = world.tenant.invite(address);
+    world.deliver().await;
+    world.run("assess").await;
+    (world, guest)
 }
 
 /// Why it was refused.
@@ -84,4 +94,37 @@ pub(crate) async fn waiting_read() -> (World, Guest, Group, IncidentId) {
     let waiting = waiting().await;
     waiting.0.slack.read_all();
     waiting
+}
+
+/// Taken out of one group, and out of another after the account had become somebody else.
+pub(crate) async fn taken_as_two() -> (World, Guest, [Group; 2], IncidentId) {
+    let mut world = World::with_policy(&closing("{ domain: [evil.example] }", "leave-groups")).await;
+    let (secret, trips) = (world.tenant.group("Secret"), world.tenant.group("Trips"));
+    let guest = world.guest_today("mallory@evil.example");
+    world.meet_in(guest, secret).await;
+    world.expect_no_member(guest, secret);
+    world.tenant.change(guest, |user| user.mail = Some("eve@evil.example".to_owned()));
+    world.settle().await;
+    world.tenant.join(guest, trips);
+    world.settle().await;
+    world.expect_no_member(guest, trips);
+    let id = world.incident(guest).await.id;
+    (world, guest, [secret, trips], id)
+}
+
+/// A guest of old who was in a closed group of old, taken out of it with an approval.
+pub(crate) async fn old_member_taken_out() -> (World, Guest, Group, IncidentId) {
+    let existing = "mode: enforce\nexisting: { before: 2026-01-01, mode: ask }";
+    let mut world = World::with_policy(&CLOSED_GROUPS.replace("mode: enforce", existing)).await;
+    let adele = world.guest_of_old("adele@fabrikam.com");
+    let finance = world.unnoticed(|tenant| {
+        tenant.group_with(NewGroup { members: vec![adele.0], ..NewGroup::named("Finance EU") })
+    });
+    world.clock.advance(SignedDuration::from_mins(1));
+    world.tenant.stir(adele);
+    world.settle().await;
+    let id = world.incident_in(adele, finance).await.id;
+    world.approve(&id).await;
+    world.expect_no_member(adele, finance);
+    (world, adele, finance, id)
 }

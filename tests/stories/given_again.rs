@@ -4,10 +4,9 @@
 use guestlist_tests::{Group, Guest, World};
 use jiff::SignedDuration;
 use model::{Answer, IncidentId};
-use simulator::{Delay, NewGroup, Stale};
+use simulator::{Delay, Stale};
 
-use crate::given::taken_out;
-use crate::policies::{CLOSED_GROUPS, closing};
+use crate::given::{old_member_taken_out, taken_as_two, taken_out};
 
 /// When the addition by an undo is announced, where Graph is late.
 const LATE: SignedDuration = SignedDuration::from_mins(30);
@@ -33,20 +32,7 @@ async fn a_failed_undo_says_until_when_the_rule_stays_suspended() {
 
 /// Taken out of one group, and out of another after the account had become somebody else. An undo gave the second back.
 async fn partly_given_back() -> (World, Guest, [Group; 2], IncidentId) {
-    let mut world = World::with_policy(&closing("{ domain: [evil.example] }", "leave-groups")).await;
-    let (secret, trips) = (world.tenant.group("Secret"), world.tenant.group("Trips"));
-    let guest = world.guest_today("mallory@evil.example");
-    world.unnoticed(|tenant| tenant.join(guest, secret));
-    world.clock.advance(SignedDuration::from_mins(1));
-    world.tenant.stir(guest);
-    world.settle().await;
-    world.expect_no_member(guest, secret);
-    world.tenant.change(guest, |user| user.mail = Some("eve@evil.example".to_owned()));
-    world.settle().await;
-    world.tenant.join(guest, trips);
-    world.settle().await;
-    world.expect_no_member(guest, trips);
-    let id = world.incident(guest).await.id;
+    let (mut world, guest, [secret, trips], id) = taken_as_two().await;
     let Answer::Sent { text } = world.undo(&id).await else { panic!("one of them is given back") };
     assert!(text.ends_with("while the account had another identity: `Secret`"), "{text}");
     world.expect_member_again(guest, trips);
@@ -86,18 +72,7 @@ async fn what_an_undo_left_out_is_not_given_back_without_force_later_either() {
 /// A guest of old who was in a closed group of old, taken out of it with an approval. An undo has given it back, and that is
 /// announced half an hour later.
 async fn given_back_and_not_announced() -> (World, Guest, Group) {
-    let existing = "mode: enforce\nexisting: { before: 2026-01-01, mode: ask }";
-    let mut world = World::with_policy(&CLOSED_GROUPS.replace("mode: enforce", existing)).await;
-    let adele = world.guest_of_old("adele@fabrikam.com");
-    let finance = world.unnoticed(|tenant| {
-        tenant.group_with(NewGroup { members: vec![adele.0], ..NewGroup::named("Finance EU") })
-    });
-    world.clock.advance(SignedDuration::from_mins(1));
-    world.tenant.stir(adele);
-    world.settle().await;
-    let id = world.incident_in(adele, finance).await.id;
-    world.approve(&id).await;
-    world.expect_no_member(adele, finance);
+    let (world, adele, finance, id) = old_member_taken_out().await;
     world.clock.advance(SignedDuration::from_hours(1));
     world.ask_undo(&id, false).await;
     (world, adele, finance)

@@ -6,32 +6,19 @@ use jiff::SignedDuration;
 use model::{Answer, RequestKind};
 use simulator::{Failure, Fault, RetryAfter, UserType};
 
-use crate::given::{disabled, refused, taken_out, waiting_read};
-use crate::policies::{CLOSED_GROUPS, closing};
+use crate::given::{disabled, refused, taken_as_two, taken_out, waiting_read};
+use crate::policies::CLOSED_GROUPS;
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 fn told(world: &mut World) -> String {
-    world.slack.read_all().iter().map(|told| told.text()).collect::<Vec<_>>().join("\n")
+    world.slack.texts().join("\n")
 }
 
 #[tokio::test]
 async fn what_was_taken_from_one_identity_is_not_given_to_the_next() {
-    let mut world = World::with_policy(&closing("{ domain: [evil.example] }", "leave-groups")).await;
-    let (secret, trips) = (world.tenant.group("Secret"), world.tenant.group("Trips"));
-    let guest = world.guest_today("mallory@evil.example");
-    world.unnoticed(|tenant| tenant.join(guest, secret));
-    world.clock.advance(SignedDuration::from_mins(1));
-    world.tenant.stir(guest);
-    world.settle().await;
-    world.expect_no_member(guest, secret);
-    world.tenant.change(guest, |user| user.mail = Some("eve@evil.example".to_owned()));
-    world.settle().await;
-    world.tenant.join(guest, trips);
-    world.settle().await;
-    world.expect_no_member(guest, trips);
+    let (mut world, guest, [secret, trips], id) = taken_as_two().await;
     world.slack.read_all();
-    let id = world.incident(guest).await.id;
     let answer = world.undo(&id).await;
     world.expect_member_again(guest, trips);
     let Answer::Sent { text } = answer else { panic!("{answer:?}") };

@@ -95,7 +95,7 @@ async fn a_service_that_fails_for_minutes_is_outlasted_and_told_as_open_only_aft
     world.next_faults(failures);
     world.settle().await;
     world.expect_disabled(sam);
-    let told: Vec<String> = world.slack.read_all().iter().map(guestlist_tests::Told::text).collect();
+    let told = world.slack.texts();
     let headlines: Vec<&str> = told.iter().map(|text| text.lines().next().unwrap()).collect();
     assert_eq!(
         headlines,

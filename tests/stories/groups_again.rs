@@ -1,7 +1,7 @@
 //! Several rules about one membership, exceptions, what changes between finding and acting, and what cannot be read or
 //! written.
 
-use guestlist_tests::{Group, Guest, Told, World};
+use guestlist_tests::{Group, Guest, World};
 use insta::assert_snapshot;
 use jiff::SignedDuration;
 use simulator::{Failure, Fault, NewGroup, NewUser, RetryAfter, contoso};
@@ -227,7 +227,7 @@ async fn groups_of_which_nothing_may_be_read_are_told_and_not_acted_on() {
     world.tenant.stir(adele);
     world.settle().await;
     world.expect_member(adele, finance);
-    let told: Vec<_> = world.slack.read_all().iter().map(Told::text).collect();
+    let told = world.slack.texts();
     assert_snapshot!(told.first().map_or("", String::as_str), @"
     Could not check guest adele@fabrikam[.]com in the group <id>: closed-groups (high)
     *Who*

@@ -165,7 +165,7 @@ async fn what_was_approved_and_is_suspended_before_a_worker_comes_says_so() {
     expect_suspended(&world.incident_in(adele, finance).await.state);
     world.settle().await;
     world.expect_member(adele, finance);
-    let told: Vec<String> = world.slack.read_all().iter().map(guestlist_tests::Told::text).collect();
+    let told = world.slack.texts();
     assert!(told.iter().all(|text| !text.contains("does not break this rule any more")), "{told:?}");
 }
 

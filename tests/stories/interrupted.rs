@@ -1,12 +1,12 @@
 //! A write that nobody has read back is not forgotten, whatever the next look at the guest says: it is ours, people hear
 //! of it, and it can be undone.
 
-use guestlist_tests::{Guest, Told, World};
+use guestlist_tests::{Guest, World};
 use jiff::SignedDuration;
 use model::{Answer, Step, StepResult};
 use simulator::{Failure, Fault, Stale};
 
-use crate::given::come_back;
+use crate::given::{come_back, found};
 use crate::policies::closing;
 
 const BLOCKED: &str = "{ domain: [evil.example] }";
@@ -47,10 +47,7 @@ impl DiesAt {
 
 /// The guest is disabled, and whoever did it died before a read could show it.
 async fn interrupted(dies_at: DiesAt) -> (World, Guest) {
-    let world = World::with_policy(&policy()).await;
-    let mallory = world.tenant.invite("mallory@evil.example");
-    world.deliver().await;
-    world.run("assess").await;
+    let (world, mallory) = found(&policy(), "mallory@evil.example").await;
     match dies_at {
         DiesAt::Write => world.hang_at("PATCH", "/users", 0),
         DiesAt::ReadBack => world.hang_at("GET", "/users", 0),
@@ -64,10 +61,7 @@ async fn interrupted(dies_at: DiesAt) -> (World, Guest) {
 
 /// Graph has carried it out, and neither of its answers came through: it is tried again later.
 async fn unanswered() -> (World, Guest) {
-    let world = World::with_policy(&policy()).await;
-    let mallory = world.tenant.invite("mallory@evil.example");
-    world.deliver().await;
-    world.run("assess").await;
+    let (world, mallory) = found(&policy(), "mallory@evil.example").await;
     world.next_faults((0..6).map(|_| Fault::new("PATCH", "/users", Failure::LostAnswer)));
     world.run("remediate").await;
     world.simulator.set_faults(|faults| faults.queued.clear());
@@ -90,7 +84,7 @@ async fn expect_known(world: &mut World, guest: Guest, case: &str) {
     let incident = world.incident(guest).await;
     let state = incident.state.word();
     assert!(incident.has_achieved(Step::Disable { user: guest.id() }), "{case}: {state} without its step");
-    let told: Vec<String> = world.slack.read_all().iter().map(Told::text).collect();
+    let told = world.slack.texts();
     let last = told.last().cloned().unwrap_or_default();
     let says = last.contains("isabled the account")
         || (last.contains("account disabled") && last.contains("othing more was done"));
@@ -192,10 +186,7 @@ async fn an_unanswered_write_is_not_forgotten_while_the_policy_asks() {
 /// It is followed for as long as any write has to show, and never sent again: nobody wants it any more.
 #[tokio::test]
 async fn an_unanswered_write_that_was_never_done_is_followed_for_fifteen_minutes_and_not_sent_again() {
-    let world = World::with_policy(&policy()).await;
-    let mallory = world.tenant.invite("mallory@evil.example");
-    world.deliver().await;
-    world.run("assess").await;
+    let (world, mallory) = found(&policy(), "mallory@evil.example").await;
     world.next_faults((0..6).map(|_| Fault::new("PATCH", "/users", Failure::Reset)));
     world.run("remediate").await;
     world.simulator.set_faults(|faults| faults.queued.clear());

@@ -8,10 +8,6 @@ use crate::policies::closing;
 
 const GUESTS_DO_NOT_INVITE: &str = "{ inviter: { kind: [guest, external-member] } }";
 
-fn texts(world: &World) -> Vec<String> {
-    world.slack.read_all().iter().map(guestlist_tests::Told::text).collect()
-}
-
 fn policy() -> String {
     closing(GUESTS_DO_NOT_INVITE, "disable")
 }
@@ -37,7 +33,7 @@ async fn whom_a_guest_invited_is_caught_as_soon_as_the_audit_says_so() {
     world.settle().await;
     world.expect_disabled(friend);
     assert!(world.tenant.is_enabled(adele), "he was invited by one of our own");
-    let told = texts(&world);
+    let told = world.slack.texts();
     assert_eq!(told.len(), 1, "nobody hears that it is not known yet: {told:#?}");
     assert!(told[0].contains("adele@fabrikam.com"), "{}", told[0]);
 }
@@ -49,7 +45,7 @@ async fn who_invited_is_known_for_life() {
     let (adele, friend) = invited_by_a_guest(&mut world).await;
     world.settle().await;
     world.expect_untouched(friend);
-    texts(&world);
+    world.slack.texts();
     // He is a member by now, and the audit has forgotten.
     world.tenant.change(adele, |user| user.mail = Some("adele@contoso.com".to_owned()));
     world.live_on(SignedDuration::from_hours(24 * 45)).await;
@@ -57,7 +53,7 @@ async fn who_invited_is_known_for_life() {
     world.tenant.stir(friend);
     world.settle().await;
     world.expect_disabled(friend);
-    texts(&world);
+    world.slack.texts();
 }
 
 #[tokio::test]
@@ -73,7 +69,7 @@ async fn a_sponsor_is_a_hint_that_is_told_and_not_acted_on() {
     world.tenant.stir(old);
     world.settle().await;
     world.expect_untouched(old);
-    let told = texts(&world).join("\n");
+    let told = world.slack.texts().join("\n");
     assert!(told.contains("sponsor"), "{told}");
 }
 
@@ -88,7 +84,7 @@ async fn without_the_permission_people_are_told_what_to_grant() {
     let sam = world.tenant.invite("sam@fabrikam.com");
     world.settle().await;
     world.expect_untouched(sam);
-    let told = texts(&world).join("\n");
+    let told = world.slack.texts().join("\n");
     assert!(told.contains("grant it `AuditLog.Read.All`"), "{told}");
 }
 
@@ -105,7 +101,7 @@ async fn a_burst_of_invitations_asks_the_audit_no_faster_than_graph_takes_it() {
         let within = moments.iter().filter(|at| (*first..first + 10).contains(at)).count();
         assert!(within <= 5, "{moments:?}");
     }
-    texts(&world);
+    world.slack.texts();
 }
 
 #[tokio::test]
@@ -119,7 +115,7 @@ async fn the_end_of_a_stay_is_told_before_it_comes_and_acted_on_when_it_has_come
     world.live_on(SignedDuration::from_hours(24 * 15)).await;
     world.slack.expect_silence();
     world.live_on(SignedDuration::from_hours(24 * 2)).await;
-    let told = texts(&world);
+    let told = world.slack.texts();
     assert_eq!(told.len(), 1, "{told:#?}");
     assert!(told[0].contains("admission ends soon") && told[0].contains("agency-work"), "{}", told[0]);
     world.live_on(SignedDuration::from_hours(24 * 12)).await;
@@ -129,5 +125,5 @@ async fn the_end_of_a_stay_is_told_before_it_comes_and_acted_on_when_it_has_come
     world.slack.expect_silence();
     world.live_on(SignedDuration::from_hours(24 * 2)).await;
     world.expect_disabled(adele);
-    texts(&world);
+    world.slack.texts();
 }

@@ -219,7 +219,7 @@ async fn where_graph_refuses_one_of_three_the_others_are_done_and_people_are_tol
     assert!(world.tenant.is_member(mallory, first));
     world.forget_writes(&format!("/groups/{}", first.id()));
     assert_eq!(world.incident(mallory).await.state.word(), "partly");
-    let told = world.slack.read_all().iter().map(Told::text).collect::<Vec<_>>().join("\n");
+    let told = world.slack.texts().join("\n");
     assert!(told.contains("Sales"), "{told}");
     assert!(told.contains("What a person must do"), "{told}");
 }

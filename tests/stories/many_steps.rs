@@ -1,7 +1,7 @@
 //! Plans of several steps: one that grows while it is carried out, one of which a part is for a person, and an undo of
 //! which somebody takes a part away again.
 
-use guestlist_tests::{Group, Guest, Told, World};
+use guestlist_tests::{Group, Guest, World};
 use jiff::SignedDuration;
 use model::{Answer, Step};
 use simulator::{Failure, Fault, NewGroup, RetryAfter};
@@ -10,10 +10,6 @@ use crate::policies::{asking, closing};
 
 const BLOCKED: &str = "{ domain: [evil.example] }";
 const OWNS: &str = "{ joins: { any_group: true }, as: owner }";
-
-fn texts(world: &World) -> Vec<String> {
-    world.slack.read_all().iter().map(Told::text).collect()
-}
 
 fn remove(guest: Guest, group: Group) -> Step {
     Step::RemoveMember { user: guest.id(), group: group.id() }
@@ -70,7 +66,7 @@ async fn a_plan_that_grew_meanwhile_is_not_done_before_all_of_it_is() {
     assert_eq!(world.incident(mallory).await.state.word(), "done");
     world.settle().await;
     world.expect_no_writes();
-    let told = texts(&world);
+    let told = world.slack.texts();
     assert!(told.iter().all(|text| !text.contains("changed it back")), "{told:?}");
     let both = |text: &&String| text.starts_with("Removed guest mallory@evil[.]example from 2 groups");
     assert_eq!(told.iter().filter(both).count(), 1, "{told:?}");
@@ -93,7 +89,7 @@ async fn what_a_plan_that_grew_meanwhile_has_not_done_is_not_told_as_done() {
     world.settle_for(SignedDuration::from_mins(4)).await;
     assert!(world.tenant.is_member(mallory, second));
     world.forget_writes("/members/");
-    let told = texts(&world);
+    let told = world.slack.texts();
     for wrong in [
         "Removed guest mallory@evil[.]example from 2 groups",
         "removed the guest from the group `Trips`",
@@ -114,10 +110,7 @@ async fn half_undone() -> (World, Guest, [Group; 2]) {
     let (first, second) = (world.tenant.group("Sales"), world.tenant.group("Trips"));
     world.settle().await;
     let mallory = world.guest_today("mallory@evil.example");
-    world.unnoticed(|tenant| tenant.join(mallory, first));
-    world.clock.advance(SignedDuration::from_mins(1));
-    world.tenant.stir(mallory);
-    world.settle().await;
+    world.meet_in(mallory, first).await;
     world.tenant.join(mallory, second);
     world.settle().await;
     world.expect_disabled(mallory);
@@ -157,7 +150,7 @@ async fn what_somebody_takes_away_during_an_undo_does_not_keep_the_rest_from_bei
     world.expect_no_writes();
     assert!(!world.tenant.is_member(mallory, given), "somebody took it away again");
     assert_eq!(world.states(mallory).await, ["undone"]);
-    let told = texts(&world).join("\n");
+    let told = world.slack.texts().join("\n");
     assert!(told.contains("Undone for guest mallory@evil[.]example"), "{told}");
 }
 
@@ -194,12 +187,12 @@ async fn last_owner(policy: &str) -> (World, Guest, Group) {
 
 /// However often somebody looks at him, people have been asked once and told once.
 async fn expect_nothing_new(world: &mut World, adele: Guest, sales: Group, asks: usize) {
-    let mut told = texts(world);
+    let mut told = world.slack.texts();
     for _ in 0..3 {
         world.clock.advance(SignedDuration::from_hours(1));
         world.tenant.stir(adele);
         world.settle().await;
-        told.extend(texts(world));
+        told.extend(world.slack.texts());
     }
     world.expect_owner(adele, sales);
     let headlines: Vec<&str> = told.iter().filter_map(|text| text.lines().next()).collect();
@@ -248,10 +241,7 @@ async fn left_in_one(policy: &str) -> (World, Guest, Group) {
     let cellar = world.tenant.group_with(NewGroup { synced: true, ..NewGroup::named("From the cellar") });
     world.settle().await;
     let mallory = world.guest_today("mallory@evil.example");
-    world.unnoticed(|tenant| tenant.join(mallory, cellar));
-    world.clock.advance(SignedDuration::from_mins(1));
-    world.tenant.stir(mallory);
-    world.settle().await;
+    world.meet_in(mallory, cellar).await;
     world.expect_disabled(mallory);
     world.expect_no_writes();
     assert_eq!(world.states(mallory).await, ["partly"]);
@@ -272,7 +262,7 @@ async fn expect_not_done(policy: &str) {
     assert_eq!(world.states(mallory).await, ["partly"], "Graph has just told that he is in it");
     world.settle().await;
     assert_eq!(world.states(mallory).await, ["partly"]);
-    let told = texts(&world);
+    let told = world.slack.texts();
     assert!(told.is_empty(), "{told:?}");
     world.expect_member(mallory, cellar);
 }
@@ -300,6 +290,6 @@ async fn what_is_for_a_person_is_told_although_the_rest_was_done_before() {
     world.tenant.join(mallory, cellar);
     world.settle().await;
     world.expect_member(mallory, cellar);
-    let told = texts(&world);
+    let told = world.slack.texts();
     assert!(told.iter().any(|text| text.contains("From the cellar")), "{told:?}");
 }

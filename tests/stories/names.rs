@@ -1,7 +1,7 @@
 //! Names do not authorise: any member can create a group and call it what he likes. A name in the policy holds only while
 //! exactly one group bears it; else people are told, and nobody is acted on.
 
-use guestlist_tests::{Group, Guest, Told, World};
+use guestlist_tests::{Group, Guest, World};
 use insta::assert_snapshot;
 use jiff::SignedDuration;
 use simulator::NewGroup;
@@ -27,7 +27,7 @@ async fn at_work() -> (World, Guest) {
 
 /// What was told, the doubts about names in the policy apart.
 fn told(world: &World) -> (Vec<String>, Vec<String>) {
-    let all = world.slack.read_all().iter().map(Told::text).collect::<Vec<_>>();
+    let all = world.slack.texts();
     all.into_iter().partition(|text| text.starts_with("The policy names a group"))
 }
 

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use model::{Answer, Breaker, Budget, Opened};
 use simulator::{Failure, Fault, RetryAfter, Stale};
 
+use crate::given::found;
 use crate::policies::{PARTNERS_ONLY, closing};
 
 const EVIL: &str = "{ domain: [evil.example] }";
@@ -15,12 +16,18 @@ fn busy_reads(world: &World) {
     world.next_faults((0..400).flat_map(all));
 }
 
+/// It is ours, whatever has been read of it.
+async fn expect_undone(world: &mut World, guest: Guest) {
+    let id = world.incident(guest).await.id;
+    let answer = world.undo(&id).await;
+    world.forget_writes("/");
+    world.slack.read_all();
+    assert!(matches!(answer, Answer::Done { .. } | Answer::Sent { .. }), "{answer:?}");
+}
+
 /// Disabled, and whoever did it died before the read-back. Since then no read is answered.
 async fn blind(policy: &str) -> (World, Guest) {
-    let mut world = World::with_policy(policy).await;
-    let sam = world.tenant.invite("sam@evil.example");
-    world.deliver().await;
-    world.run("assess").await;
+    let (mut world, sam) = found(policy, "sam@evil.example").await;
     world.hang_at("GET", "/users", 0);
     world.kill_during("remediate").await;
     world.expect_disabled(sam);
@@ -36,11 +43,7 @@ async fn what_was_sent_is_ours_although_no_read_was_answered() {
     let (mut world, sam) = blind(&closing(EVIL, "disable")).await;
     world.settle_for(SignedDuration::from_hours(8)).await;
     world.simulator.set_faults(|faults| faults.queued.clear());
-    let id = world.incident(sam).await.id;
-    let answer = world.undo(&id).await;
-    world.forget_writes("/");
-    world.slack.read_all();
-    assert!(matches!(answer, Answer::Done { .. } | Answer::Sent { .. }), "{answer:?}");
+    expect_undone(&mut world, sam).await;
 }
 
 /// The write was accepted and every read after it fails (no crash).
@@ -53,40 +56,26 @@ async fn what_was_sent_blindly_is_given_back_to_whom_is_admitted_since() {
     world.clock.advance(SignedDuration::from_hours(1));
     world.tenant.stir(sam);
     world.settle().await;
-    let id = world.incident(sam).await.id;
-    let answer = world.undo(&id).await;
-    world.forget_writes("/");
-    world.slack.read_all();
-    assert!(matches!(answer, Answer::Done { .. } | Answer::Sent { .. }), "{answer:?}");
+    expect_undone(&mut world, sam).await;
 }
 
 /// No crash: accepted, and the reads of the next twenty minutes are answered with 503.
 #[tokio::test]
 async fn reads_that_are_refused_for_twenty_minutes_disprove_nothing() {
-    let mut world = World::with_policy(&closing(EVIL, "disable")).await;
-    let sam = world.tenant.invite("sam@evil.example");
-    world.deliver().await;
-    world.run("assess").await;
+    let (mut world, sam) = found(&closing(EVIL, "disable"), "sam@evil.example").await;
     let lag = SignedDuration::from_secs(50);
     world.simulator.set_faults(|faults| faults.stale = Some(Stale { lag, chance: 1.0 }));
     world.run("remediate").await;
     busy_reads(&world);
     world.settle_for(SignedDuration::from_mins(20)).await;
     world.simulator.set_faults(|faults| faults.queued.clear());
-    let id = world.incident(sam).await.id;
-    let answer = world.undo(&id).await;
-    world.forget_writes("/");
-    world.slack.read_all();
-    assert!(matches!(answer, Answer::Done { .. } | Answer::Sent { .. }), "{answer:?}");
+    expect_undone(&mut world, sam).await;
 }
 
 /// The answer was lost, reads lag, and the breaker opens before the next try.
 #[tokio::test]
 async fn the_breaker_forgets_no_write_that_is_on_its_way() {
-    let mut world = World::with_policy(PARTNERS_ONLY).await;
-    let sam = world.tenant.invite("sam@northwind.example");
-    world.deliver().await;
-    world.run("assess").await;
+    let (mut world, sam) = found(PARTNERS_ONLY, "sam@northwind.example").await;
     let lag = SignedDuration::from_mins(1);
     world.simulator.set_faults(|faults| faults.stale = Some(Stale { lag, chance: 1.0 }));
     world.next_faults((0..6).map(|_| Fault::new("PATCH", "/users", Failure::LostAnswer)));
@@ -104,11 +93,7 @@ async fn the_breaker_forgets_no_write_that_is_on_its_way() {
         .unwrap();
     world.settle().await;
     world.forget_writes("/users/");
-    let id = world.incident(sam).await.id;
-    let answer = world.undo(&id).await;
-    world.forget_writes("/");
-    world.slack.read_all();
-    assert!(matches!(answer, Answer::Done { .. } | Answer::Sent { .. }), "{answer:?}");
+    expect_undone(&mut world, sam).await;
 }
 
 /// An undo waits for a group that Graph does not know; what it gave back, somebody takes away; the undo is asked for again.
@@ -148,10 +133,7 @@ async fn an_undo_that_is_asked_for_twice_gives_nothing_twice() {
 async fn what_was_undone_for_the_speaker_is_undone_for_whom_it_speaks() {
     let one = closing(EVIL, "disable").replace("severity: high", "severity: low");
     let two = format!("{one}  - id: worse\n    severity: high\n    if: {EVIL}\n    then: [disable]\n");
-    let mut world = World::with_policy(&one).await;
-    let sam = world.tenant.invite("sam@evil.example");
-    world.deliver().await;
-    world.run("assess").await;
+    let (mut world, sam) = found(&one, "sam@evil.example").await;
     world.run("remediate").await;
     world.clock.advance(SignedDuration::from_secs(30));
     world.change_policy(&two);

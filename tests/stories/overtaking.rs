@@ -76,7 +76,7 @@ async fn a_subscription_whose_answer_was_lost_is_heard_from_its_first_notificati
     world.settle().await;
     world.forget_writes("/subscriptions");
     world.expect_disabled(mallory);
-    let told: Vec<_> = world.slack.read_all().iter().map(guestlist_tests::Told::text).collect();
+    let told = world.slack.texts();
     assert!(told.iter().any(|text| text.contains("mallory@evil.example")), "{told:?}");
     let users = world.subscription(Watched::Users).id;
     let records = world.store.ledger.subscriptions().await.unwrap();
@@ -168,7 +168,7 @@ async fn what_a_subscription_sent_before_it_was_retired_is_heard_for_four_hours(
     assert_eq!(world.own_receiver().tally.totals(), (1, 0, 0), "its clientState speaks for no other");
     world.settle().await;
     world.expect_disabled(mallory);
-    let told: Vec<_> = world.slack.read_all().iter().map(guestlist_tests::Told::text).collect();
+    let told = world.slack.texts();
     assert_eq!(told.len(), 2, "{told:?}");
     for text in ["mallory@evil.example", "clientState is not ours"] {
         assert!(told.iter().any(|told| told.contains(text)), "{told:?}");

@@ -8,10 +8,6 @@ use crate::policies::{CLOSED_GROUPS, PARTNERS_ONLY};
 
 const ROUND: SignedDuration = SignedDuration::from_mins(11);
 
-fn texts(world: &World) -> Vec<String> {
-    world.slack.read_all().iter().map(guestlist_tests::Told::text).collect()
-}
-
 /// A world in which everything was gone over once, and nobody is told of anything.
 async fn reconciled(policy: &str) -> World {
     let mut world = World::with_policy(policy).await;
@@ -157,7 +153,7 @@ async fn every_page_is_told_although_the_process_dies_between_two() {
     for guest in guests {
         world.expect_disabled(guest);
     }
-    texts(&world);
+    world.slack.texts();
 }
 
 #[tokio::test]

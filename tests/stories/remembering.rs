@@ -4,25 +4,14 @@ use std::sync::Arc;
 
 use guestlist_tests::{Setup, World};
 use jiff::SignedDuration;
-use simulator::{Failure, Fault, GroupKind, NewGroup, RetryAfter, contoso};
+use simulator::{Failure, Fault, GroupKind, RetryAfter, contoso};
 
-use crate::given::taken_out;
+use crate::given::{old_member_taken_out, taken_out};
 use crate::policies::{CLOSED_GROUPS, asking, closing};
 
 #[tokio::test]
 async fn what_an_undo_gave_back_was_there_before() {
-    let existing = "mode: enforce\nexisting: { before: 2026-01-01, mode: ask }";
-    let mut world = World::with_policy(&CLOSED_GROUPS.replace("mode: enforce", existing)).await;
-    let adele = world.guest_of_old("adele@fabrikam.com");
-    let finance = world.unnoticed(|tenant| {
-        tenant.group_with(NewGroup { members: vec![adele.0], ..NewGroup::named("Finance EU") })
-    });
-    world.clock.advance(SignedDuration::from_mins(1));
-    world.tenant.stir(adele);
-    world.settle().await;
-    let id = world.incident_in(adele, finance).await.id;
-    world.approve(&id).await;
-    world.expect_no_member(adele, finance);
+    let (mut world, adele, finance, id) = old_member_taken_out().await;
     world.undo(&id).await;
     world.expect_member_again(adele, finance);
     world.slack.read_all();
@@ -60,10 +49,7 @@ async fn a_plan_that_has_grown_is_asked_about_aloud_where_messages_are_edited() 
     let mut world = World::new(Setup { slack_bot: true, ..Setup::with_policy(&policy) }).await;
     let (sales, trips) = (world.tenant.group("Sales"), world.tenant.group("Trips"));
     let mallory = world.guest_today("mallory@evil.example");
-    world.unnoticed(|tenant| tenant.join(mallory, sales));
-    world.clock.advance(SignedDuration::from_mins(1));
-    world.tenant.stir(mallory);
-    world.settle().await;
+    world.meet_in(mallory, sales).await;
     world.slack.read_all();
     world.tenant.join(mallory, trips);
     world.settle().await;

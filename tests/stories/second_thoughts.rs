@@ -50,7 +50,7 @@ async fn expect_never_enabled(world: &mut World, guest: Guest) {
 }
 
 fn words(world: &mut World) -> String {
-    world.slack.read_all().iter().map(|told| told.text()).collect::<Vec<_>>().join("\n")
+    world.slack.texts().join("\n")
 }
 
 #[tokio::test]

@@ -7,10 +7,6 @@ use simulator::contoso;
 
 use crate::policies::{CLOSED_GROUPS, PARTNERS_ONLY};
 
-fn texts(world: &World) -> Vec<String> {
-    world.slack.read_all().iter().map(guestlist_tests::Told::text).collect()
-}
-
 /// The app that writes may read the directory audit, too.
 fn with_the_audit(world: &World) {
     let writer = contoso::writer();
@@ -38,7 +34,7 @@ async fn after_three_rounds_people_decide_and_read_who_it_was() {
     rounds(&mut world, sam, 3).await;
     assert_eq!(world.states(sam).await, ["waiting"]);
     world.expect_untouched(sam);
-    let told = texts(&world).join("\n");
+    let told = world.slack.texts().join("\n");
     assert!(told.contains("has put it back 3 times since 2026-11-20T09:"), "{told}");
     assert!(told.contains("the directory audit names `carol@contoso.com` (user "), "{told}");
     // Nothing but a decision goes on, however often he is looked at.
@@ -48,13 +44,13 @@ async fn after_three_rounds_people_decide_and_read_who_it_was() {
     let id = world.incident(sam).await.id;
     world.approve(&id).await;
     world.expect_disabled(sam);
-    texts(&world);
+    world.slack.texts();
     world.clock.advance(SignedDuration::from_hours(1));
     world.tenant.0.enable(sam.0).unwrap();
     world.settle().await;
     assert_eq!(world.states(sam).await, ["waiting"], "it was approved once");
     world.expect_untouched(sam);
-    texts(&world);
+    world.slack.texts();
 }
 
 #[tokio::test]
@@ -68,7 +64,7 @@ async fn what_was_put_back_long_ago_is_not_counted() {
     world.tenant.0.enable(sam.0).unwrap();
     world.settle().await;
     world.expect_disabled(sam);
-    texts(&world);
+    world.slack.texts();
 }
 
 #[tokio::test]
@@ -87,7 +83,7 @@ async fn a_membership_that_keeps_coming_back_is_for_people_too() {
     world.settle().await;
     assert_eq!(world.incident_in(adele, finance).await.state.word(), "waiting");
     world.expect_member(adele, finance);
-    let told = texts(&world).join("\n");
+    let told = world.slack.texts().join("\n");
     assert!(told.contains("has put it back 3 times"), "{told}");
     assert!(told.contains("grant the app that writes `AuditLog.Read.All`"), "{told}");
 }

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use model::{Answer, StepResult};
 use simulator::{Failure, Fault, RetryAfter, Stale};
 
-use crate::given::{admitted, refused};
+use crate::given::{admitted, found, refused};
 use crate::policies::{CLOSED_GROUPS, PARTNERS_ONLY, closing};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -31,10 +31,7 @@ async fn expect_theirs(world: &mut World, guest: Guest) {
 
 /// Graph has answered that it did not do it, and asks for some minutes. An administrator is faster.
 async fn not_done(failure: Failure) {
-    let mut world = World::with_policy(PARTNERS_ONLY).await;
-    let sam = world.tenant.invite("sam@northwind.example");
-    world.deliver().await;
-    world.run("assess").await;
+    let (mut world, sam) = found(PARTNERS_ONLY, "sam@northwind.example").await;
     world.next_faults([Fault::new("PATCH", "/users", failure)]);
     world.run("remediate").await;
     world.forget_writes("/users/");
@@ -91,10 +88,7 @@ async fn a_throttled_removal_that_an_administrator_did_is_his() {
 /// has shown it yet.
 #[tokio::test]
 async fn what_may_have_been_done_before_graph_was_too_busy_is_ours() {
-    let mut world = World::with_policy(PARTNERS_ONLY).await;
-    let sam = world.tenant.invite("sam@northwind.example");
-    world.deliver().await;
-    world.run("assess").await;
+    let (mut world, sam) = found(PARTNERS_ONLY, "sam@northwind.example").await;
     let lag = SignedDuration::from_mins(1);
     world.simulator.set_faults(|faults| faults.stale = Some(Stale { lag, chance: 1.0 }));
     world.next_faults((0..6).map(|_| Fault::new("PATCH", "/users", Failure::LostAnswer)));

@@ -152,6 +152,7 @@ fn print(whole: &Whole) -> anyhow::Result<()> {
 fn result(result: &StepResult) -> String {
     match result {
         StepResult::Intended => "about to be sent; whether it was is not known".to_owned(),
+        StepResult::NeverShown => "failed: no read has shown it within 15 minutes".to_owned(),
         StepResult::TurnedAway { why } => format!("turned away, to be tried again: {why}"),
         StepResult::AlreadySo => "it was so before, nothing was sent".to_owned(),
         StepResult::Done => "done, and read back".to_owned(),

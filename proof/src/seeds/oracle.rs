@@ -177,7 +177,7 @@ fn writes_are_accounted_for(witness: &mut Witness, all: &[Incident], outcomes: &
         let step = step(change);
         let accounts = |outcome: &&Outcome| {
             // Somebody changed it back before any read: the outcome says that it was tried, and that nobody saw it.
-            let unseen = matches!(&outcome.result, StepResult::Failed { why } if why.starts_with("no read has shown it"));
+            let unseen = outcome.result == StepResult::NeverShown;
             let spoken = outcome.result.was_sent() || outcome.found_so || unseen;
             let rule = rule_of.get(&outcome.incident.to_string()).copied().unwrap_or_default();
             let had_a_reason = change.given || witness.was_a_reason(*change, rule);

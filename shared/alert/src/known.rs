@@ -51,6 +51,9 @@ impl<'a> Known<'a> {
             Some(StepResult::AlreadySo) => (Progress::AlreadySo, None),
             Some(StepResult::Refused { why }) => (Progress::Refused, Some(why)),
             Some(StepResult::Failed { why }) => (Progress::Failed, Some(why)),
+            Some(StepResult::NeverShown) => {
+                (Progress::Failed, Some("no read has shown it within 15 minutes"))
+            }
             Some(StepResult::TurnedAway { why: _ }) => (Progress::NotDone, None),
             None => (self.without_outcome(), None),
         }

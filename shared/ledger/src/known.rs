@@ -1,10 +1,10 @@
 //! The guests that were seen before, so that one who vanishes from the directory is missed.
 
 use jiff::Timestamp;
-use model::{Delta, GuestKind, Listing, ObjectId, ResourceKind};
+use model::{GuestKind, ObjectId};
 use serde::{Deserialize, Serialize};
 
-use crate::{Document, Joined, Ledger, LedgerError, Stored};
+use crate::{Document, Joined, Ledger, LedgerError};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownGuest {
@@ -62,24 +62,6 @@ impl Ledger {
     ) -> Result<Vec<KnownGuest>, LedgerError> {
         let stored = self.list("", after, limit).await?;
         Ok(stored.into_iter().map(|stored| stored.value).collect())
-    }
-
-    pub async fn delta(&self, resource: ResourceKind) -> Result<Option<Stored<Delta>>, LedgerError> {
-        self.get(&resource.to_string()).await
-    }
-
-    /// Until when every change has been told, by Graph's delta queries and the last listing. `None`: nobody can say.
-    pub async fn told_until(&self) -> Result<Option<Timestamp>, LedgerError> {
-        let mut deltas = Vec::new();
-        for resource in [ResourceKind::User, ResourceKind::Group] {
-            deltas.extend(self.delta(resource).await?.map(|stored| stored.value));
-        }
-        let listing = self.listing().await?.map(|stored| stored.value);
-        Ok(model::told_until(&deltas, listing.as_ref()))
-    }
-
-    pub async fn listing(&self) -> Result<Option<Stored<Listing>>, LedgerError> {
-        self.get("users").await
     }
 
     /// With the memberships of his that were new. False: he was not known.

@@ -3,6 +3,7 @@
 //! Lives here: documents with a version each, written under the condition that nobody else has written in between.
 //! Never here: what a document decides. Transitions are the model's, and every moment is an argument.
 
+mod coverage;
 mod document;
 mod documents;
 mod error;

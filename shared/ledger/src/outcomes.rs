@@ -43,6 +43,7 @@ fn is_settled(result: &StepResult) -> bool {
     match result {
         StepResult::Intended | StepResult::Sent | StepResult::TurnedAway { why: _ } => false,
         StepResult::AlreadySo
+        | StepResult::NeverShown
         | StepResult::Done
         | StepResult::Refused { why: _ }
         | StepResult::Failed { why: _ } => true,
@@ -58,8 +59,9 @@ impl Ledger {
         Ok(outcomes)
     }
 
-    /// Writes an outcome down. It replaces the one before of the same step while that one is not settled, and keeps
-    /// what had been read before a write that may have been carried out; else it begins another attempt. The same outcome again changes nothing.
+    /// Writes an outcome down. It replaces the one before of the same step while that one is not settled, and keeps what
+    /// had been read before a write that may have been carried out; else it begins another attempt. The same outcome again
+    /// changes nothing.
     pub async fn record(&self, outcome: &Outcome) -> Result<(), LedgerError> {
         let prefix = prefix(&outcome.incident, outcome.step);
         for _ in 0..TRIES {

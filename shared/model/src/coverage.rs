@@ -1,7 +1,7 @@
 //! How far reconciliation has come: which changes Graph's delta query has told, and when all guests were last gone over.
 //! Pure: what is asked of Graph is `responder`'s.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{Incident, ResourceKind};
@@ -19,7 +19,7 @@ pub struct Delta {
     /// What happened before is not told by this query: it began then.
     pub begun_at: Timestamp,
     /// When the last whole round began.
-    pub told_until: Option<Timestamp>,
+    pub told_until: Timestamp,
     /// What had been told before the query began anew, and what happened since was lost.
     pub told_before_gap: Option<Timestamp>,
 }
@@ -69,7 +69,7 @@ impl Delta {
             round_began_at: now,
             round_ended_at: Some(now),
             begun_at: now,
-            told_until: Some(now),
+            told_until: now,
             told_before_gap: before.and_then(|before| before.covers_until(listing)),
         }
     }
@@ -82,7 +82,7 @@ impl Delta {
         self.cursor = cursor;
         if caught_up {
             self.round_ended_at = Some(now);
-            self.told_until = Some(self.round_began_at);
+            self.told_until = self.round_began_at;
         }
     }
 
@@ -90,7 +90,7 @@ impl Delta {
     fn covers_until(&self, listing: Option<&Listing>) -> Option<Timestamp> {
         let made_good =
             listing.and_then(|listing| listing.last_whole).is_some_and(|whole| whole >= self.begun_at);
-        if made_good { self.told_until } else { self.told_before_gap }
+        if made_good { Some(self.told_until) } else { self.told_before_gap }
     }
 }
 
@@ -112,9 +112,6 @@ impl Listing {
     }
 }
 
-/// Replicas lag: what the replica that answered had not heard of is told in the next round.
-pub const TOLD_LATE: SignedDuration = Incident::LOOKS_FOR;
-
 /// Every change up to this moment has been told, by the delta queries of users and of groups and by the last listing.
 /// `None`: nobody can say so of any moment.
 #[must_use]
@@ -124,11 +121,14 @@ pub fn told_until(deltas: &[Delta], listing: Option<&Listing>) -> Option<Timesta
         delta.covers_until(listing)
     };
     let until = of(ResourceKind::User)?.min(of(ResourceKind::Group)?);
-    until.checked_sub(TOLD_LATE).ok()
+    // Replicas lag: what the one that answered had not heard of is told in the next round.
+    until.checked_sub(Incident::LOOKS_FOR).ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
 
     fn at(minutes: i64) -> Timestamp {

@@ -285,6 +285,25 @@ impl Incident {
         }
     }
 
+    /// A worker is at it, or is still to come. Whoever was interrupted finds out whether what has changed was his doing.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        match &self.state {
+            State::Claimed { .. } | State::Sent { .. } => true,
+            State::Open => !matches!(self.wake, Wake::None),
+            State::Waiting { .. }
+            | State::Done { .. }
+            | State::Partly { .. }
+            | State::Refused { .. }
+            | State::Failed { .. }
+            | State::Undoing { .. }
+            | State::Undone { .. }
+            | State::Rejected { .. }
+            | State::Expired { .. }
+            | State::Resolved { .. } => false,
+        }
+    }
+
     /// Whether what the step did at `at` is still ours to undo.
     #[must_use]
     pub fn is_in_force(&self, step: Step, at: Timestamp) -> bool {

@@ -40,6 +40,8 @@ pub enum StepResult {
     AlreadySo,
     /// Sent, and a read showed it.
     Done,
+    /// Sent, or perhaps sent, and no read has shown it in its time: it was not done, or somebody changed it back at once.
+    NeverShown,
     /// Sent and accepted, but no read has shown it yet.
     Sent,
     /// Not tried: a person must do it, and `why` says what and for what reason.
@@ -55,6 +57,7 @@ impl StepResult {
         match self {
             Self::Intended | Self::Sent | Self::Done => true,
             Self::TurnedAway { why: _ }
+            | Self::NeverShown
             | Self::AlreadySo
             | Self::Refused { why: _ }
             | Self::Failed { why: _ } => false,

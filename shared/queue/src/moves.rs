@@ -25,11 +25,8 @@ pub(crate) fn send(db: &Connection, queue: &str, one: &Move, now: Timestamp) -> 
         Collapse::Latest => due.max(waiting),
     };
     if row.claimed {
-        mark_dirty(db, &row, Some(body), row.next_due.map_or(due, wins), now)?;
         let latest = *collapse == Collapse::Latest;
-        db.prepare_cached("UPDATE queue_moves SET next_latest = ?2 WHERE id = ?1")?
-            .execute(params![row.id, latest])
-            .map(|_| ())
+        mark_dirty(db, &row, Some((body, latest)), row.next_due.map_or(due, wins), now)
     } else {
         db.prepare_cached("UPDATE queue_moves SET body = ?2, ready_at = ?3, deliveries = 0 WHERE id = ?1")?
             .execute(params![row.id, body, wins(row.ready_at)])
@@ -50,7 +47,7 @@ pub(crate) fn send_old(
         return insert(db, queue, (key, body), due, now);
     };
     match (row.claimed, row.next_due) {
-        (true, None) => mark_dirty(db, &row, Some(body), due, now),
+        (true, None) => mark_dirty(db, &row, Some((body, false)), due, now),
         (true, Some(next)) => mark_dirty(db, &row, None, due.min(next), now),
         (false, _) => db
             .prepare_cached("UPDATE queue_moves SET ready_at = ?2 WHERE id = ?1")?
@@ -83,20 +80,21 @@ fn insert(
     .map(|_| ())
 }
 
-/// Without a body, the one that is there stays.
+/// A body, and whether it collapses to the latest. Without one, what is there stays.
 fn mark_dirty(
     db: &Connection,
     row: &Row,
-    body: Option<&str>,
+    next: Option<(&str, bool)>,
     due: i64,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
+    let (body, latest) = next.unzip();
     db.prepare_cached(
         "UPDATE queue_moves SET next_body = coalesce(?2, next_body), next_due = ?3,
-             next_enqueued_at = coalesce(next_enqueued_at, ?4)
+             next_enqueued_at = coalesce(next_enqueued_at, ?4), next_latest = coalesce(?5, next_latest)
          WHERE id = ?1",
     )?
-    .execute(params![row.id, body, due, now.as_microsecond()])
+    .execute(params![row.id, body, due, now.as_microsecond(), latest])
     .map(|_| ())
 }
 
@@ -145,7 +143,8 @@ pub(crate) fn ack(db: &Connection, receipt: &Receipt) -> rusqlite::Result<Acked>
     let again = db
         .prepare_cached(
             "UPDATE queue_moves SET body = next_body, ready_at = next_due, enqueued_at = next_enqueued_at,
-                 claimed = 0, deliveries = 0, next_body = NULL, next_due = NULL, next_enqueued_at = NULL, next_latest = 0
+                 claimed = 0, deliveries = 0,
+                 next_body = NULL, next_due = NULL, next_enqueued_at = NULL, next_latest = 0
              WHERE id = ?1 AND claim = ?2 AND claimed = 1",
         )?
         .execute([id, claim])?;
@@ -161,7 +160,7 @@ pub(crate) fn delay(
     let Receipt { id, claim } = receipt;
     let changed = db
         .prepare_cached(
-            "UPDATE queue_moves SET body = coalesce(next_body, ?4, body), 
+            "UPDATE queue_moves SET body = coalesce(next_body, ?4, body),
                  ready_at = iif(next_latest = 1, max(?3, coalesce(next_due, ?3)), min(?3, coalesce(next_due, ?3))),
                  claimed = 0, deliveries = iif(next_body IS NULL AND ?4 IS NULL, deliveries, 0),
                  next_body = NULL, next_due = NULL, next_enqueued_at = NULL, next_latest = 0

@@ -94,7 +94,7 @@ impl Assessor {
         if let Some(Sought { again_at, .. }) = sought.as_ref().filter(|sought| sought.again_at > now) {
             return if waits { Ok(Learnt::Later { at: *again_at }) } else { self.hint(facts).await };
         }
-        if let Some(at) = self.directory.audit_is_busy(now) {
+        if let Err(at) = self.directory.audit_turn(now) {
             return Ok(Learnt::Later { at });
         }
         match self.reader.invitations(id).await {

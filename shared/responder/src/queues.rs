@@ -54,12 +54,22 @@ pub(crate) fn look_when_due(
     move_of(key, &Job::Assess { change, missing: None }, at, Collapse::Earliest)
 }
 
+/// Under which key an object is looked at.
+fn look_key(change: &Change) -> String {
+    format!("{}/{}", change.resource, change.id)
+}
+
+/// A single look at that moment, for what need not have changed.
+pub(crate) fn one_look(change: Change, at: Timestamp) -> Result<Move, Trouble> {
+    move_of(look_key(&change), &Job::Assess { change, missing: None }, at, Collapse::Earliest)
+}
+
 /// Replicas lag, so every change is looked at twice.
 const SECOND_LOOK: SignedDuration = SignedDuration::from_mins(5);
 
 /// A look at once, and one in five minutes. A later change moves the second look, and never delays the first.
 pub(crate) fn two_looks(change: Change, now: Timestamp) -> Result<[Move; 2], Trouble> {
-    let object = format!("{}/{}", change.resource, change.id);
+    let object = look_key(&change);
     // What arrives later takes the place of what has the same key. A deletion must not be forgotten for an update, and
     // members that one notification named must not be forgotten for those of the next.
     let key = match change.kind {

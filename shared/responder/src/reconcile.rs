@@ -39,7 +39,7 @@ struct Told {
 
 impl Reconciler {
     /// A delta query that came to its end is asked again after so long.
-    pub const EVERY: SignedDuration = SignedDuration::from_mins(10);
+    const EVERY: SignedDuration = SignedDuration::from_mins(10);
     /// Pages one after another, before others of the steward have their turn.
     const PAGES: usize = 20;
     /// With more than this due in the queue, live events come first and the next page waits.

@@ -94,21 +94,7 @@ impl Assessor {
 
     /// A worker was interrupted while he wrote: it may be gone because of that, and whoever goes on finds out.
     async fn may_have_done_it(&self, incident: &Incident, now: Timestamp) -> Result<bool, Trouble> {
-        let under_way = match &incident.state {
-            State::Open => !matches!(incident.wake, Wake::None),
-            State::Claimed { .. } | State::Sent { .. } => true,
-            State::Waiting { .. }
-            | State::Done { .. }
-            | State::Partly { .. }
-            | State::Refused { .. }
-            | State::Failed { .. }
-            | State::Undoing { .. }
-            | State::Undone { .. }
-            | State::Rejected { .. }
-            | State::Expired { .. }
-            | State::Resolved { .. } => false,
-        };
-        if !under_way {
+        if !incident.is_under_way() {
             return Ok(false);
         }
         let outcomes = self.ledger.outcomes(&incident.id).await?;
@@ -279,19 +265,8 @@ impl Read<'_> {
         let Snapshot { member_of: Some(member_of), owner_of: Some(owner_of), .. } = self.snapshot else {
             return None;
         };
-        let under_way = match &incident.state {
-            State::Claimed { .. } | State::Sent { .. } | State::Done { .. } | State::Partly { .. } => true,
-            // Whoever was interrupted finds out whether it was his doing.
-            State::Open => !matches!(incident.wake, Wake::None),
-            State::Waiting { .. }
-            | State::Refused { .. }
-            | State::Failed { .. }
-            | State::Undoing { .. }
-            | State::Undone { .. }
-            | State::Rejected { .. }
-            | State::Expired { .. }
-            | State::Resolved { .. } => false,
-        };
+        let under_way =
+            incident.is_under_way() || matches!(incident.state, State::Done { .. } | State::Partly { .. });
         let mut steps = incident.plan().steps.iter();
         if under_way && steps.all(|step| self.snapshot.shows(*step) == Some(true)) {
             return None;

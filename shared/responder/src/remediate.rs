@@ -8,14 +8,14 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::Stored;
-use model::{Clock, Finding, Incident, NoticeKind, ObjectId, Snapshot, Step};
+use model::{Clock, Finding, Incident, ObjectId, Snapshot, Step};
 use policy::Facts;
 
 use crate::facts::{memberships_of, new_memberships, snapshot_of};
 use crate::inviter::proven;
 use crate::record::{NOT_BROKEN, NOT_THERE, Spoken, why_suspended};
 use crate::step::Pursuit;
-use crate::trouble::{after, in_words, is_not_found, wait};
+use crate::trouble::{after, is_not_found};
 use crate::turn::Counted;
 use crate::walk::{CutShort, Seen, Walk};
 use crate::{Directory, Notices, Queues, Rules, Trouble, facts_of, standing_of};
@@ -23,6 +23,7 @@ use crate::{Directory, Notices, Queues, Rules, Trouble, facts_of, standing_of};
 mod earlier;
 mod fought;
 mod judged;
+mod later;
 
 use earlier::{shows_all, under_way};
 pub(crate) use judged::{Judged, Objecting, Reversal, told};
@@ -76,8 +77,6 @@ impl Remediator {
     pub(crate) const LONGEST_CALL: SignedDuration = SignedDuration::from_secs(30);
     /// While writes are stopped, what waits is looked at this often.
     pub(crate) const STOPPED: SignedDuration = SignedDuration::from_secs(30);
-    /// Failures in a row before a person is asked.
-    const TRIES: u32 = 12;
 
     /// Moves a claimed incident to what has become of it. Writes outcomes, and leaves the incident to be written; what was
     /// done comes back, too, so that it can be told of whatever somebody else has made of the incident meanwhile.
@@ -310,59 +309,6 @@ impl Remediator {
         } else {
             incident.sent(since, next_look(since, now), &self.rules.routes, now);
         }
-    }
-
-    pub(crate) async fn not_there(&self, incident: &mut Incident) -> Result<(), Trouble> {
-        let now = self.clock.now();
-        match self.reader.deleted_user(incident.key.guest).await {
-            Ok(true) => {
-                let why = "the guest was deleted (soft: it can be restored for 30 days)".to_owned();
-                incident.vanish(why, &self.rules.routes, now);
-                Ok(())
-            }
-            Ok(false) => self.try_later(incident, "Graph does not know the guest (yet)", None, now),
-            Err(error) => self.in_trouble(incident, &error, "look among the deleted users").await,
-        }
-    }
-
-    /// Graph would not, or could not: later, or never.
-    pub(crate) async fn in_trouble(
-        &self,
-        incident: &mut Incident,
-        error: &graph::GraphError,
-        doing: &str,
-    ) -> Result<(), Trouble> {
-        let now = self.clock.now();
-        tracing::warn!(correlation = %incident.correlation, incident.id = %incident.id, "failed to {doing}: {error}");
-        let why = format!("failed to {doing}: {}", in_words(error));
-        match error.advice() {
-            graph::Advice::TryAgain { after } => self.try_later(incident, &why, after, now),
-            graph::Advice::MaybeNotReplicatedYet => self.try_later(incident, &why, None, now),
-            graph::Advice::GiveUp { tell: _ } => {
-                incident.failed(why, &self.rules.routes, now);
-                Ok(())
-            }
-            graph::Advice::FixCredential { tell } => {
-                self.notices.raise(NoticeKind::CredentialTrouble, "credential/write", tell, 1).await?;
-                self.try_later(incident, &why, None, now)
-            }
-        }
-    }
-
-    fn try_later(
-        &self,
-        incident: &mut Incident,
-        why: &str,
-        told: Option<SignedDuration>,
-        now: Timestamp,
-    ) -> Result<(), Trouble> {
-        if incident.attempts >= Self::TRIES {
-            incident.failed(format!("{why}; tried {} times", incident.attempts), &self.rules.routes, now);
-        } else {
-            let doubling = SignedDuration::from_secs(5_i64 << incident.attempts.min(8));
-            incident.release(after(now, wait(told, doubling, incident.attempts)), now);
-        }
-        Ok(())
     }
 }
 

@@ -79,18 +79,20 @@ impl Directory {
         }
     }
 
-    /// When the directory audit may be asked, if not now. Graph takes five requests in ten seconds of one app
+    /// A turn to ask the directory audit, taken now; or when the next one comes. Graph takes five requests in ten seconds of one app
     /// (<https://learn.microsoft.com/graph/throttling-limits>).
-    pub(crate) fn audit_is_busy(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn audit_turn(&self, now: Timestamp) -> Result<(), Timestamp> {
         const AT_MOST: usize = 5;
         const WITHIN: SignedDuration = SignedDuration::from_secs(10);
         let mut audited = self.audited.lock().unwrap_or_else(PoisonError::into_inner);
         audited.retain(|at| now.duration_since(*at).abs() < WITHIN);
-        if audited.len() < AT_MOST {
-            audited.push_back(now);
-            return None;
+        match audited.front() {
+            Some(first) if audited.len() >= AT_MOST => Err(after(*first, WITHIN)),
+            Some(_) | None => {
+                audited.push_back(now);
+                Ok(())
+            }
         }
-        audited.front().map(|first| after(*first, WITHIN))
     }
 
     /// What the names in the policy stand for, that should be ids. A meaning serves for an hour, and no longer: a name is no

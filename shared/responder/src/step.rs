@@ -116,6 +116,7 @@ impl Remediator {
             StepResult::Intended | StepResult::Sent => true,
             StepResult::Done => now.duration_since(contrary.at) < Incident::LOOKS_FOR,
             StepResult::TurnedAway { why: _ }
+            | StepResult::NeverShown
             | StepResult::AlreadySo
             | StepResult::Refused { why: _ }
             | StepResult::Failed { why: _ } => false,
@@ -139,9 +140,7 @@ impl Remediator {
             Some(outcome) if outcome.found_so && outcome.result == StepResult::Sent => {
                 Outcome { result: StepResult::AlreadySo, at, ..outcome }
             }
-            Some(outcome) if matches!(outcome.result, StepResult::Intended | StepResult::Sent) => {
-                Outcome { result: StepResult::Done, at, ..outcome }
-            }
+            Some(outcome) if outcome.is_unsettled() => Outcome { result: StepResult::Done, at, ..outcome },
             Some(outcome) if matches!(outcome.result, StepResult::Done | StepResult::AlreadySo) => {
                 return Ok(Progress::Seen { found_so: outcome.result == StepResult::AlreadySo });
             }
@@ -349,6 +348,7 @@ fn looked_for(before: Option<&Outcome>, asked_at: Timestamp, now: Timestamp) -> 
         StepResult::Done => Progress::PutBack { done_at: outcome.at },
         StepResult::Intended
         | StepResult::TurnedAway { why: _ }
+        | StepResult::NeverShown
         | StepResult::AlreadySo
         | StepResult::Refused { why: _ }
         | StepResult::Failed { why: _ } => Progress::Unsent,

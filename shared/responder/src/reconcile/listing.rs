@@ -3,17 +3,18 @@
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::Stored;
-use model::{ChangeKind, Job, Listing, ListingPlace, ObjectId, ResourceKind};
+use model::{ChangeKind, Listing, ListingPlace, ObjectId, ResourceKind};
 use policy::{Kind, kind_of};
-use queue::{Collapse, Move};
+use queue::Move;
 
 use super::Reconciler;
+use crate::queues::one_look;
 use crate::trouble::after;
-use crate::{Trouble, facts_of, move_of};
+use crate::{Trouble, facts_of};
 
 impl Reconciler {
     /// A listing begins so long after the last one did.
-    pub const LIST_EVERY: SignedDuration = SignedDuration::from_hours(24);
+    const LIST_EVERY: SignedDuration = SignedDuration::from_hours(24);
     /// Pages one after another, before others of the steward have their turn.
     const PAGES_OF_A_LISTING: usize = 4;
     /// Looks of a listing are due one after another, so that a live event never waits for a page of them.
@@ -23,8 +24,7 @@ impl Reconciler {
 
     pub(super) async fn list(&self) -> Result<(), Trouble> {
         let now = self.clock.now();
-        let stored = self.ledger.listing().await?;
-        let stored = match stored {
+        let mut stored = match self.ledger.listing().await? {
             Some(stored) if !self.begins(&stored.value, now).await? => stored,
             Some(mut stored) => {
                 stored.value = Listing::begin(Some(&stored.value), now);
@@ -32,7 +32,6 @@ impl Reconciler {
             }
             None => self.ledger.insert(Listing::begin(None, now)).await?,
         };
-        let mut stored = stored;
         for _ in 0..Self::PAGES_OF_A_LISTING {
             if self.is_busy(now).await? {
                 return Ok(());
@@ -84,9 +83,8 @@ impl Reconciler {
         }
         stored.value.met = stored.value.met.saturating_add(count(&met));
         self.look_at(&met, now).await?;
-        let cursor = page.next.map(|next| next.as_str().to_owned());
-        stored.value.place = match cursor {
-            Some(cursor) => ListingPlace::Users { cursor: Some(cursor) },
+        stored.value.place = match page.next {
+            Some(next) => ListingPlace::Users { cursor: Some(next.as_str().to_owned()) },
             None => ListingPlace::Known { after: None },
         };
         Ok(self.ledger.replace(stored).await?)
@@ -125,8 +123,7 @@ impl Reconciler {
         let mut due = now;
         for id in ids {
             let change = self.change(ResourceKind::User, *id, ChangeKind::Updated, now);
-            let key = format!("{}/{id}", ResourceKind::User);
-            looks.push(move_of(key, &Job::Assess { change, missing: None }, due, Collapse::Earliest)?);
+            looks.push(one_look(change, due)?);
             due = after(due, Self::APART);
         }
         if looks.is_empty() {

@@ -12,8 +12,6 @@ use crate::step::{Progress, Pursuit};
 use crate::walk::Walk;
 use crate::{Remediator, Trouble};
 
-const NEVER_SHOWN: &str = "no read has shown it within 15 minutes";
-
 impl Remediator {
     /// What may have been sent for this incident: the last attempt of each step.
     pub(crate) async fn sent(&self, incident: &Incident) -> Result<Vec<Outcome>, Trouble> {
@@ -33,8 +31,7 @@ impl Remediator {
                 && snapshot.shows(outcome.step) == Some(false)
         };
         for outcome in sent.iter().filter(disproved) {
-            let why = NEVER_SHOWN.to_owned();
-            self.ledger.record(&Outcome { result: StepResult::Failed { why }, ..outcome.clone() }).await?;
+            self.ledger.record(&Outcome { result: StepResult::NeverShown, ..outcome.clone() }).await?;
         }
         Ok(())
     }
@@ -50,9 +47,8 @@ impl Remediator {
         if !late {
             return Ok(false);
         }
-        let never_shown =
-            |outcome: &Outcome| matches!(&outcome.result, StepResult::Failed { why } if why == NEVER_SHOWN);
-        Ok(!self.ledger.outcomes(&incident.id).await?.iter().any(never_shown))
+        let outcomes = self.ledger.outcomes(&incident.id).await?;
+        Ok(outcomes.iter().all(|outcome| outcome.result != StepResult::NeverShown))
     }
 
     /// Whether anything is left to be sent. Of whom nothing can be done, nobody is touched, and he is not counted.

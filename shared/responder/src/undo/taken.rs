@@ -103,8 +103,11 @@ pub(super) async fn ours(
         everything.extend(outcomes_in_slot(ledger, &stored.value.id).await?);
     }
     for one in [incident].into_iter().chain(told_with) {
-        let all = outcomes_in_slot(ledger, &one.id).await?;
-        for outcome in all.iter().filter(|outcome| outcome.is_ours() && !is_reversed(outcome, &everything)) {
+        let in_slot = |outcome: &&Outcome| {
+            outcome.incident.slot == one.id.slot && outcome.incident.generation <= one.id.generation
+        };
+        let taken = everything.iter().filter(in_slot).filter(|outcome| outcome.is_ours());
+        for outcome in taken.filter(|outcome| !is_reversed(outcome, &everything)) {
             let until = after(outcome.at, Remediator::LEASE);
             if outcome.result == StepResult::Intended && now < until {
                 return Ok(Ours::Writing { until });

@@ -177,6 +177,25 @@ async fn asking_twice_undoes_once() {
 }
 
 #[tokio::test]
+async fn what_another_worker_may_be_giving_back_at_this_moment_is_not_given_twice() {
+    let (mut world, sam, id) = disabled().await;
+    world.ask_undo(&id, false).await;
+    world.hang_at("PATCH", "/users", 0);
+    world.kill_during("remediate").await;
+    world.expect_enabled_again(sam);
+    let again = world.ask_undo(&id, false).await;
+    world.run("remediate").await;
+    let answer = world.answer(&again).await;
+    assert!(matches!(&answer, Answer::Sent { text } if text.starts_with("an undo is under way")), "{answer:?}");
+    world.expect_no_writes();
+    world.settle().await;
+    // Whoever takes over knows the intent alone, and sends once more what sets the same value.
+    world.expect_enabled_again(sam);
+    assert_eq!(world.incident(sam).await.state.word(), "undone");
+    assert_eq!(world.slack.read_all().len(), 1);
+}
+
+#[tokio::test]
 async fn an_incident_that_does_not_exist_is_refused() {
     let (mut world, _, id) = disabled().await;
     let next = IncidentId { generation: id.generation + 1, ..id };

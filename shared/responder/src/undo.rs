@@ -82,6 +82,13 @@ impl Remediator {
             // This very request was interrupted between the undo and its answer.
             return Ok(Answer::Done { text: format!("it was undone at {}", to_the_second(*at)) });
         }
+        if let State::Undoing { look_again_at, .. } = &stored.value.state
+            && *look_again_at > now
+        {
+            // Another worker may be writing at this moment, and what it has not written down yet must not be sent twice.
+            let text = format!("an undo is under way, and is looked at again at {}", to_the_second(*look_again_at));
+            return Ok(Answer::Sent { text });
+        }
         // The incident's own notes may know less than the outcomes: a write that nobody has read back.
         let nothing = match stored.value.may_undo(now) {
             Ok(()) => None,

@@ -186,7 +186,10 @@ async fn what_another_worker_may_be_giving_back_at_this_moment_is_not_given_twic
     let again = world.ask_undo(&id, false).await;
     world.run("remediate").await;
     let answer = world.answer(&again).await;
-    assert!(matches!(&answer, Answer::Sent { text } if text.starts_with("an undo is under way")), "{answer:?}");
+    assert!(
+        matches!(&answer, Answer::Sent { text } if text.starts_with("an undo is under way")),
+        "{answer:?}"
+    );
     world.expect_no_writes();
     world.settle().await;
     // Whoever takes over knows the intent alone, and sends once more what sets the same value.

@@ -86,7 +86,8 @@ impl Remediator {
             && *look_again_at > now
         {
             // Another worker may be writing at this moment, and what it has not written down yet must not be sent twice.
-            let text = format!("an undo is under way, and is looked at again at {}", to_the_second(*look_again_at));
+            let text =
+                format!("an undo is under way, and is looked at again at {}", to_the_second(*look_again_at));
             return Ok(Answer::Sent { text });
         }
         // The incident's own notes may know less than the outcomes: a write that nobody has read back.

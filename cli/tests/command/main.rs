@@ -10,6 +10,7 @@
 mod breaker;
 mod check;
 mod check_groups;
+mod check_time;
 mod crash;
 mod deciding;
 mod demo;

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::error::GraphError;
 use crate::loose;
-use crate::page::each_in_its_place;
+use crate::page::{Page, PageLink, each_in_its_place};
 use crate::read::Reader;
 use crate::target::Target;
 
@@ -101,6 +101,10 @@ impl Activity {
 
 const INVITED: &str = "Invite external user";
 
+fn not_before(since: Timestamp) -> String {
+    format!("activityDateTime ge {}", since.strftime("%Y-%m-%dT%H:%M:%SZ"))
+}
+
 impl Reader {
     /// Every invitation of this user that the audit knows and that succeeded, newest first: an address can be invited
     /// again. One request, more for each further page. An app that invites for somebody is the inviter.
@@ -115,14 +119,30 @@ impl Reader {
         Ok(rows.into_iter().map(|((), row)| row.invitation()).collect())
     }
 
+    /// A page of all invitations since `since` (whole seconds) that the audit knows and that succeeded, newest first, each with
+    /// who was invited. Rows that do not say who are left out.
+    ///
+    /// # Errors
+    /// As [`Self::invitations`].
+    pub async fn invitations_since(
+        &self,
+        since: Timestamp,
+        next: Option<PageLink>,
+    ) -> Result<Page<(ObjectId, Invitation)>, GraphError> {
+        let asked = format!("activityDisplayName eq '{INVITED}' and {}", not_before(since));
+        let (page, trace) = self.0.page(&Target::audits(&asked), next).await?;
+        let rows = each_in_its_place(&page.items, &trace, Row::read)?.into_iter().filter(|row| row.succeeded);
+        let named = |row: Row| Some((row.user()?, row.invitation()));
+        Ok(Page { items: rows.filter_map(named).collect(), next: page.next })
+    }
+
     /// What was done since `since` (whole seconds) to this account and its memberships of groups, and succeeded, newest
     /// first. One request, more for each further page; our own writes are among them, under our own app.
     ///
     /// # Errors
     /// As [`Self::invitations`].
     pub async fn acts(&self, user: ObjectId, since: Timestamp) -> Result<Vec<Act>, GraphError> {
-        let asked = format!("activityDateTime ge {}", since.strftime("%Y-%m-%dT%H:%M:%SZ"));
-        let rows = self.audited(user, &asked, Activity::read).await?;
+        let rows = self.audited(user, &not_before(since), Activity::read).await?;
         Ok(rows.into_iter().map(|(activity, row)| row.act(activity, user)).collect())
     }
 
@@ -137,7 +157,7 @@ impl Reader {
         let read = |object: &Map<String, Value>| {
             let activity = field(object, "activityDisplayName").and_then(Value::as_str);
             let activity = wanted(activity.ok_or("it has no `activityDisplayName`")?);
-            activity.map(|activity| Ok((activity, Row::read(object, user)?))).transpose()
+            activity.map(|activity| Ok((activity, Row::read(object)?.about(user)?))).transpose()
         };
         let rows = each_in_its_place(&items, &trace, read)?.into_iter().flatten();
         let mut rows: Vec<(A, Row)> = rows.filter(|(_, row)| row.succeeded).collect();
@@ -156,14 +176,11 @@ struct Row {
 }
 
 impl Row {
-    fn read(object: &Map<String, Value>, about: ObjectId) -> Result<Self, String> {
+    fn read(object: &Map<String, Value>) -> Result<Self, String> {
         let at = field(object, "activityDateTime").and_then(Value::as_str).and_then(|at| at.parse().ok());
         let result = field(object, "result").and_then(Value::as_str);
         let targets =
             objects(object, "targetResources").ok_or("`targetResources` is not a list of objects")?;
-        if !targets.iter().any(|target| guid(target, "id") == Some(about)) {
-            return Err("it is about somebody else".to_owned());
-        }
         Ok(Self {
             at: at.ok_or("it has no `activityDateTime` that is a time")?,
             by: Actor::read(object),
@@ -171,6 +188,19 @@ impl Row {
             targets,
             details: objects(object, "additionalDetails").unwrap_or_default(),
         })
+    }
+
+    fn about(self, user: ObjectId) -> Result<Self, String> {
+        let about = self.targets.iter().any(|target| guid(target, "id") == Some(user));
+        about.then_some(self).ok_or_else(|| "it is about somebody else".to_owned())
+    }
+
+    /// The first user among its targets.
+    fn user(&self) -> Option<ObjectId> {
+        let is_user = |target: &&Map<String, Value>| {
+            text(target, "type").is_some_and(|kind| kind.eq_ignore_ascii_case("user"))
+        };
+        self.targets.iter().filter(is_user).find_map(|target| guid(target, "id"))
     }
 
     fn invitation(self) -> Invitation {

@@ -4,7 +4,7 @@
 //!
 //! Never here: what an inviter means for a guest, which is the policy's.
 
-use graph::{Actor, Invitation};
+use graph::{Actor, GraphError, Invitation, Reader};
 use jiff::{SignedDuration, Timestamp};
 use ledger::{Document, Ledger, LedgerError};
 use model::{NoticeKind, ObjectId};
@@ -56,6 +56,14 @@ impl Document for Sought {
     }
 }
 
+/// With Entra ID P1 the audit keeps its rows so long, and without it for 7 days
+/// (<https://learn.microsoft.com/entra/identity/monitoring-health/reference-reports-data-retention>).
+pub const AUDIT_KEEPS: SignedDuration = SignedDuration::from_hours(24 * 30);
+
+/// Why nothing is known where Graph refuses the rows.
+pub const AUDIT_IS_HIDDEN: &str =
+    "the app that reads may not see the directory audit: grant it `AuditLog.Read.All`";
+
 /// What can be said of a guest's inviter now.
 pub(crate) enum Learnt {
     Is(Inviter),
@@ -66,27 +74,27 @@ pub(crate) enum Learnt {
 }
 
 /// What was proven before.
-pub(crate) async fn proven(ledger: &Ledger, guest: ObjectId) -> Result<Option<Inviter>, LedgerError> {
+///
+/// # Errors
+/// The ledger is in trouble.
+pub async fn proven_inviter(ledger: &Ledger, guest: ObjectId) -> Result<Option<Inviter>, LedgerError> {
     let stored = ledger.get::<Invited>(&guest.to_string()).await?;
     Ok(stored.map(|stored| Inviter::Audit(stored.value.by)))
 }
 
 impl Assessor {
-    /// With Entra ID P1 the audit keeps its rows so long, and without it for 7 days
-    /// (<https://learn.microsoft.com/entra/identity/monitoring-health/reference-reports-data-retention>).
-    const AUDIT_KEEPS: SignedDuration = SignedDuration::from_hours(24 * 30);
     /// So long after a guest's creation a row that is missing is believed to be late.
     const ROWS_LAG: SignedDuration = SignedDuration::from_mins(15);
     const FIRST_TRY_AGAIN_SECONDS: i64 = 15;
     const LONGEST_TRY_AGAIN: SignedDuration = SignedDuration::from_hours(6);
 
     pub(crate) async fn inviter(&self, facts: &Facts) -> Result<Learnt, Trouble> {
-        if let Some(proven) = proven(&self.ledger, facts.id).await? {
+        if let Some(proven) = proven_inviter(&self.ledger, facts.id).await? {
             return Ok(Learnt::Is(proven));
         }
         let (id, now) = (facts.id, self.clock.now());
         let age = facts.created_at.map(|created_at| now.duration_since(created_at));
-        let Some(age) = age.filter(|age| *age < Self::AUDIT_KEEPS) else {
+        let Some(age) = age.filter(|age| *age < AUDIT_KEEPS) else {
             return self.hint(facts).await;
         };
         let sought = self.ledger.get::<Sought>(&id.to_string()).await?.map(|stored| stored.value);
@@ -110,11 +118,10 @@ impl Assessor {
                     if waits { Ok(Learnt::Later { at: again_at }) } else { self.hint(facts).await }
                 }
             },
-            Err(graph::GraphError::Forbidden { .. }) => {
-                let why = "the app that reads may not see the directory audit: grant it `AuditLog.Read.All`";
-                let text = format!("who invited a guest is not known: {why}");
+            Err(GraphError::Forbidden { .. }) => {
+                let text = format!("who invited a guest is not known: {AUDIT_IS_HIDDEN}");
                 self.notices.raise(NoticeKind::CredentialTrouble, "credential/audit", text, 1).await?;
-                Ok(Learnt::Is(Inviter::Unreadable { why: why.to_owned() }))
+                Ok(Learnt::Is(Inviter::Unreadable { why: AUDIT_IS_HIDDEN.to_owned() }))
             }
             Err(error) => match error.advice() {
                 graph::Advice::GiveUp { tell } => Ok(Learnt::Is(Inviter::Unreadable { why: tell })),
@@ -126,59 +133,85 @@ impl Assessor {
     }
 
     async fn keep(&self, guest: ObjectId, row: Invitation) -> Result<InvitedBy, Trouble> {
-        let Invitation { inviter, at, address } = row;
-        let by = match inviter {
-            Actor::User { id, name } => self.somebody(id, name).await?,
-            Actor::App { app_id: _, service_principal, name } => InvitedBy {
+        let domains = self.directory.verified_domains(&self.reader, self.clock.now()).await?;
+        let (invited_at, address) = (row.at, row.address);
+        let by = Inviters { reader: &self.reader, domains: &domains }.proven(row.inviter).await?;
+        let invited = Invited { guest, by: by.clone(), invited_at, address };
+        self.ledger.put(&invited).await?;
+        Ok(by)
+    }
+
+    async fn hint(&self, facts: &Facts) -> Result<Learnt, Trouble> {
+        let domains = self.directory.verified_domains(&self.reader, self.clock.now()).await?;
+        let hinted = Inviters { reader: &self.reader, domains: &domains }.hinted(facts).await?;
+        Ok(Learnt::Is(hinted))
+    }
+}
+
+/// What can be said of whoever the audit, or the account itself, names.
+#[derive(Debug, Clone, Copy)]
+pub struct Inviters<'a> {
+    pub reader: &'a Reader,
+    /// Our own, verified.
+    pub domains: &'a [String],
+}
+
+impl Inviters<'_> {
+    /// Whom the audit names, as he is now, which is soon after the invitation. Whoever is gone already is known by his id
+    /// alone.
+    ///
+    /// # Errors
+    /// Any but that Graph does not know him.
+    pub async fn proven(&self, actor: Actor) -> Result<InvitedBy, GraphError> {
+        match actor {
+            Actor::User { id, name } => self.somebody(id, name).await,
+            Actor::App { app_id: _, service_principal, name } => Ok(InvitedBy {
                 id: service_principal,
                 name,
                 kind: Some(InviterKind::App),
                 addresses: Some(Vec::new()),
                 groups: None,
-            },
-            Actor::Unknown => InvitedBy::unread(),
-        };
-        let invited = Invited { guest, by: by.clone(), invited_at: at, address };
-        self.ledger.put(&invited).await?;
-        Ok(by)
+            }),
+            Actor::Unknown => Ok(InvitedBy::unread()),
+        }
     }
 
-    /// The user as he is now, which is soon after the invitation. Whoever is gone already is known by his id alone.
-    async fn somebody(&self, id: ObjectId, name: Option<String>) -> Result<InvitedBy, Trouble> {
+    async fn somebody(&self, id: ObjectId, name: Option<String>) -> Result<InvitedBy, GraphError> {
         match self.reader.user_and_standing(id).await {
             Ok((user, standing)) => {
-                let domains = self.directory.verified_domains(&self.reader, self.clock.now()).await?;
-                let mut facts = facts_of(user, &domains, Vec::new());
+                let mut facts = facts_of(user, self.domains, Vec::new());
                 facts.standing = standing_of(standing);
                 Ok(InvitedBy::user(&facts))
             }
             Err(error) if is_not_found(&error) => Ok(InvitedBy { id: Some(id), name, ..InvitedBy::unread() }),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         }
     }
 
     /// The sponsors, of whom one may have invited him: Entra makes the inviter one, unless he chose somebody else
     /// (<https://learn.microsoft.com/entra/external-id/b2b-sponsors>).
-    async fn hint(&self, facts: &Facts) -> Result<Learnt, Trouble> {
+    ///
+    /// # Errors
+    /// Any but that Graph does not know one of them.
+    pub async fn hinted(&self, facts: &Facts) -> Result<Inviter, GraphError> {
         let Some(sponsors) = &facts.sponsors else {
             let why =
                 "neither the directory audit nor the sponsors of the account tell who invited it".to_owned();
-            return Ok(Learnt::Is(Inviter::Unreadable { why }));
+            return Ok(Inviter::Unreadable { why });
         };
         let ids: Vec<ObjectId> = sponsors.iter().map(|sponsor| sponsor.id).collect();
-        let domains = self.directory.verified_domains(&self.reader, self.clock.now()).await?;
         let mut all = Vec::with_capacity(ids.len());
         let read = if ids.is_empty() { Vec::new() } else { self.reader.users(&ids).await };
         for ((id, read), sponsor) in read.into_iter().zip(sponsors) {
             all.push(match read {
-                Ok(user) => InvitedBy::user(&facts_of(user, &domains, Vec::new())),
+                Ok(user) => InvitedBy::user(&facts_of(user, self.domains, Vec::new())),
                 // A group can be a sponsor, too.
                 Err(error) if is_not_found(&error) => {
                     InvitedBy { id: Some(id), name: sponsor.name.clone(), ..InvitedBy::unread() }
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(error),
             });
         }
-        Ok(Learnt::Is(Inviter::Sponsors(all)))
+        Ok(Inviter::Sponsors(all))
     }
 }

@@ -34,6 +34,7 @@ mod worker;
 pub use assess::Assessor;
 pub use census::Census;
 pub use facts::{facts_of, group_of, memberships_of, new_memberships, snapshot_of, standing_of};
+pub use inviter::{AUDIT_IS_HIDDEN, AUDIT_KEEPS, Inviters, proven_inviter};
 pub use notices::Notices;
 pub use queues::{Queues, move_of};
 pub use receive::{Receiver, Tally};

@@ -12,7 +12,7 @@ use model::{Clock, Finding, Incident, ObjectId, Snapshot, Step};
 use policy::Facts;
 
 use crate::facts::{memberships_of, new_memberships, snapshot_of};
-use crate::inviter::proven;
+use crate::inviter::proven_inviter;
 use crate::record::{NOT_BROKEN, NOT_THERE, Spoken, why_suspended};
 use crate::step::Pursuit;
 use crate::trouble::{after, is_not_found};
@@ -214,7 +214,7 @@ impl Remediator {
         let mut facts = facts_of(user, &domains, suspensions);
         facts.standing = standing_of(standing);
         if policy.looks_at_inviters()
-            && let Some(proven) = proven(&self.ledger, guest).await?
+            && let Some(proven) = proven_inviter(&self.ledger, guest).await?
         {
             facts.inviter = proven;
         }

@@ -1,11 +1,13 @@
 //! `guestlist check`: what would this policy do today? The same judgement as in `serve`, and nothing is written.
 
 mod counts;
+mod inviters;
 mod read;
 mod tenant;
 
 use host::Environment;
-use model::{Finding, ObjectId, Plan, Snapshot, Subject};
+use jiff::Timestamp;
+use model::{Finding, ObjectId, Plan, RuleId, Snapshot, Subject};
 use policy::Verdict;
 use serde::Serialize;
 
@@ -21,6 +23,7 @@ use crate::out;
 struct Judged {
     subject: Option<Subject>,
     admitted_by: Option<String>,
+    ends: Option<Ending>,
     findings: Vec<Finding>,
     /// What is so already.
     #[serde(skip)]
@@ -28,6 +31,22 @@ struct Judged {
     /// Rules that an exception or a suspension holds back.
     suspended: Vec<String>,
     by_rule: ByRule,
+}
+
+/// When an account that is admitted will not be any more.
+#[derive(Serialize)]
+struct Ending {
+    rule: RuleId,
+    at: Timestamp,
+    why: String,
+    /// People are told of it by now.
+    soon: bool,
+}
+
+impl From<policy::Ends> for Ending {
+    fn from(policy::Ends { rule, at, why, soon }: policy::Ends) -> Self {
+        Self { rule, at, why, soon }
+    }
 }
 
 pub(super) async fn run(environment: &Environment, check: &Check, output: Output) -> anyhow::Result<Exit> {
@@ -58,13 +77,14 @@ async fn one(checker: &Checker, guest: ObjectId, output: Output) -> anyhow::Resu
 }
 
 fn judged(looked: Looked, by_rule: ByRule) -> Judged {
-    let Verdict { subject, admitted_by, findings, suspended, .. } = looked.today;
+    let Verdict { subject, admitted_by, ends, findings, suspended, .. } = looked.today;
     let held = |policy::Held { finding, until, by, reason: _ }: &policy::Held| {
         format!("{}{} until {} by {by}", finding.rule, in_group(finding), words::seconds(*until))
     };
     Judged {
         subject,
         admitted_by: admitted_by.map(|rule| rule.to_string()),
+        ends: ends.map(Ending::from),
         findings,
         snapshot: looked.snapshot,
         suspended: suspended.iter().map(held).collect(),
@@ -112,6 +132,9 @@ fn print_one(judged: &Judged, guest: ObjectId) -> anyhow::Result<()> {
     out::line(&words::who(subject))?;
     if let Some(scenario) = &judged.admitted_by {
         out::line(&format!("admitted by `{scenario}`"))?;
+    }
+    if let Some(Ending { rule, at, why, soon: _ }) = &judged.ends {
+        out::line(&format!("no scenario admits it from {} on: `{rule}`: {why}", words::seconds(*at)))?;
     }
     for held in &judged.suspended {
         out::line(&format!("suspended: {held}"))?;

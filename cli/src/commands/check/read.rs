@@ -10,6 +10,7 @@ use model::{Mode, ObjectId, Snapshot, Suspension};
 use policy::{Facts, Kind, Memberships, Named, Policy, Standing, Verdict, kind_of};
 
 use super::super::{named_groups, policy_path, reader_of};
+use super::inviters::Audit;
 use crate::out;
 
 pub(super) struct Checker {
@@ -25,6 +26,7 @@ pub(super) struct Checker {
     names: BTreeMap<String, Named>,
     store: Option<Store>,
     now: Timestamp,
+    audit: Audit,
 }
 
 /// What the policy says of one user, in three worlds.
@@ -54,7 +56,18 @@ impl Checker {
         let store = if there { Some(Store::open(&data, tenant)?) } else { None };
         let enforced = policy.with_every_rule_enforced();
         let for_everybody = enforced.without_existing();
-        Ok(Self { reader, policy, enforced, for_everybody, ceiling, domains, names, store, now })
+        Ok(Self {
+            reader,
+            policy,
+            enforced,
+            for_everybody,
+            ceiling,
+            domains,
+            names,
+            store,
+            now,
+            audit: Audit::default(),
+        })
     }
 
     /// Judges users, in their order. The groups of all of them are read together, ten guests in a round trip.
@@ -74,7 +87,7 @@ impl Checker {
         }
         let mut looked = Vec::with_capacity(all.len());
         for facts in all {
-            looked.push(self.judge(facts).await);
+            looked.push(self.judge(facts).await?);
         }
         Ok(looked)
     }
@@ -100,19 +113,25 @@ impl Checker {
         Ok(())
     }
 
-    async fn judge(&self, mut facts: Facts) -> Looked {
-        // What would be refused shows only where an act is thinkable.
+    async fn judge(&self, mut facts: Facts) -> anyhow::Result<Looked> {
+        // What would be asked, or refused, shows only where an act is thinkable.
+        let looks = [(&self.policy, self.ceiling), (&self.for_everybody, Mode::Enforce)];
+        let verdicts = looks.map(|(policy, ceiling)| policy::judge(policy, &facts, ceiling, self.now));
+        if verdicts.iter().any(|verdict| verdict.wants_inviter) {
+            let sources = (&self.reader, self.store.as_ref());
+            facts.inviter = self.audit.inviter(sources, &facts, &self.domains, self.now).await?;
+        }
         if policy::judge(&self.for_everybody, &facts, Mode::Enforce, self.now).wants_standing {
             facts.standing = match self.reader.standing(facts.id).await {
                 Ok(standing) => responder::standing_of(standing),
                 Err(error) => Standing::Unreadable { why: error.to_string() },
             };
         }
-        Looked {
+        Ok(Looked {
             today: policy::judge(&self.policy, &facts, self.ceiling, self.now),
             enforced: policy::judge(&self.enforced, &facts, Mode::Enforce, self.now),
             for_everybody: policy::judge(&self.for_everybody, &facts, Mode::Enforce, self.now),
             snapshot: responder::snapshot_of(&facts),
-        }
+        })
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::counts::{ByRule, RuleCounts, Touched, count};
 use super::read::{Checker, Looked};
-use super::{words, would};
+use super::{Ending, words, would};
 use crate::args::Output;
 use crate::exit::Exit;
 use crate::out;
@@ -17,6 +17,8 @@ struct Counts {
     guests: u64,
     /// Guests without a finding.
     admitted: u64,
+    /// Whose admission ends so soon that people are told.
+    ending: u64,
     by_rule: ByRule,
 }
 
@@ -30,9 +32,19 @@ struct Found {
     finding: Finding,
 }
 
+/// A guest whose admission ends soon.
+#[derive(Serialize)]
+struct Leaving {
+    guest: ObjectId,
+    address: Option<String>,
+    #[serde(flatten)]
+    end: Ending,
+}
+
 #[derive(Serialize)]
 struct Tenant {
     counts: Counts,
+    ending: Vec<Leaving>,
     found: Vec<Found>,
 }
 
@@ -40,13 +52,16 @@ pub(super) async fn all(checker: &Checker, output: Output) -> anyhow::Result<Exi
     // A rule that finds nothing is told, too.
     let rules = checker.policy.rules().into_iter().map(|rule| (rule.id, RuleCounts::default()));
     let mut counts = Counts { by_rule: rules.collect(), ..Counts::default() };
-    let (mut found, mut next) = (Vec::new(), None);
+    let (mut found, mut ending, mut next) = (Vec::new(), Vec::new(), None);
     loop {
         let page = checker.reader.users_page(next).await?;
         for looked in checker.look_at(page.items).await? {
             counts.add(&looked);
-            let (Verdict { subject, findings, .. }, snapshot) = (looked.today, looked.snapshot);
+            let (Verdict { subject, ends, findings, .. }, snapshot) = (looked.today, looked.snapshot);
             let Some(subject) = subject else { continue };
+            let address = subject.addresses.first().cloned();
+            let soon = ends.filter(|ends| ends.soon).map(Ending::from);
+            ending.extend(soon.map(|end| Leaving { guest: subject.id, address, end }));
             found.extend(findings.into_iter().map(|finding| Found::new(&subject, finding, &snapshot)));
         }
         next = page.next;
@@ -55,7 +70,7 @@ pub(super) async fn all(checker: &Checker, output: Output) -> anyhow::Result<Exi
         }
         out::message(&format!("{} users read so far", counts.users));
     }
-    out::show(output, &Tenant { counts, found }, print)?;
+    out::show(output, &Tenant { counts, ending, found }, print)?;
     Ok(Exit::Well)
 }
 
@@ -65,6 +80,8 @@ impl Counts {
         if looked.today.subject.is_some() {
             self.guests = self.guests.saturating_add(1);
             self.admitted = self.admitted.saturating_add(u64::from(looked.today.findings.is_empty()));
+            let soon = looked.today.ends.as_ref().is_some_and(|ends| ends.soon);
+            self.ending = self.ending.saturating_add(u64::from(soon));
             count(looked, &mut self.by_rule);
         }
     }
@@ -78,17 +95,31 @@ impl Found {
 }
 
 fn print(tenant: &Tenant) -> anyhow::Result<()> {
-    let Tenant { counts, found } = tenant;
+    let Tenant { counts, ending, found } = tenant;
     if !found.is_empty() {
         print_found(found)?;
+        out::line("")?;
+    }
+    if !ending.is_empty() {
+        print_ending(ending)?;
         out::line("")?;
     }
     print_counts(&counts.by_rule)?;
     out::line("")?;
     print_touched(&counts.by_rule)?;
     out::line("")?;
-    let Counts { users, guests, admitted, by_rule: _ } = counts;
+    let Counts { users, guests, admitted, ending: _, by_rule: _ } = counts;
     out::line(&format!("{users} users, {guests} of them guests; {admitted} without an objection"))
+}
+
+fn print_ending(ending: &[Leaving]) -> anyhow::Result<()> {
+    out::line("Admitted, and not for long:")?;
+    let row = |Leaving { guest, address, end: Ending { rule, at, why, soon: _ } }: &Leaving| {
+        let address = address.clone().unwrap_or_else(|| "-".to_owned());
+        vec![guest.to_string(), address, rule.to_string(), words::seconds(*at), why.clone()]
+    };
+    let rows: Vec<Vec<String>> = ending.iter().map(row).collect();
+    out::table(&["GUEST", "ADDRESS", "SCENARIO", "ENDS AT", "WHY"], &rows)
 }
 
 fn print_found(found: &[Found]) -> anyhow::Result<()> {

@@ -23,6 +23,31 @@ async fn the_audit_tells_who_invited_when_its_lag_is_over() {
 }
 
 #[tokio::test]
+async fn all_invitations_of_a_time_come_page_by_page() {
+    let world = World::new().await;
+    world.invite("before@evil.example");
+    world.pass(SignedDuration::from_mins(1));
+    let since = world.now();
+    let guests: Vec<_> = (0..5).map(|n| id(world.invite(&format!("g{n}@evil.example")))).collect();
+    world.simulator.set_faults(|faults| faults.page_at_most = Some(2));
+    let (mut found, mut next, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let page = world.reader.invitations_since(since, next).await.unwrap();
+        pages += 1;
+        found.extend(page.items.into_iter().map(|(guest, invitation)| {
+            assert_eq!(invitation.at, since);
+            guest
+        }));
+        next = page.next;
+        if next.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, 3);
+    assert_eq!(found, guests.into_iter().rev().collect::<Vec<_>>(), "newest first");
+}
+
+#[tokio::test]
 async fn the_audit_tells_who_took_back_what_we_did() {
     let world = World::new().await;
     let guest = world.invite("mallory@evil.example");

@@ -7,6 +7,7 @@ mod clock;
 mod groups;
 mod handles;
 mod inbox;
+mod monitoring;
 mod people;
 mod post;
 mod requests;

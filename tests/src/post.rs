@@ -26,6 +26,17 @@ pub struct Heard {
 }
 
 impl Heard {
+    pub(crate) fn of(reply: &wire::Reply) -> Self {
+        let shown = |(name, value): (&header::HeaderName, &header::HeaderValue)| {
+            (name.to_string(), value.to_str().unwrap().to_owned())
+        };
+        let mut headers: Vec<_> = reply.headers.iter().map(shown).collect();
+        headers.retain(|(name, _)| name != "date");
+        headers.sort();
+        let body = String::from_utf8(reply.body.to_vec()).unwrap();
+        Self { status: reply.status.as_u16(), headers, body }
+    }
+
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
@@ -52,15 +63,7 @@ impl World {
     pub async fn post_at(&self, base: &Url, path: &str, body: impl Into<Bytes>) -> Heard {
         let mut call = Call::post(base.join(path).unwrap(), body);
         call.headers.insert(header::CONTENT_TYPE, "application/json".parse().unwrap());
-        let reply = self.assembly.wire.send(call).await.unwrap();
-        let shown = |(name, value): (&header::HeaderName, &header::HeaderValue)| {
-            (name.to_string(), value.to_str().unwrap().to_owned())
-        };
-        let mut headers: Vec<_> = reply.headers.iter().map(shown).collect();
-        headers.retain(|(name, _)| name != "date");
-        headers.sort();
-        let body = String::from_utf8(reply.body.to_vec()).unwrap();
-        Heard { status: reply.status.as_u16(), headers, body }
+        Heard::of(&self.assembly.wire.send(call).await.unwrap())
     }
 
     /// POSTs items where notifications go.

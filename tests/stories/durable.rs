@@ -82,32 +82,14 @@ async fn without_its_store_the_receiver_still_tells_ours_from_garbage() {
     let good = world.genuine(Watched::Users, world.invite_unnoticed("mallory@evil.example").id());
     let mut forged = good.clone();
     forged["clientState"] = json!("nonsense");
-    assert_eq!(
-        world
-            .assembly
-            .wire
-            .send(wire::Call::get(world.receiver.join("/healthz").unwrap()))
-            .await
-            .unwrap()
-            .status,
-        200
-    );
+    assert_eq!(world.monitor("/healthz").await.status, 200);
     world.store.database.clone().close();
     assert_eq!(world.notify(std::slice::from_ref(&good)).await.status, 503);
     assert_eq!(world.notify(&[forged.clone(), good]).await.status, 503);
     assert_eq!(world.notify(&[forged]).await.status, 202);
     assert_eq!(world.post("/graph/lifecycle", "garbage").await.status, 400);
     assert_eq!(world.post("/graph/lifecycle?validationToken=abc", "").await.body, "abc");
-    assert_eq!(
-        world
-            .assembly
-            .wire
-            .send(wire::Call::get(world.receiver.join("/healthz").unwrap()))
-            .await
-            .unwrap()
-            .status,
-        503
-    );
+    assert_eq!(world.monitor("/healthz").await.status, 503);
 }
 
 #[tokio::test]

@@ -7,12 +7,13 @@ use alert::about_notice;
 use graph::{Client, Reader};
 use host::{AppSettings, Environment, InvalidPolicy, Missing, Needs, Settings, Store, clock};
 use jiff::Timestamp;
-use model::{Notice, NoticeKind, ObjectId, Permission};
+use model::{Mode, Notice, NoticeKind, ObjectId, Permission, Stop};
 use policy::Policy;
+use responder::CanarySettings;
 use serde::Serialize;
 use wire::{Call, Wire};
 
-use super::named_groups;
+use super::{named_groups, words};
 use crate::args::{Doctor, Output};
 use crate::exit::Exit;
 use crate::out::{self, Colour};
@@ -72,13 +73,15 @@ fn print(finding: &Finding) -> anyhow::Result<()> {
 async fn examine(settings: &Settings, doctor: &Doctor, report: &mut Report) -> anyhow::Result<()> {
     let wire = Wire::network()?;
     report.well("settings", "complete");
-    store(settings, report);
-    report.well("ceiling", format!("GUESTLIST_AT_MOST is `{}`: no rule goes further", settings.ceiling));
+    store(settings, report).await;
+    ceiling(settings.ceiling, report);
     let policy = policy(settings, report);
     skew(settings, &wire, report).await;
     let reader = app(settings, settings.reader.as_ref(), "app that reads", Some(&READS), &wire, report).await;
-    let needed: Option<Vec<Permission>> =
-        policy.as_ref().map(|policy| policy.write_permissions().into_iter().collect());
+    let canary = settings.canary.iter().flat_map(|_| CanarySettings::PERMISSIONS);
+    let needed = policy.as_ref().map(|policy| policy.write_permissions().into_iter().chain(canary));
+    let needed: Option<BTreeSet<Permission>> = needed.map(Iterator::collect);
+    let needed: Option<Vec<Permission>> = needed.map(|needed| needed.into_iter().collect());
     app(settings, settings.writer.as_ref(), "app that writes", needed.as_deref(), &wire, report).await;
     if let (Some(reader), Some(policy)) = (reader, policy) {
         tenant(&reader, &policy, report).await;
@@ -91,15 +94,43 @@ async fn examine(settings: &Settings, doctor: &Doctor, report: &mut Report) -> a
 }
 
 /// A store is not made here: it would belong to whoever asks, not to whoever serves.
-fn store(settings: &Settings, report: &mut Report) {
+async fn store(settings: &Settings, report: &mut Report) {
     let folder = settings.data.display();
     if !Store::path(&settings.data).exists() {
         report.well("store", format!("`{folder}` has none yet: `guestlist serve` makes it"));
         return;
     }
     match Store::open(&settings.data, settings.tenant) {
-        Ok(_) => report.well("store", format!("`{folder}`")),
+        Ok(store) => {
+            report.well("store", format!("`{folder}`"));
+            held(&store, report).await;
+        }
         Err(error) => report.wrong("store", format!("{error:#}")),
+    }
+}
+
+/// Whoever wonders why nothing is done finds it here.
+async fn held(store: &Store, report: &mut Report) {
+    match store.ledger.stop().await {
+        Ok(None) => report.well("writes", "they are not stopped"),
+        Ok(Some(Stop { since, by, reason })) => {
+            let since = words::seconds(since);
+            let said =
+                format!("stopped since {since} by {by}: {reason}; `guestlist resume` allows them again");
+            report.warn("writes", said);
+        }
+        Err(error) => report.wrong("writes", format!("failed to read whether they are stopped: {error}")),
+    }
+}
+
+fn ceiling(ceiling: Mode, report: &mut Report) {
+    match ceiling {
+        Mode::Observe => {
+            report.warn("ceiling", "GUESTLIST_AT_MOST is `observe`: nothing is written to the tenant");
+        }
+        Mode::Ask | Mode::Enforce => {
+            report.well("ceiling", format!("GUESTLIST_AT_MOST is `{ceiling}`: no rule goes further"));
+        }
     }
 }
 

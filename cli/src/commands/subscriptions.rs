@@ -24,10 +24,14 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// `/users alive until 2026-11-20T09:00:00Z`
+    /// `/users alive until 2026-11-22T09:00:00Z, last notification at 2026-11-20T09:00:00Z`
     pub(crate) fn in_words(&self) -> String {
         let until = self.expires_at.map(|at| format!(" until {}", words::seconds(at)));
-        format!("{} {}{}", self.resource, self.state, until.unwrap_or_default())
+        let last = self.last_notification_at.map_or_else(
+            || "no notification yet".to_owned(),
+            |at| format!("last notification at {}", words::seconds(at)),
+        );
+        format!("{} {}{}, {last}", self.resource, self.state, until.unwrap_or_default())
     }
 }
 

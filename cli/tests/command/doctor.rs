@@ -69,6 +69,17 @@ async fn a_made_up_name_is_not_looked_up_and_warnings_alone_are_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_lowest_ceiling_is_a_warning_and_a_canary_needs_a_permission() {
+    let tenant = Tenant::start().await;
+    tenant.simulator.grant(contoso::WRITER, &["User.Read.All", "User.EnableDisableAccount.All"]);
+    let id = "ca201000-0000-4000-8000-000000000003";
+    let set = [("GUESTLIST_AT_MOST", ""), ("GUESTLIST_CANARY_USER", id), ("GUESTLIST_CANARY_GROUP", id)];
+    let printed = tenant.run_with(&set, &["doctor"]);
+    assert_snapshot!(about(&printed, "ceiling").join("\n"), @"warn   ceiling: GUESTLIST_AT_MOST is `observe`: nothing is written to the tenant");
+    assert_snapshot!(about(&printed, "app that writes").join("\n"), @"WRONG  app that writes: lacks GroupMember.Read.All, GroupMember.ReadWrite.All: grant it as an application permission, with admin consent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_missing_permission_is_named() {
     let tenant = Tenant::start().await;
     tenant.simulator.grant(contoso::WRITER, &["User.Read.All", "Group.Read.All"]);

@@ -17,6 +17,7 @@ mod demo;
 mod doctor;
 mod functions;
 mod hostile;
+mod monitoring;
 mod operating;
 mod output;
 mod process;

@@ -40,6 +40,10 @@ async fn everything_that_is_wrong_is_told_at_once() {
         ("GUESTLIST_CLOUD", "mars"),
         ("GUESTLIST_PUBLIC_URL", "http://guestlist.example/hooks"),
         ("GUESTLIST_LISTEN", "8080"),
+        ("GUESTLIST_ADMIN_LISTEN", "9464"),
+        ("GUESTLIST_CANARY_USER", "guestlist-canary@contoso.com"),
+        ("GUESTLIST_CANARY_GROUP", "guestlist-canary"),
+        ("GUESTLIST_CANARY_WITHIN", "2h"),
         ("GUESTLIST_POLICY", "/not/there.yaml"),
         ("GUESTLIST_READ_CLIENT_ID", "guestlist-reader"),
         ("GUESTLIST_AT_MOST", "everything"),
@@ -49,9 +53,10 @@ async fn everything_that_is_wrong_is_told_at_once() {
         ("GUESTLIST_LOG_FORMAT", "xml"),
     ];
     assert_snapshot!(told(&tenant, &wrong), @r#"
-    error: 11 settings are missing or wrong:
+    error: 15 settings are missing or wrong:
       GUESTLIST_TENANT_ID: `contoso.onmicrosoft.com` is not a tenant id (a GUID of 36 characters)
       GUESTLIST_LISTEN: `8080` is not an address and port, like `127.0.0.1:8080`
+      GUESTLIST_ADMIN_LISTEN: `9464` is not an address and port, like `127.0.0.1:9464`
       GUESTLIST_PUBLIC_URL: `http://guestlist.example/hooks` is not https, and Microsoft Graph sends to nothing else
       GUESTLIST_CLOUD: `mars` is not a cloud: use `global`, `us-gov`, `us-gov-dod` or `china`
       GUESTLIST_READ_CLIENT_ID: `guestlist-reader` is not an application (client) id (a GUID of 36 characters)
@@ -59,6 +64,9 @@ async fn everything_that_is_wrong_is_told_at_once() {
       GUESTLIST_AT_MOST: `everything` is not one of `observe`, `ask`, `enforce`
       GUESTLIST_SLACK_WEBHOOK_URL: failed to use the URL of the channel `slack`: it is not a URL; it starts with `https://`
       GUESTLIST_CHANNELS: `email` is not a channel: use slack, teams, pagerduty, webhook
+      GUESTLIST_CANARY_USER: `guestlist-canary@contoso.com` is not an object id (a GUID of 36 characters)
+      GUESTLIST_CANARY_GROUP: `guestlist-canary` is not an object id (a GUID of 36 characters)
+      GUESTLIST_CANARY_WITHIN: `2h` is not a time between `1m` and `60m`
       GUESTLIST_LOG: `loud==` is not a filter like `info` or `info,guestlist_graph=debug` (error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5)
       GUESTLIST_LOG_FORMAT: `xml` is not a format of logs: use `text` or `json`
     "#);
@@ -76,6 +84,35 @@ async fn an_address_that_would_show_credentials_is_refused() {
       GUESTLIST_PUBLIC_URL: `https://a.example/x` has a path or query: leave it at the host
       GUESTLIST_LOGIN_URL or GUESTLIST_GRAPH_URL: `http://graph.microsoft.com` is not safe: write `https://` (plain `http://` is taken for this machine alone)
     ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn monitoring_is_answered_on_this_machine_alone_and_half_a_canary_is_told() {
+    let tenant = Tenant::start().await;
+    let id = "ca201000-0000-4000-8000-000000000003";
+    let wrong = [("GUESTLIST_ADMIN_LISTEN", "0.0.0.0:9464"), ("GUESTLIST_CANARY_USER", id)];
+    assert_snapshot!(told(&tenant, &wrong), @"
+    error: 2 settings are missing or wrong:
+      GUESTLIST_ADMIN_LISTEN: `0.0.0.0:9464` is not of this machine alone, and whoever asks there is answered: use 127.0.0.1 or [::1], with an agent or a proxy of yours on this machine that asks who it is
+      GUESTLIST_CANARY_GROUP is not set: the object id of the group that GUESTLIST_CANARY_USER joins and leaves
+    ");
+    let wrong = [("GUESTLIST_ADMIN_LISTEN", "[2001:db8::1]:9464"), ("GUESTLIST_CANARY_GROUP", id)];
+    assert_snapshot!(told(&tenant, &wrong), @"
+    error: 2 settings are missing or wrong:
+      GUESTLIST_ADMIN_LISTEN: `[2001:db8::1]:9464` is not of this machine alone, and whoever asks there is answered: use 127.0.0.1 or [::1], with an agent or a proxy of yours on this machine that asks who it is
+      GUESTLIST_CANARY_USER is not set: the object id of the account that joins and leaves GUESTLIST_CANARY_GROUP
+    ");
+    assert_snapshot!(told(&tenant, &[("GUESTLIST_CANARY_WITHIN", "0m")]), @"
+    error: 2 settings are missing or wrong:
+      GUESTLIST_CANARY_WITHIN is set, and there is no canary: set GUESTLIST_CANARY_USER and GUESTLIST_CANARY_GROUP, too
+      GUESTLIST_CANARY_WITHIN: `0m` is not a time between `1m` and `60m`
+    ");
+    let pair = [("GUESTLIST_CANARY_USER", id), ("GUESTLIST_CANARY_GROUP", id)];
+    for within in ["0m", "61m", "2h", "30", "m", "-5m", "30s", "99999999999999999999m"] {
+        let said = told(&tenant, &[pair[0], pair[1], ("GUESTLIST_CANARY_WITHIN", within)]);
+        let expected = format!("GUESTLIST_CANARY_WITHIN: `{within}` is not a time between `1m` and `60m`");
+        assert!(said.contains(&expected), "{said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

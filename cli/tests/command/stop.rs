@@ -20,6 +20,13 @@ async fn while_writes_are_stopped_nothing_is_written_and_afterwards_nothing_is_f
     let line = status.expect(3).stdout.lines().find(|line| line.contains("writes are stopped")).unwrap();
     assert_snapshot!(without_ids(&line.replace(&me(), "<me>")), @"writes are stopped since <when> by <me>: an audit");
     assert!(!line.contains('.'), "to the second: {line}");
+    assert!(
+        status.stdout.lines().any(|line| line == "writes: stopped, until `guestlist resume`"),
+        "{status:?}"
+    );
+    let doctor = tenant.run(&["doctor"]);
+    let line = doctor.stdout.lines().find(|line| line.contains("writes: ")).unwrap();
+    assert_snapshot!(without_ids(&line.replace(&me(), "<me>")), @"warn   writes: stopped since <when> by <me>: an audit; `guestlist resume` allows them again");
     drop(tenant.simulator.take_writes());
     let mallory = tenant.invite("mallory@evil.example");
     tenant.until("found", || !tenant.incidents_of(mallory).is_empty()).await;

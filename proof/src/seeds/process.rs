@@ -32,7 +32,17 @@ impl Process {
     /// The parts, with ids that are drawn from the seed.
     pub(super) fn build(assembly: &Assembly) -> anyhow::Result<Parts> {
         let mut parts = assembly.build(&Part::ALL)?;
-        let Parts { receiver, workers, steward, keeper, reconciler, census: _, notices: _ } = &mut parts;
+        let Parts {
+            receiver,
+            workers,
+            steward,
+            keeper,
+            reconciler,
+            census: _,
+            canary: _,
+            notices: _,
+            meter: _,
+        } = &mut parts;
         if let Some(receiver) = receiver {
             receiver.correlate = draws::correlate;
         }

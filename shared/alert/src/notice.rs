@@ -123,6 +123,23 @@ fn words(kind: NoticeKind) -> Words {
             "Write the group's id into the policy. Until then what the name decides is told, and not acted on",
             "guestlist resolve",
         ),
+        NoticeKind::CanaryLost => Words::new(
+            "The canary has not come back: Microsoft Graph does not tell us of changes in time",
+            "Look whether the receiver can be reached and the subscription to groups lives. Until this is mended, changes \
+             are found by reconciliation, ten minutes later or more",
+            "guestlist status",
+        ),
+        NoticeKind::CanaryBack => Words {
+            headline: "The canary is back: Microsoft Graph tells us of changes again",
+            must: None,
+            command: Some("guestlist status"),
+        },
+        NoticeKind::CanaryRefused => Words::new(
+            "The canary is not flown: its account or its group is not what it has to be",
+            "Mend the account or the group, or unset GUESTLIST_CANARY_USER and GUESTLIST_CANARY_GROUP. Nothing else depends \
+             on it",
+            "guestlist status",
+        ),
         NoticeKind::WritesStopped => Words::new(
             "All writes to the tenant are stopped",
             "Findings are recorded and told, and nothing is done about them until somebody resumes",

@@ -10,14 +10,14 @@ use graph::{Client, Reader, Writer};
 use model::Clock;
 use policy::Policy;
 use responder::{
-    Assessor, Census, Directory, Handler, Notices, Open, Receiver, Reconciler, Remediator, Rules, Steward,
-    SubscriptionKeeper, Tally, Teller, Worker,
+    Assessor, CanaryKeeper, Census, Directory, Handler, Meter, Notices, Open, Receiver, Reconciler,
+    Remediator, Rules, Steward, SubscriptionKeeper, Tally, Teller, Worker,
 };
 use seal::StateKeys;
 use tokio::sync::watch;
 use wire::Wire;
 
-use crate::{AppSettings, Needs, Settings, Store};
+use crate::{Admin, AppSettings, Needs, Settings, Store};
 
 /// A function of the design: each can run as a process of its own on the same store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -80,7 +80,10 @@ pub struct Parts {
     pub keeper: Option<SubscriptionKeeper>,
     pub census: Option<Census>,
     pub reconciler: Option<Reconciler>,
+    /// Only where the app that writes is, and only if it is set.
+    pub canary: Option<CanaryKeeper>,
     pub notices: Notices,
+    pub meter: Meter,
 }
 
 impl Assembly {
@@ -94,21 +97,25 @@ impl Assembly {
             keeper: None,
             census: None,
             reconciler: None,
+            canary: None,
             notices: self.notices(),
+            meter: Meter::new()?,
         };
         for part in parts {
             match part {
-                Part::Notifications => built.receiver = Some(self.receiver()),
+                Part::Notifications => built.receiver = Some(self.receiver(&built.meter)),
                 Part::Assess => {
-                    let handler = Handler::Assess(Box::new(self.assessor()?));
+                    let handler = Handler::Assess(Box::new(self.assessor(&built.meter)?));
                     built.workers.push(self.worker("assess", &self.store.queues.changes, handler));
                 }
                 Part::Remediate => {
-                    let handler = Handler::Remediate(Box::new(self.remediator()?));
+                    let remediator = self.remediator()?;
+                    built.canary = self.canary(&remediator);
+                    let handler = Handler::Remediate(Box::new(remediator));
                     built.workers.push(self.worker("remediate", &self.store.queues.remediations, handler));
                 }
                 Part::Alert => {
-                    let handler = Handler::Alert(Box::new(self.teller()));
+                    let handler = Handler::Alert(Box::new(self.teller(&built.meter)));
                     built.workers.push(self.worker("alert", &self.store.queues.alerts, handler));
                 }
                 Part::Steward => {
@@ -145,7 +152,7 @@ impl Assembly {
         Worker { name, queue: queue.clone(), handler, notices: self.notices(), clock: self.clock.clone() }
     }
 
-    fn receiver(&self) -> Receiver {
+    fn receiver(&self, meter: &Meter) -> Receiver {
         Receiver {
             tenant: self.settings.tenant,
             keys: Arc::clone(&self.keys),
@@ -154,6 +161,7 @@ impl Assembly {
             notices: self.notices(),
             clock: self.clock.clone(),
             tally: Arc::new(Tally::default()),
+            meter: meter.clone(),
             correlate: crate::correlate,
         }
     }
@@ -172,6 +180,18 @@ impl Assembly {
         Ok(Client::new(self.wire.clone(), endpoints, app, self.clock.clone(), self.patience))
     }
 
+    /// What monitoring sees of a process that counts with this meter.
+    #[must_use]
+    pub fn admin(&self, meter: &Meter) -> Admin {
+        Admin {
+            store: self.store.clone(),
+            meter: meter.clone(),
+            policy: self.policy.clone(),
+            ceiling: self.settings.ceiling,
+            clock: self.clock.clone(),
+        }
+    }
+
     /// # Errors
     /// The reading app is not set.
     pub fn reader(&self) -> anyhow::Result<Reader> {
@@ -184,7 +204,7 @@ impl Assembly {
         self.client(self.settings.writer.as_ref(), "writes")
     }
 
-    fn assessor(&self) -> anyhow::Result<Assessor> {
+    fn assessor(&self, meter: &Meter) -> anyhow::Result<Assessor> {
         Ok(Assessor {
             reader: self.reader()?,
             ledger: self.store.ledger.clone(),
@@ -192,9 +212,17 @@ impl Assembly {
             rules: self.rules()?,
             directory: Directory::default(),
             notices: self.notices(),
+            meter: meter.clone(),
             clock: self.clock.clone(),
             correlate: crate::correlate,
         })
+    }
+
+    fn canary(&self, remediator: &Remediator) -> Option<CanaryKeeper> {
+        let Remediator { reader, writer, ledger, queues: _, rules, directory, notices, clock } =
+            remediator.clone();
+        let settings = self.settings.canary?;
+        Some(CanaryKeeper { settings, reader, writer, ledger, rules, directory, notices, clock })
     }
 
     fn remediator(&self) -> anyhow::Result<Remediator> {
@@ -211,7 +239,7 @@ impl Assembly {
         })
     }
 
-    fn teller(&self) -> Teller {
+    fn teller(&self, meter: &Meter) -> Teller {
         let channels: HashMap<_, _> = self
             .settings
             .channels
@@ -224,6 +252,7 @@ impl Assembly {
             wire: self.wire.clone(),
             ledger: self.store.ledger.clone(),
             notices: self.notices(),
+            meter: meter.clone(),
             clock: self.clock.clone(),
         }
     }

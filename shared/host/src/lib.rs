@@ -2,8 +2,10 @@
 //!
 //! Everything below gets what it needs handed in. Never here: a decision about a guest.
 
+mod admin;
 mod apps;
 mod assembly;
+mod canary;
 mod channels;
 mod form;
 mod keys;
@@ -17,6 +19,7 @@ mod signals;
 mod store;
 mod terminal;
 
+pub use admin::Admin;
 pub use apps::AppSettings;
 pub use assembly::{Assembly, Part, Parts};
 pub use channels::ChannelSettings;

@@ -10,15 +10,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 use model::{Clock, Watched};
 use policy::Policy;
-use responder::{Census, Open, Reconciler, Steward, SubscriptionKeeper, Trouble, Worker};
+use responder::{
+    CanaryKeeper, Census, Meter, Open, Reconciler, Steward, SubscriptionKeeper, Trouble, Worker,
+};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use wire::Wire;
 
 use crate::server::stopped;
 use crate::{
-    Assembly, Entering, Environment, InvalidPolicy, Missing, Needs, Part, Parts, PolicyFile, Running, Server,
-    Settings, Store, asked_to_stop, load_policy, state_keys,
+    Assembly, Entering, Environment, InvalidPolicy, Limits, Missing, Needs, Part, Parts, PolicyFile, Running,
+    Server, Settings, Store, asked_to_stop, load_policy, state_keys,
 };
 
 /// How long a request to Graph may wait in line for a throttled answer before its job waits instead.
@@ -34,6 +36,15 @@ const SUBSCRIPTIONS_EVERY: Duration = Duration::from_mins(3);
 const CENSUS_EVERY: Duration = Duration::from_mins(5);
 /// One page or a few at a time: what is due stands in the ledger.
 const RECONCILE_EVERY: Duration = Duration::from_secs(15);
+/// It is changed every hour; this is how soon it is missed.
+const CANARY_EVERY: Duration = Duration::from_secs(15);
+const METER_EVERY: Duration = Duration::from_secs(15);
+const MONITORS: Limits = Limits {
+    slowest_head: Duration::from_secs(5),
+    connection: Duration::from_mins(1),
+    grace: Duration::from_secs(5),
+    connections: 32,
+};
 const SUBSCRIPTIONS_AGAIN: Duration = Duration::from_secs(20);
 
 /// A process that is about to run: its settings were read, its store is open.
@@ -80,7 +91,7 @@ impl Serving {
     pub async fn run(self, server: Option<Server>, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Self { assembly, parts, policy_path, policy } = self;
         let entering = enter(&assembly.settings.data, &parts);
-        let Parts { receiver, workers, steward, keeper, census, reconciler, notices } =
+        let Parts { receiver, workers, steward, keeper, census, reconciler, canary, notices, meter } =
             assembly.build(&parts)?;
         let _running = match entering {
             Some(entering) => take_over(entering, &workers).await,
@@ -97,8 +108,24 @@ impl Serving {
             say_what_holds(&assembly);
             running.spawn(server.serve(receiver.router(), stopped.clone()));
         }
+        if let Some(address) = assembly.settings.admin {
+            let server = Server::bind_as("GUESTLIST_ADMIN_LISTEN", address).await?.within(MONITORS);
+            tracing::info!(admin.address = %server.address()?, "answering monitoring");
+            running.spawn(server.serve(assembly.admin(&meter).router(), stopped.clone()));
+        }
         for worker in workers {
             running.spawn(work(worker, stopped.clone()));
+        }
+        running.spawn(write_down(meter, assembly.store.clone(), assembly.clock.clone(), stopped.clone()));
+        match canary {
+            Some(canary) => {
+                running.spawn(fly(canary, stopped.clone()));
+            }
+            // Nobody misses what nobody flies any more.
+            None if parts.contains(&Part::Remediate) => {
+                assembly.store.ledger.forget_canary().await?;
+            }
+            None => {}
         }
         if let Some(steward) = steward {
             running.spawn(wake(steward, stopped.clone()));
@@ -272,6 +299,28 @@ async fn reconcile(reconciler: Reconciler, mut stop: watch::Receiver<bool>) {
         }
         if !pause(RECONCILE_EVERY, &mut stop).await {
             break;
+        }
+    }
+}
+
+async fn fly(canary: CanaryKeeper, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        if let Err(trouble) = canary.look().await {
+            tracing::warn!("failed to look after the canary: {trouble}");
+        }
+        if !pause(CANARY_EVERY, &mut stop).await {
+            break;
+        }
+    }
+}
+
+/// Statistics of the last seconds are lost with a process that is killed, and nothing else is.
+async fn write_down(meter: Meter, store: Store, clock: Clock, mut stop: watch::Receiver<bool>) {
+    let mut goes_on = true;
+    while goes_on {
+        goes_on = pause(METER_EVERY, &mut stop).await;
+        if let Err(trouble) = meter.write_down(&store.ledger, clock.now()).await {
+            tracing::warn!("failed to write down what was measured: {trouble}");
         }
     }
 }

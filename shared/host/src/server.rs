@@ -49,8 +49,16 @@ impl Server {
     /// # Errors
     /// The address is taken or not ours.
     pub async fn bind(address: SocketAddr) -> anyhow::Result<Self> {
+        Self::bind_as("GUESTLIST_LISTEN", address).await
+    }
+
+    /// `setting` is where the address comes from.
+    ///
+    /// # Errors
+    /// The address is taken or not ours.
+    pub async fn bind_as(setting: &str, address: SocketAddr) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(address).await.with_context(|| {
-            format!("failed to listen on `{address}`: set GUESTLIST_LISTEN to a free address and port")
+            format!("failed to listen on `{address}`: set {setting} to a free address and port")
         })?;
         Ok(Self { listener, limits: Limits::default() })
     }

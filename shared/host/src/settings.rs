@@ -10,9 +10,11 @@ use std::sync::Arc;
 
 use graph::{Cloud, Endpoints};
 use model::{Mode, TenantId};
+use responder::CanarySettings;
 use url::Url;
 
 use crate::apps::{AppSettings, app};
+use crate::canary::canary;
 use crate::channels::{ChannelSettings, channels};
 use crate::{Form, Missing};
 
@@ -86,6 +88,8 @@ pub struct Settings {
     /// The folder of the embedded store and of the keys.
     pub data: PathBuf,
     pub listen: SocketAddr,
+    /// Where monitoring asks: a loopback address. Nowhere until it is set.
+    pub admin: Option<SocketAddr>,
     /// How Microsoft Graph reaches the receiver: https, without a path.
     pub public_url: Option<Url>,
     pub endpoints: Endpoints,
@@ -95,6 +99,7 @@ pub struct Settings {
     /// No rule goes further than this. `observe` until it is set.
     pub ceiling: Mode,
     pub channels: ChannelSettings,
+    pub canary: Option<CanarySettings>,
 }
 
 impl Settings {
@@ -115,6 +120,7 @@ impl Settings {
             text.parse::<SocketAddr>()
                 .map_err(|_| format!("`{text}` is not an address and port, like `127.0.0.1:8080`"))
         });
+        let admin = admin(form);
         let public_url = public_url(form, needs.subscribe);
         let endpoints = endpoints(form);
         let reader = if needs.read { app(form, "GUESTLIST_READ", tenant) } else { None };
@@ -122,11 +128,13 @@ impl Settings {
         let policy = policy(form, needs.policy);
         let ceiling = ceiling(form);
         let channels = channels(form, needs);
+        let canary = canary(form);
         crate::logs::check(form);
         Some(Self {
             tenant: tenant?,
             data,
             listen: listen?,
+            admin,
             public_url,
             endpoints: endpoints?,
             reader,
@@ -134,6 +142,7 @@ impl Settings {
             policy,
             ceiling: ceiling?,
             channels,
+            canary,
         })
     }
 
@@ -146,6 +155,23 @@ impl Settings {
             lifecycle: url("/graph/lifecycle")?,
         })
     }
+}
+
+/// It answers whoever asks, so that only this machine may.
+fn admin(form: &mut Form<'_>) -> Option<SocketAddr> {
+    const NAME: &str = "GUESTLIST_ADMIN_LISTEN";
+    let value = form.optional(NAME);
+    form.parsed(NAME, value, |text| {
+        let wrong = || format!("`{text}` is not an address and port, like `127.0.0.1:9464`");
+        let address = text.parse::<SocketAddr>().map_err(|_| wrong())?;
+        if address.ip().is_loopback() {
+            return Ok(address);
+        }
+        Err(format!(
+            "`{text}` is not of this machine alone, and whoever asks there is answered: use 127.0.0.1 or [::1], with an \
+             agent or a proxy of yours on this machine that asks who it is"
+        ))
+    })
 }
 
 /// Whether what it says is valid is for those who load it.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use embedded::Database;
+use jiff::Timestamp;
 use ledger::Ledger;
 use model::TenantId;
 use queue::Queue;
@@ -41,6 +42,16 @@ impl Store {
         };
         let ledger = Ledger::sqlite(database.clone(), tenant)?;
         Ok(Self { ledger, queues, database })
+    }
+
+    /// Up to when every change was told and assessed, if the oldest job that waits in `changes` is due since
+    /// `oldest_ready`. `None`: nobody can say.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn assessed_until(&self, oldest_ready: Option<Timestamp>) -> anyhow::Result<Option<Timestamp>> {
+        let told = self.ledger.told_until().await?;
+        Ok(told.map(|told| oldest_ready.map_or(told, |oldest| oldest.min(told))))
     }
 
     #[must_use]

@@ -9,6 +9,7 @@ use model::TenantId;
 use tokio::sync::Mutex;
 
 use crate::document::{read, write};
+use crate::health::Recorded;
 use crate::items::{Expect, Items, Range, Write};
 use crate::{Document, LedgerError, Place, Stored, sqlite};
 
@@ -25,6 +26,7 @@ pub struct Ledger {
     pub(crate) items: Items,
     tenant: TenantId,
     turns: Arc<Vec<Mutex<()>>>,
+    pub(crate) recorded: Recorded,
 }
 
 impl Ledger {
@@ -32,7 +34,12 @@ impl Ledger {
     pub fn sqlite(database: Database, tenant: TenantId) -> Result<Self, LedgerError> {
         database.migrate("ledger", sqlite::STEPS)?;
         let turns = (0..TURNS).map(|_| Mutex::new(())).collect();
-        Ok(Self { items: Items::Sqlite(database), tenant, turns: Arc::new(turns) })
+        Ok(Self {
+            items: Items::Sqlite(database),
+            tenant,
+            turns: Arc::new(turns),
+            recorded: Recorded::default(),
+        })
     }
 
     #[must_use]

@@ -8,6 +8,7 @@ mod document;
 mod documents;
 mod error;
 mod groups;
+mod health;
 mod holds;
 mod incidents;
 mod items;

@@ -86,7 +86,11 @@ impl Ledger {
             };
             match written {
                 Err(LedgerError::Conflict { place: _ }) => tokio::task::yield_now().await,
-                written => return written.map(|_| ()),
+                written => {
+                    written?;
+                    self.recorded.count(&outcome.result);
+                    return Ok(());
+                }
             }
         }
         Err(LedgerError::TooManyTries { place: self.place::<Recorded>(&prefix) })

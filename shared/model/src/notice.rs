@@ -36,6 +36,11 @@ pub enum NoticeKind {
     AdmissionEnds,
     /// The policy names a group by a name that is not one group's.
     AmbiguousName,
+    /// The changes that we make for the purpose do not come back as notifications, or do again.
+    CanaryLost,
+    CanaryBack,
+    /// The canary's account or group is not what it has to be.
+    CanaryRefused,
     /// All writes were stopped, or resumed.
     WritesStopped,
     WritesResumed,
@@ -51,6 +56,7 @@ impl NoticeKind {
             Self::PolicyTaken => Some(Self::PolicyRefused),
             Self::BreakerReset => Some(Self::BreakerOpened),
             Self::WritesResumed => Some(Self::WritesStopped),
+            Self::CanaryBack => Some(Self::CanaryLost),
             Self::ForgedNotifications
             | Self::OversizedNotification
             | Self::UnreadableNotification
@@ -63,6 +69,8 @@ impl NoticeKind {
             | Self::BreakerOpened
             | Self::AdmissionEnds
             | Self::AmbiguousName
+            | Self::CanaryLost
+            | Self::CanaryRefused
             | Self::WritesStopped
             | Self::Test => None,
         }
@@ -71,12 +79,15 @@ impl NoticeKind {
     #[must_use]
     pub fn severity(self) -> Severity {
         match self {
-            Self::PolicyTaken | Self::WritesResumed | Self::BreakerReset | Self::Test => Severity::Low,
+            Self::PolicyTaken | Self::WritesResumed | Self::BreakerReset | Self::CanaryBack | Self::Test => {
+                Severity::Low
+            }
             Self::ForgedNotifications
             | Self::OversizedNotification
             | Self::UnreadableNotification
             | Self::AdmissionEnds
             | Self::AmbiguousName
+            | Self::CanaryRefused
             | Self::GuestVanished => Severity::Medium,
             Self::BreakerOpened => Severity::Critical,
             Self::JobBuried
@@ -84,6 +95,7 @@ impl NoticeKind {
             | Self::ChannelBroken
             | Self::SubscriptionTrouble
             | Self::CredentialTrouble
+            | Self::CanaryLost
             | Self::WritesStopped => Severity::High,
         }
     }

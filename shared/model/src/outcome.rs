@@ -51,6 +51,20 @@ pub enum StepResult {
 }
 
 impl StepResult {
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Intended => "intended",
+            Self::TurnedAway { why: _ } => "turned-away",
+            Self::AlreadySo => "already-so",
+            Self::Done => "done",
+            Self::NeverShown => "never-shown",
+            Self::Sent => "sent",
+            Self::Refused { why: _ } => "refused",
+            Self::Failed { why: _ } => "failed",
+        }
+    }
+
     /// The write was sent, or may have been.
     #[must_use]
     pub fn was_sent(&self) -> bool {

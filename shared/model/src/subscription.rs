@@ -28,11 +28,28 @@ impl Watched {
         }
     }
 
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Users => "users",
+            Self::Groups => "groups",
+        }
+    }
+
     /// The subscription's `changeType`: `created` does not exist for users and groups.
     #[must_use]
     pub fn change_type(self) -> &'static str {
         match self {
             Self::Users | Self::Groups => "updated,deleted",
+        }
+    }
+
+    /// The one whose notifications are about these.
+    #[must_use]
+    pub fn of(kind: ResourceKind) -> Self {
+        match kind {
+            ResourceKind::User => Self::Users,
+            ResourceKind::Group => Self::Groups,
         }
     }
 
@@ -156,6 +173,15 @@ impl SubscriptionRecord {
         match self.binding {
             Binding::Pending | Binding::Bound { id: _, expires_at: _, renewed_at: _ } => false,
             Binding::Retired { at, id: _ } => now.duration_since(at) > Self::STILL_HEARD,
+        }
+    }
+
+    /// When it ends unless it is renewed, if it is not gone.
+    #[must_use]
+    pub fn lives_until(&self) -> Option<Timestamp> {
+        match self.binding {
+            Binding::Bound { id: _, expires_at, renewed_at: _ } => Some(expires_at),
+            Binding::Pending | Binding::Retired { at: _, id: _ } => None,
         }
     }
 

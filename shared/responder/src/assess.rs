@@ -15,7 +15,7 @@ use crate::facts::{memberships_of, new_memberships, snapshot_of};
 use crate::inviter::Learnt;
 use crate::queues::two_looks;
 use crate::trouble::{after, is_not_found};
-use crate::{Directory, End, Names, Notices, Queues, Rules, Trouble, facts_of, standing_of};
+use crate::{Directory, End, Meter, Names, Notices, Queues, Rules, Trouble, facts_of, standing_of};
 
 /// What was read of somebody.
 pub(crate) struct Seen {
@@ -43,6 +43,7 @@ pub struct Assessor {
     pub rules: Rules,
     pub directory: Directory,
     pub notices: Notices,
+    pub meter: Meter,
     pub clock: Clock,
     /// A fresh id for each notification that is read again.
     pub correlate: fn() -> Correlation,
@@ -55,12 +56,17 @@ impl Assessor {
     /// # Errors
     /// Graph, the ledger or a queue is in trouble: the change is to be looked at again.
     pub async fn assess(&self, change: &Change, missing: Option<Attempt>) -> Result<End, Trouble> {
+        self.hear_the_canary(change).await?;
         let looked = match change.resource {
             ResourceKind::Group => self.look_at_group(change, missing).await,
             ResourceKind::User => self.look(change, missing).await,
         };
         match looked {
-            Ok(end) => Ok(end),
+            Ok(End::Done) => {
+                self.meter.assessed(change, self.clock.now());
+                Ok(End::Done)
+            }
+            Ok(end @ (End::Again { .. } | End::Bury { .. })) => Ok(end),
             Err(trouble) => self.in_trouble(change, missing, trouble).await,
         }
     }
@@ -156,6 +162,7 @@ impl Assessor {
             verdict.findings = judged.verdict.findings.len(),
             "assessed",
         );
+        self.meter.found(&judged.verdict.findings);
         self.record(change, judged, now).await?;
         Ok(End::Done)
     }

@@ -4,12 +4,14 @@
 //! only [`Remediator`] has one that writes. Never here: a vendor's SDK, a URL, an environment variable, the real clock.
 
 mod assess;
+mod canary;
 mod census;
 mod facts;
 mod group;
 mod group_memory;
 mod inviter;
 mod leases;
+mod meter;
 mod missing;
 mod notices;
 mod owed;
@@ -32,9 +34,11 @@ mod walk;
 mod worker;
 
 pub use assess::Assessor;
+pub use canary::{CanaryKeeper, CanarySettings};
 pub use census::Census;
 pub use facts::{facts_of, group_of, memberships_of, new_memberships, snapshot_of, standing_of};
 pub use inviter::{AUDIT_IS_HIDDEN, AUDIT_KEEPS, Inviters, proven_inviter};
+pub use meter::Meter;
 pub use notices::Notices;
 pub use queues::{Queues, move_of};
 pub use receive::{Receiver, Tally};

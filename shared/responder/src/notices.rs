@@ -21,9 +21,13 @@ impl Notices {
     /// # Errors
     /// The ledger or the queue could not be written.
     pub async fn raise(&self, kind: NoticeKind, key: &str, text: String, times: u64) -> Result<(), Trouble> {
+        self.raise_in(&self.who_hears(kind), kind, key, text, times).await
+    }
+
+    /// Whoever heard of a trouble hears of its end.
+    fn who_hears(&self, kind: NoticeKind) -> Vec<ChannelName> {
         let ended = kind.ends().map_or(kind.severity(), NoticeKind::severity);
-        let channels = self.routes.for_severity(kind.severity().max(ended));
-        self.raise_in(&channels, kind, key, text, times).await
+        self.routes.for_severity(kind.severity().max(ended))
     }
 
     /// Graph says that changes may never have reached us. Other lifecycle events are no news to people.
@@ -93,7 +97,7 @@ impl Notices {
         key: &str,
         text: String,
     ) -> Result<Option<Notice>, Trouble> {
-        let channels = self.routes.for_severity(kind.severity());
+        let channels = self.who_hears(kind);
         let now = self.clock.now();
         let first = || Notice::new(key.to_owned(), kind, text.clone(), &channels, now);
         let written = self.ledger.update::<Notice>(key, |before| before.is_none().then(first)).await?;

@@ -160,7 +160,7 @@ impl Remediator {
         Ok(Progress::Seen { found_so: outcome.result == StepResult::AlreadySo })
     }
 
-    /// The one place that writes to a tenant, and the last that asks whether it may.
+    /// The one place that writes to a tenant for a plan, and the last that asks whether it may.
     async fn send(
         &self,
         incident: &Incident,

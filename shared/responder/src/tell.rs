@@ -15,8 +15,9 @@ use model::{
 use tokio::sync::Semaphore;
 use wire::Wire;
 
+use crate::meter::Delivered;
 use crate::trouble::after;
-use crate::{End, Notices, Trouble};
+use crate::{End, Meter, Notices, Trouble};
 
 /// The flow `alert`.
 #[derive(Debug, Clone)]
@@ -25,6 +26,7 @@ pub struct Teller {
     pub wire: Wire,
     pub ledger: ledger::Ledger,
     pub notices: Notices,
+    pub meter: Meter,
     pub clock: Clock,
 }
 
@@ -183,9 +185,20 @@ impl Teller {
         Ok(())
     }
 
+    async fn deliver(
+        &self,
+        name: &ChannelName,
+        message: (&Message, Option<&str>),
+        owed: Owed,
+    ) -> Result<Attempted, Trouble> {
+        let attempted = self.attempt(name, message, owed).await?;
+        self.meter.delivered(name, delivered(&attempted));
+        Ok(attempted)
+    }
+
     /// Sends one message, or puts its line into the channel's roll-up.
     /// What is edited in its place makes no noise, and takes none of the hour's places.
-    async fn deliver(
+    async fn attempt(
         &self,
         name: &ChannelName,
         (message, posted): (&Message, Option<&str>),
@@ -293,13 +306,18 @@ impl Teller {
         let told = stored.value.rolled_up;
         let message = alert::roll_up(&told, due, now);
         match channel.send(&self.wire, &message, None, now).await {
-            Ok(Receipt { posted: _ }) => self.channel_works(name).await?,
+            Ok(Receipt { posted: _ }) => {
+                self.meter.delivered(name, Delivered::Sent);
+                self.channel_works(name).await?;
+            }
             Err(SendError::Later { after: wait, why }) => {
+                self.meter.delivered(name, Delivered::Later);
                 tracing::warn!(channel.name = %name, "the roll-up is not told yet: {why}");
                 let at = after(now, wait.unwrap_or(SignedDuration::from_secs(60)));
                 return self.roll_up_later(name, at).await;
             }
             Err(SendError::Broken { why }) => {
+                self.meter.delivered(name, Delivered::Later);
                 let since = self.channel_broken(name, &why, now).await?;
                 return self.roll_up_later(name, Self::try_again(since, now)).await;
             }
@@ -349,6 +367,18 @@ fn attempts(delivery: &Delivery) -> u32 {
         | DeliveryStatus::RolledUp { at: _ }
         | DeliveryStatus::Superseded
         | DeliveryStatus::Failed { at: _, why: _ } => 0,
+    }
+}
+
+fn delivered(attempted: &Attempted) -> Delivered {
+    match attempted {
+        Attempted::Told(status) | Attempted::Posted(status, _) => match status {
+            DeliveryStatus::Sent { at: _ } => Delivered::Sent,
+            DeliveryStatus::RolledUp { at: _ } => Delivered::RolledUp,
+            DeliveryStatus::Due { at: _, attempts: _ } => Delivered::Later,
+            DeliveryStatus::Failed { at: _, why: _ } | DeliveryStatus::Superseded => Delivered::Failed,
+        },
+        Attempted::Later(_) => Delivered::Later,
     }
 }
 

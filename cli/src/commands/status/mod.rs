@@ -2,6 +2,7 @@
 
 mod print;
 mod reconciled;
+mod watching;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use queue::Depth;
 use serde::Serialize;
 
 use self::reconciled::Reconciled;
+use self::watching::Watching;
 use super::words::seconds;
 use super::{breaker, open, queues, subscriptions};
 use crate::args::Output;
@@ -43,6 +45,8 @@ struct Status {
     waiting: breaker::Waiting,
     breaker: breaker::Standing,
     reconciled: Reconciled,
+    #[serde(flatten)]
+    watching: Watching,
 }
 
 /// The policy file as it lies there. `serve` takes it when it is valid.
@@ -111,6 +115,7 @@ async fn read(settings: &Settings, store: &Store, now: Timestamp) -> anyhow::Res
     }
     let oldest = queues.iter().find(|queue| queue.name == "changes").and_then(|queue| queue.oldest_ready);
     let reconciled = Reconciled::read(store, oldest, (now, &mut troubles)).await?;
+    let watching = Watching::read(store, &mut troubles).await?;
     let for_people = ["failed", "partly", "refused", "waiting"].into_iter();
     let for_people = for_people.filter_map(|state| Some((state, *incidents.get(state)?))).collect();
     Ok(Status {
@@ -129,6 +134,7 @@ async fn read(settings: &Settings, store: &Store, now: Timestamp) -> anyhow::Res
         waiting: breaker::waiting(store).await?,
         breaker,
         reconciled,
+        watching,
     })
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use model::ChannelState;
+use model::{ChannelState, Mode};
 
 use super::{PolicyStatus, Status};
 use crate::commands::subscriptions;
+use crate::commands::words::seconds;
 use crate::out::{self, Colour};
 
 pub(super) fn print(status: &Status) -> anyhow::Result<()> {
@@ -14,17 +15,21 @@ pub(super) fn print(status: &Status) -> anyhow::Result<()> {
         .iter()
         .map(|queue| {
             let numbers = [queue.ready, queue.waiting, queue.claimed, queue.dead];
-            std::iter::once(queue.name.to_owned()).chain(numbers.iter().map(u64::to_string)).collect()
+            let oldest = queue.oldest_ready.map_or_else(|| "-".to_owned(), seconds);
+            let cells = numbers.iter().map(u64::to_string).chain([oldest]);
+            std::iter::once(queue.name.to_owned()).chain(cells).collect()
         })
         .collect();
-    out::table(&["QUEUE", "READY", "WAITING", "CLAIMED", "DEAD"], &rows)?;
+    out::table(&["QUEUE", "READY", "WAITING", "CLAIMED", "DEAD", "OLDEST READY SINCE"], &rows)?;
     out::line("WAITING: looks, jobs and messages that are due later")?;
     // They are stored under ids that chance has made.
     let subscriptions: BTreeSet<String> =
         status.subscriptions.iter().map(subscriptions::Row::in_words).collect();
-    let subscriptions = listed(subscriptions.into_iter());
+    let subscriptions =
+        (!subscriptions.is_empty()).then(|| subscriptions.into_iter().collect::<Vec<_>>().join("; "));
     out::line(&format!("subscriptions: {}", subscriptions.as_deref().unwrap_or("none")))?;
     out::line(&status.reconciled.in_words())?;
+    status.watching.in_words().iter().try_for_each(|line| out::line(line))?;
     let channels = listed(
         status
             .channels
@@ -38,6 +43,7 @@ pub(super) fn print(status: &Status) -> anyhow::Result<()> {
         policy(status.policy.as_ref()),
         status.at_most
     ))?;
+    out::line(&format!("writes: {}", writes(status)))?;
     let counts = listed(status.incidents.iter().map(|(state, count)| format!("{count} {state}")));
     out::line(&format!("incidents: {}", counts.as_deref().unwrap_or("none open or in force")))?;
     print_for_people(status)?;
@@ -83,6 +89,16 @@ fn listed(words: impl Iterator<Item = String>) -> Option<String> {
 fn channel(channel: &ChannelState) -> String {
     let state = if channel.broken.is_none() { "takes messages" } else { "takes no messages" };
     format!("{} {state}", channel.name)
+}
+
+/// What holds all of them, whatever the policy says.
+fn writes(status: &Status) -> &'static str {
+    match (&status.stopped, status.at_most) {
+        (Some(_), _) => "stopped, until `guestlist resume`",
+        (None, Mode::Observe) => "none, because GUESTLIST_AT_MOST is observe",
+        (None, Mode::Ask) => "only what somebody approved, because GUESTLIST_AT_MOST is ask",
+        (None, Mode::Enforce) => "as the policy says",
+    }
 }
 
 fn policy(policy: Option<&PolicyStatus>) -> String {

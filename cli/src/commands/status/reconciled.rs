@@ -50,8 +50,7 @@ impl Reconciled {
             }
         }
         let listing = store.ledger.listing().await?.map(|stored| Gone::of(&stored.value));
-        let told = store.ledger.told_until().await?;
-        let assessed_until = told.map(|told| oldest_ready.map_or(told, |oldest| oldest.min(told)));
+        let assessed_until = store.assessed_until(oldest_ready).await?;
         let late = |since: Timestamp| now.duration_since(since) > LATE;
         match (assessed_until, &listing) {
             (Some(until), _) if late(until) => troubles.push(format!(

@@ -6,7 +6,7 @@ use model::{ChannelName, Notice, NoticeKind, RolledUp, Severity};
 use super::{at, slack, webhook};
 use crate::{about_notice, roll_up};
 
-const KINDS: [NoticeKind; 17] = [
+const KINDS: [NoticeKind; 20] = [
     NoticeKind::ForgedNotifications,
     NoticeKind::OversizedNotification,
     NoticeKind::UnreadableNotification,
@@ -21,6 +21,9 @@ const KINDS: [NoticeKind; 17] = [
     NoticeKind::BreakerReset,
     NoticeKind::AdmissionEnds,
     NoticeKind::AmbiguousName,
+    NoticeKind::CanaryLost,
+    NoticeKind::CanaryBack,
+    NoticeKind::CanaryRefused,
     NoticeKind::WritesStopped,
     NoticeKind::WritesResumed,
     NoticeKind::Test,

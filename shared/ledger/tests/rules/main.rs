@@ -5,5 +5,6 @@
 mod breaker;
 mod documents;
 mod given;
+mod health;
 mod incidents;
 mod records;

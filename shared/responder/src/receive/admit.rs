@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use super::Receiver;
 use super::records::Records;
+use crate::meter::{Received, Refusal};
 use crate::queues::two_looks;
 use crate::{Trouble, move_of};
 
@@ -52,6 +53,8 @@ struct Intake {
     touched: BTreeMap<(ResourceKind, ObjectId), Touched>,
     chores: Vec<Move>,
     unreadable: Vec<(String, String)>,
+    /// Each item that was taken, as it is counted.
+    taken: Vec<Received>,
 }
 
 impl Receiver {
@@ -63,9 +66,13 @@ impl Receiver {
         for (sealed, item) in ours {
             match self.admit_one(&sealed, &item, &mut records, now).await? {
                 Admitted::Look { resource, id, kind, members } => {
+                    intake.taken.push(Received::Change(sealed.watched));
                     intake.touched.entry((resource, id)).or_default().add(kind, members);
                 }
-                Admitted::Chore(chore) => intake.chores.push(chore),
+                Admitted::Chore(chore) => {
+                    intake.taken.push(Received::Lifecycle);
+                    intake.chores.push(chore);
+                }
                 Admitted::Forged => forged = forged.saturating_add(1),
                 Admitted::Unreadable { why } => {
                     let job = Job::Reread { item: item.redacted(), watched: sealed.watched };
@@ -73,7 +80,11 @@ impl Receiver {
                 }
             }
         }
+        let taken = std::mem::take(&mut intake.taken);
         let buried = self.persist(intake, now).await?;
+        taken.into_iter().for_each(|what| self.meter.received(what));
+        self.meter.refused(Refusal::Forged, forged);
+        self.meter.refused(Refusal::Unreadable, buried);
         // From here on everything is durable: trouble with telling must not make Graph send it again.
         records.note().await;
         if let Err(trouble) = self.tell(forged, buried, now).await {
@@ -84,7 +95,7 @@ impl Receiver {
 
     /// Returns how many went to the dead letters.
     async fn persist(&self, intake: Intake, now: Timestamp) -> Result<u64, Trouble> {
-        let Intake { touched, chores, unreadable } = intake;
+        let Intake { touched, chores, unreadable, taken: _ } = intake;
         let mut looks = Vec::with_capacity(touched.len().saturating_mul(2));
         for ((resource, id), touched) in touched {
             let change = Change {

@@ -17,11 +17,12 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::post;
 use model::{Clock, NoticeKind, TenantId};
 use seal::StateKeys;
 
-use crate::{Notices, Queues};
+use crate::meter::Refusal;
+use crate::{Meter, Notices, Queues};
 use admit::Sealed;
 use body::{Bodies, Unread, Whole};
 
@@ -37,6 +38,7 @@ pub struct Receiver {
     pub notices: Notices,
     pub clock: Clock,
     pub tally: Arc<Tally>,
+    pub meter: Meter,
     /// A fresh id for each change that is admitted.
     pub correlate: fn() -> model::Correlation,
 }
@@ -69,7 +71,6 @@ impl Receiver {
         Router::new()
             .route("/graph/notifications", post(receive))
             .route("/graph/lifecycle", post(receive))
-            .route("/healthz", get(healthy))
             .with_state(desk)
     }
 
@@ -81,6 +82,7 @@ impl Receiver {
             Ok(sifted) => sifted,
             Err(error) => {
                 self.tally.unparsable();
+                self.meter.refused(Refusal::Unparsable, 1);
                 tracing::debug!(body.bytes = body.len(), "a POST is not a notification: {error}");
                 return StatusCode::BAD_REQUEST;
             }
@@ -88,6 +90,7 @@ impl Receiver {
         match self.admit(sifted).await {
             Ok(()) => StatusCode::ACCEPTED,
             Err(trouble) => {
+                self.meter.refused(Refusal::NotDurable, 1);
                 tracing::error!(
                     "failed to make notifications durable; Graph is asked to send them again: {trouble}"
                 );
@@ -98,6 +101,7 @@ impl Receiver {
 
     async fn too_large(&self) -> StatusCode {
         let now = self.clock.now();
+        self.meter.refused(Refusal::TooLarge, 1);
         if let Some(times) = self.tally.oversized(now) {
             let text = format!(
                 "a POST of more than {} bytes was refused; if Microsoft Graph sent it, its changes are not known",
@@ -118,10 +122,15 @@ impl Desk {
         match self.bodies.read(body).await {
             Ok(Whole { bytes, place: _place }) => self.receiver.take(&bytes).await,
             Err(Unread::TooLarge) => self.receiver.too_large().await,
-            Err(Unread::TooSlow) => StatusCode::REQUEST_TIMEOUT,
-            Err(Unread::BrokenOff) => StatusCode::BAD_REQUEST,
-            Err(Unread::NoPlace) => StatusCode::SERVICE_UNAVAILABLE,
+            Err(Unread::TooSlow) => self.refuse(Refusal::TooSlow, StatusCode::REQUEST_TIMEOUT),
+            Err(Unread::BrokenOff) => self.refuse(Refusal::BrokenOff, StatusCode::BAD_REQUEST),
+            Err(Unread::NoPlace) => self.refuse(Refusal::NoPlace, StatusCode::SERVICE_UNAVAILABLE),
         }
+    }
+
+    fn refuse(&self, why: Refusal, status: StatusCode) -> StatusCode {
+        self.receiver.meter.refused(why, 1);
+        status
     }
 }
 
@@ -129,16 +138,5 @@ async fn receive(State(desk): State<Arc<Desk>>, RawQuery(query): RawQuery, body:
     match handshake::answer(query.as_deref().unwrap_or_default()) {
         Some(answer) => answer,
         None => desk.take(body).await.into_response(),
-    }
-}
-
-/// Healthy is who reaches the store. Anybody may ask, so the question is one that costs nothing, however much waits.
-async fn healthy(State(desk): State<Arc<Desk>>) -> Response {
-    match desk.receiver.queues.changes.next_due().await {
-        Ok(_) => (StatusCode::OK, "ok\n").into_response(),
-        Err(error) => {
-            tracing::error!("unhealthy: {error}");
-            StatusCode::SERVICE_UNAVAILABLE.into_response()
-        }
     }
 }

@@ -1,0 +1,130 @@
+//! `guestlist stop` and `GUESTLIST_AT_MOST=observe` hold every way to write to the tenant, and everybody sees that they do.
+
+use guestlist_tests::{Group, Guest, World};
+use jiff::SignedDuration;
+use model::{IncidentId, Mode, RequestId};
+use serde_json::Value;
+
+use crate::policies::PARTNERS_ONLY;
+
+/// Closed groups ask first, everything else acts.
+const BOTH: &str = r#"
+guardrails:
+  - id: blocked-domain
+    severity: high
+    if: { domain: [blocked] }
+    then: [disable]
+  - id: closed-groups
+    severity: high
+    if: { joins: { name: "Finance *" } }
+    then: [leave-group]
+    mode: ask
+scenarios:"#;
+
+/// What each way to write has before it.
+struct Begun {
+    world: World,
+    /// Disabled before: somebody asks to have it undone.
+    sam: Guest,
+    done: IncidentId,
+    /// In a closed group: somebody approves of taking her out.
+    adele: Guest,
+    finance: Group,
+    waits: IncidentId,
+}
+
+async fn begun() -> Begun {
+    let rest = PARTNERS_ONLY.split_once("guardrails:").unwrap();
+    let after = rest.1.split_once("scenarios:").unwrap().1;
+    let mut world = World::with_policy(&format!("{}{BOTH}{after}", rest.0)).await;
+    let sam = world.tenant.invite("sam@northwind.example");
+    let adele = world.tenant.invite("adele@fabrikam.com");
+    let finance = world.tenant.group("Finance EU");
+    world.settle().await;
+    world.expect_disabled(sam);
+    world.tenant.join(adele, finance);
+    world.settle().await;
+    let waits = world.incident_in(adele, finance).await.id;
+    let done = world.incident(sam).await.id;
+    world.with_canary().await;
+    assert_eq!(world.slack.read_all().len(), 2);
+    world.expect_no_writes();
+    Begun { world, sam, done, adele, finance, waits }
+}
+
+/// Everything that could lead to a write happens. Returns what was asked: the undo, and the approval.
+async fn try_everything(begun: &mut Begun) -> (Guest, RequestId, RequestId) {
+    let Begun { world, done, waits, .. } = begun;
+    let mallory = world.tenant.invite("mallory@evil.example");
+    let undo = world.ask_undo(done, true).await;
+    let approval = world.ask_approval(waits, "carol").await;
+    for _ in 0..3 {
+        world.settle().await;
+        world.look_after_the_canary().await;
+        world.wake_what_is_due().await;
+        world.clock.advance(SignedDuration::from_mins(1));
+    }
+    world.settle().await;
+    (mallory, undo, approval)
+}
+
+async fn readyz(world: &World) -> (u16, Value) {
+    let answer = world.monitor("/readyz").await;
+    (answer.status, serde_json::from_str(&answer.body).unwrap())
+}
+
+#[tokio::test]
+async fn while_writes_are_stopped_no_way_leads_to_one_and_it_is_seen() {
+    let mut begun = begun().await;
+    begun.world.stop_writes().await;
+    let (mallory, undo, approval) = try_everything(&mut begun).await;
+    let Begun { mut world, sam, adele, finance, .. } = begun;
+    world.expect_no_writes();
+    assert!(world.tenant.is_enabled(mallory) && !world.tenant.is_enabled(sam));
+    assert!(world.tenant.is_member(adele, finance));
+    let said = crate::given::refused(world.answer(&undo).await);
+    assert!(said.contains("writes are stopped"), "{said}");
+    assert!(world.canary().await.idle.is_some_and(|idle| idle.why() == "writes are stopped by carol"));
+    let (status, said) = readyz(&world).await;
+    assert_eq!(
+        (status, &said["writes_stopped"]),
+        (200, &Value::Bool(true)),
+        "it does what it is to do: {said}"
+    );
+    assert_eq!(world.metric("guestlist_writes_stopped").await, Some(1.0));
+    assert_eq!(world.metric("guestlist_canary_idle").await, Some(1.0));
+    world.slack.read_all();
+    world.resume_writes().await;
+    world.wake_what_is_due().await;
+    world.settle().await;
+    world.expect_disabled(mallory);
+    world.expect_no_member(adele, finance);
+    world.look_after_the_canary().await;
+    world.forget_writes("/members/$ref");
+    world.settle().await;
+    drop(world.answer(&approval).await);
+    assert!(!world.slack.read_all().is_empty());
+    assert_eq!(readyz(&world).await.1["writes_stopped"], false);
+    assert_eq!(world.metric("guestlist_writes_stopped").await, Some(0.0));
+}
+
+#[tokio::test]
+async fn under_the_lowest_ceiling_no_way_leads_to_a_write_and_it_is_seen() {
+    let mut begun = begun().await;
+    begun.world.assembly.settings.ceiling = Mode::Observe;
+    begun.world.restart().await;
+    let (mallory, undo, approval) = try_everything(&mut begun).await;
+    let Begun { world, sam, adele, finance, .. } = begun;
+    world.expect_no_writes();
+    assert!(world.tenant.is_enabled(mallory) && !world.tenant.is_enabled(sam));
+    assert!(world.tenant.is_member(adele, finance));
+    let said = crate::given::refused(world.answer(&undo).await);
+    assert!(said.contains("GUESTLIST_AT_MOST"), "{said}");
+    drop(world.answer(&approval).await);
+    assert!(world.canary().await.idle.is_some_and(|idle| idle.why() == "GUESTLIST_AT_MOST is `observe`"));
+    let (status, said) = readyz(&world).await;
+    assert_eq!((status, &said["at_most"]), (200, &Value::from("observe")), "{said}");
+    assert_eq!(world.metric(r#"guestlist_at_most{mode="observe"}"#).await, Some(1.0));
+    assert_eq!(world.metric(r#"guestlist_at_most{mode="enforce"}"#).await, Some(0.0));
+    world.slack.read_all();
+}

@@ -4,6 +4,7 @@ mod decision;
 mod mutation;
 mod receiver;
 mod seeded;
+mod size;
 mod store;
 
 use anyhow::bail;
@@ -16,11 +17,13 @@ fn main() -> anyhow::Result<()> {
         ["decisions"] => decision::measure(),
         ["receive"] => wait_for(receiver::measure()),
         ["store"] => wait_for(store::measure()),
+        ["size", users, groups] => wait_for(size::measure(users.parse()?, groups.parse()?)),
+        ["size-tenant", users, groups] => wait_for(size::serve(users.parse()?, groups.parse()?)),
         ["seeds", count, from] => seeded::run(count.parse()?, from.parse()?),
         ["seed", seed] => seeded::replay(seed.parse()?),
         ["mutate", seconds, seed] => mutation::run(seconds.parse()?, seed.parse()?),
         _ => bail!(
-            "use: decide COUNT · decisions · receive · store · seeds COUNT FROM · seed SEED · mutate SECONDS SEED"
+            "use: decide COUNT · decisions · receive · store · size USERS GROUPS · seeds COUNT FROM · seed SEED · mutate SECONDS SEED"
         ),
     }
 }

@@ -18,7 +18,7 @@ use wire::{Call, Wire};
 const POSTS: usize = 20_000;
 const CONNECTIONS: usize = 64;
 const ITEMS: usize = 3;
-const TENANT: TenantId = TenantId::from_u128(0xc027_0500_0000_4000_8000_0000_0000_0000);
+pub(crate) const TENANT: TenantId = TenantId::from_u128(0xc027_0500_0000_4000_8000_0000_0000_0000);
 const SUBSCRIPTION: SubscriptionId = SubscriptionId::from_u128(5);
 
 pub(crate) async fn measure() -> anyhow::Result<()> {
@@ -63,7 +63,8 @@ pub(crate) async fn measure() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn record(nonce: model::Nonce, key: &str) -> SubscriptionRecord {
+/// Of the subscription that [`item`] names.
+pub(crate) fn record(nonce: model::Nonce, key: &str) -> SubscriptionRecord {
     let now = host::clock().now();
     SubscriptionRecord {
         nonce,
@@ -106,14 +107,16 @@ async fn rate(url: &Url, state: &str) -> anyhow::Result<f64> {
 }
 
 fn body(state: &str) -> String {
-    let item = |_| {
-        let id = uuid::Uuid::new_v4();
-        serde_json::json!({
-            "changeType": "updated", "clientState": state, "resource": format!("Users/{id}"),
-            "resourceData": {"@odata.type": "#Microsoft.Graph.User", "id": id, "organizationId": TENANT.to_string(), "sequenceNumber": 638_059_995_676_961_300_u64},
-            "subscriptionExpirationDateTime": "2026-11-22T09:00:00.0000000Z",
-            "subscriptionId": SUBSCRIPTION.to_string(), "tenantId": TENANT.to_string(),
-        })
-    };
+    let item = |_| item(&uuid::Uuid::new_v4().to_string(), state);
     serde_json::json!({"value": (0..ITEMS).map(item).collect::<Vec<_>>()}).to_string()
+}
+
+/// A notification of a user, as Graph words it.
+pub(crate) fn item(id: &str, state: &str) -> serde_json::Value {
+    serde_json::json!({
+        "changeType": "updated", "clientState": state, "resource": format!("Users/{id}"),
+        "resourceData": {"@odata.type": "#Microsoft.Graph.User", "id": id, "organizationId": TENANT.to_string(), "sequenceNumber": 638_059_995_676_961_300_u64},
+        "subscriptionExpirationDateTime": "2026-11-22T09:00:00.0000000Z",
+        "subscriptionId": SUBSCRIPTION.to_string(), "tenantId": TENANT.to_string(),
+    })
 }

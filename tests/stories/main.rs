@@ -54,3 +54,4 @@ mod time;
 mod tug_of_war;
 mod undoing;
 mod whose_doing;
+mod yielding;

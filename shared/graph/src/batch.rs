@@ -1,11 +1,14 @@
 //! Several reads in one round trip (<https://learn.microsoft.com/graph/json-batching>). Each has a status of its own,
 //! and nobody repeats a throttled one for us.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::background::{LOW, PRIORITY_NAME, Urgency};
 use crate::client::{Client, Document};
 use crate::error::{Failure, GraphError, Happened, Trace, plain};
 use crate::target::Target;
@@ -20,6 +23,8 @@ struct Part {
     id: String,
     method: &'static str,
     url: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    headers: BTreeMap<&'static str, &'static str>,
 }
 
 #[derive(Deserialize)]
@@ -82,13 +87,14 @@ impl Client {
         let mut renewed = false;
         loop {
             let mut request = self.request(Method::POST, &Target::new("/$batch"));
-            request.body = Some(body(targets, slots));
+            request.body = Some(body(targets, slots, self.urgency()));
             let answer = self.ask_within(&request, &mut patience).await?.document()?;
             self.fill(slots, answer)?;
             let waiting = || slots.iter().filter_map(Slot::failure);
             if waiting().next().is_none() {
                 return Ok(());
             }
+            waiting().for_each(|failure| self.heed(failure));
             if waiting().any(|failure| failure.happened == Happened::Unauthorized) {
                 if renewed {
                     return Ok(());
@@ -185,11 +191,21 @@ impl Slot {
     }
 }
 
-/// Ids are the places in `targets`, so that an answer in another order finds its own.
-fn body(targets: &[Target], slots: &[Slot]) -> Bytes {
+/// Ids are the places in `targets`, so that an answer in another order finds its own. Each part is throttled by itself,
+/// and so each names its priority.
+fn body(targets: &[Target], slots: &[Slot], urgency: Urgency) -> Bytes {
+    let headers = match urgency {
+        Urgency::Live => BTreeMap::new(),
+        Urgency::Background => BTreeMap::from([(PRIORITY_NAME, LOW)]),
+    };
     let open = targets.iter().zip(slots).enumerate().filter(|(_, (_, slot))| slot.is_open());
     let requests = open
-        .map(|(id, (target, _))| Part { id: id.to_string(), method: "GET", url: target.relative() })
+        .map(|(id, (target, _))| Part {
+            id: id.to_string(),
+            method: "GET",
+            url: target.relative(),
+            headers: headers.clone(),
+        })
         .collect();
     Bytes::from(serde_json::to_vec(&Requests { requests }).unwrap_or_default())
 }

@@ -15,6 +15,7 @@ use url::Url;
 use uuid::Uuid;
 use wire::{Call, Wire};
 
+use crate::background::{LOW, PRIORITY, Rest, Urgency};
 use crate::cloud::Endpoints;
 use crate::credential::App;
 use crate::error::{Failure, GraphError, Happened, Trace, plain};
@@ -27,7 +28,7 @@ pub(crate) const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client
 const CONSISTENCY_LEVEL: HeaderName = HeaderName::from_static("consistencylevel");
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
-/// Speaks to Graph as one app. Clones share the token.
+/// Speaks to Graph as one app. Clones share the token, and what Graph said of waiting.
 #[derive(Clone)]
 pub struct Client {
     wire: Wire,
@@ -37,6 +38,8 @@ pub struct Client {
     clock: Clock,
     patience: Duration,
     timeout: Duration,
+    urgency: Urgency,
+    rest: Arc<Rest>,
 }
 
 /// Whether a call may be sent a second time.
@@ -89,7 +92,17 @@ impl Client {
     pub fn new(wire: Wire, endpoints: Endpoints, app: App, clock: Clock, patience: Duration) -> Self {
         let tenant = app.tenant;
         let tokens = Tokens::new(wire.clone(), endpoints.clone(), app, clock.clone(), patience);
-        Self { wire, endpoints, tenant, tokens: Arc::new(tokens), clock, patience, timeout: Call::TIMEOUT }
+        Self {
+            wire,
+            endpoints,
+            tenant,
+            tokens: Arc::new(tokens),
+            clock,
+            patience,
+            timeout: Call::TIMEOUT,
+            urgency: Urgency::Live,
+            rest: Arc::default(),
+        }
     }
 
     /// How long one exchange with Graph may take: 20 s unless this says otherwise.
@@ -121,8 +134,24 @@ impl Client {
         &self.clock
     }
 
+    /// For calls that nobody waits for.
+    pub(crate) fn in_background(&self) -> Self {
+        Self { urgency: Urgency::Background, ..self.clone() }
+    }
+
+    pub(crate) fn urgency(&self) -> Urgency {
+        self.urgency
+    }
+
+    pub(crate) fn told_to_rest(&self) -> &Rest {
+        &self.rest
+    }
+
     pub(crate) fn patience(&self) -> Patience {
-        Patience::new(self.patience)
+        match self.urgency {
+            Urgency::Live => Patience::new(self.patience),
+            Urgency::Background => Patience::new(Duration::ZERO),
+        }
     }
 
     pub(crate) fn request(&self, method: Method, target: &Target) -> Request {
@@ -159,6 +188,7 @@ impl Client {
         request: &Request,
         patience: &mut Patience,
     ) -> Result<Answer, GraphError> {
+        self.may_ask()?;
         let mut renewed = false;
         let mut token = self.tokens.get().await?;
         loop {
@@ -166,6 +196,7 @@ impl Client {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
+            self.heed(&failure);
             let again = match failure.happened {
                 Happened::Unauthorized if !renewed => {
                     renewed = true;
@@ -232,6 +263,9 @@ impl Client {
             .header(CLIENT_REQUEST_ID, client_request_id)
             .timeout(request.timeout.unwrap_or(self.timeout));
         call.headers.insert(AUTHORIZATION, token.header.clone());
+        if self.urgency == Urgency::Background {
+            call = call.header(PRIORITY, LOW);
+        }
         if request.wants == Wants::Count {
             call = call.header(CONSISTENCY_LEVEL, "eventual");
         }

@@ -4,6 +4,7 @@
 //! Never here: a decision about a guest, a queue, the ledger, or a setting read from the environment.
 
 mod audit;
+mod background;
 mod batch;
 mod client;
 mod cloud;

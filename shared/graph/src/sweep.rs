@@ -1,5 +1,7 @@
 //! Reads that go over the whole tenant, one page a call, and that go on from a text which the caller keeps.
 //!
+//! They can wait, and Graph is told so: `background.rs`.
+//!
 //! Lives here: the cursor, what makes one worthless, and the lists. What a delta query says is in `delta.rs`. Never
 //! here: how old a cursor may be, or what to do about what was found.
 
@@ -117,7 +119,7 @@ impl Client {
                 None => return Ok(Sweep::StartAnew(Worthless::NotOurs)),
             },
         };
-        let document = match self.read_url(url.clone()).await {
+        let document = match self.in_background().read_url(url.clone()).await {
             Ok(document) => document,
             Err(error) => {
                 let worthless = from.and_then(|_| Worthless::told_by(&error));

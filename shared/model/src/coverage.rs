@@ -35,6 +35,9 @@ pub struct Listing {
     pub met: u64,
     /// Accounts that were known, and that it has not met.
     pub missed: u64,
+    /// When the last of the looks is due that it has put into the queue: the next page's come after it.
+    #[serde(default)]
+    pub looks_until: Option<Timestamp>,
 }
 
 /// Where a listing goes on.
@@ -103,6 +106,7 @@ impl Listing {
             last_whole: before.and_then(|before| before.last_whole),
             met: 0,
             missed: 0,
+            looks_until: before.and_then(|before| before.looks_until),
         }
     }
 

@@ -57,6 +57,20 @@ impl Assessor {
     /// Graph, the ledger or a queue is in trouble: the change is to be looked at again.
     pub async fn assess(&self, change: &Change, missing: Option<Attempt>) -> Result<End, Trouble> {
         self.hear_the_canary(change).await?;
+        match change.source {
+            Source::Reconciliation => self.in_background().assess_it(change, missing).await,
+            Source::Notification | Source::SecondLook | Source::TimePassed | Source::Request => {
+                self.assess_it(change, missing).await
+            }
+        }
+    }
+
+    /// Where Graph has to turn somebody away, it is whoever goes over the whole tenant.
+    fn in_background(&self) -> Self {
+        Self { reader: self.reader.in_background(), ..self.clone() }
+    }
+
+    async fn assess_it(&self, change: &Change, missing: Option<Attempt>) -> Result<End, Trouble> {
         let looked = match change.resource {
             ResourceKind::Group => self.look_at_group(change, missing).await,
             ResourceKind::User => self.look(change, missing).await,

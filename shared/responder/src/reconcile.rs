@@ -43,7 +43,7 @@ impl Reconciler {
     /// Pages one after another, before others of the steward have their turn.
     const PAGES: usize = 20;
     /// With more than this due in the queue, live events come first and the next page waits.
-    const BUSY: u64 = 500;
+    const BUSY: u64 = 100;
     /// Members of one group in one look: a job has to end well within its lease.
     const MEMBERS: usize = 50;
 

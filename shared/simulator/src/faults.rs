@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::dates;
+use crate::quota::Quota;
 
 /// Chances are between 0 (never) and 1 (always); spans of directory time run by the simulator's clock, waits of a
 /// connection in real time.
@@ -18,6 +19,8 @@ pub struct Faults {
     /// An object created less than `lag` ago is not there yet (404, and absent from lists).
     pub fresh: Option<Stale>,
     pub throttle: Option<Throttle>,
+    /// What an app may spend; whatever exceeds it is answered 429, requests of low priority before the others.
+    pub quota: Option<Quota>,
     pub failures: Option<Failures>,
     /// Answers wait this long (real time).
     pub delay: Option<Delay>,

@@ -12,6 +12,7 @@ mod graph;
 mod group_acts;
 mod odata;
 mod options;
+mod quota;
 mod record;
 mod server;
 mod simulator;
@@ -26,6 +27,7 @@ pub use faults::{Delay, Failure, Failures, Fault, Faults, NotificationFaults, Re
 pub use graph::subscriptions::Subscription;
 pub use group_acts::NewGroup;
 pub use options::{App, Delivery, Now, Options, Population};
+pub use quota::Quota;
 pub use simulator::{Simulator, StartError};
 pub use tenant::{Group, GroupKind, Identity, Label, OtherKind, User, UserType};
-pub use traffic::{Logged, Traffic, Write};
+pub use traffic::{Kind, Logged, Traffic, Write};

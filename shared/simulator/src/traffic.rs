@@ -1,5 +1,5 @@
 //! What came in: counters, a log of calls, and the writes that apps made. Nothing here is ever sent to a client.
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -21,8 +21,23 @@ pub struct Traffic {
     pub notifications_taken: u64,
     /// Notifications given up after four hours of retries.
     pub notifications_given_up: u64,
+    /// Answers 429, whatever made them so.
+    pub throttled: u64,
+    /// The most that one app has spent within the span of the quota, if there is one.
+    pub most_spent: u64,
+    /// Requests that were understood, by method and route (`GET`, `users/{}`).
+    pub kinds: BTreeMap<(&'static str, &'static str), Kind>,
     /// The last calls, oldest first; at most 10,000.
     pub log: VecDeque<Logged>,
+}
+
+/// Requests of one kind, refused ones included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kind {
+    pub requests: u64,
+    pub resource_units: u64,
+    /// Those that said `x-ms-throttle-priority: low`.
+    pub of_low_priority: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +76,7 @@ pub(crate) const KEPT_AT_MOST: usize = 10_000;
 impl Traffic {
     pub(crate) fn log(&mut self, call: Logged) {
         self.requests += 1;
+        self.throttled += u64::from(call.status == 429);
         if self.log.len() == KEPT_AT_MOST {
             self.log.pop_front();
         }

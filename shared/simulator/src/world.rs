@@ -10,6 +10,7 @@ use crate::deliveries::{Outbox, Receivers};
 use crate::faults::{Faults, Luck, Stale};
 use crate::graph::subscriptions::Subscriptions;
 use crate::options::{App, Delivery, Now, Options, Population};
+use crate::quota::Spent;
 use crate::record::Recorder;
 use crate::tenant::{Actor, Tenant, View};
 use crate::token::Tokens;
@@ -42,6 +43,7 @@ pub(crate) struct State {
     pub(crate) outbox: Outbox,
     pub(crate) faults: Faults,
     pub(crate) luck: Luck,
+    pub(crate) spent: Spent,
     /// Ids that mean nothing: how many requests there were must not change the ids of objects.
     pub(crate) noise: fastrand::Rng,
     pub(crate) traffic: Traffic,
@@ -88,6 +90,7 @@ impl World {
             outbox: Outbox::default(),
             faults,
             luck: Luck::with_seed(seed),
+            spent: Spent::default(),
             noise: fastrand::Rng::with_seed(seed ^ 0x006e_6f69_7365),
             traffic: Traffic::default(),
             writes: Vec::new(),

@@ -90,7 +90,7 @@ impl Reconciled {
 
 impl Gone {
     fn of(listing: &Listing) -> Self {
-        let Listing { began_at, place, last_whole: _, met, missed } = listing;
+        let Listing { began_at, place, last_whole: _, met, missed, looks_until: _ } = listing;
         let ended_at = match place {
             ListingPlace::Ended { at } => Some(*at),
             ListingPlace::Users { cursor: _ } | ListingPlace::Known { after: _ } => None,

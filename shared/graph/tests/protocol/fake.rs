@@ -214,7 +214,11 @@ impl Fake {
             let path = url.split('?').next().unwrap();
             let what = format!("{} {path}", part["method"].as_str().unwrap());
             let query = url.split_once('?').map_or("", |(_, query)| query).to_owned();
-            let seen = Seen { what: what.clone(), query, headers: HeaderMap::new(), body: String::new() };
+            let headers = part["headers"].as_object().into_iter().flatten().map(|(name, value)| {
+                let name: http::HeaderName = name.parse().unwrap();
+                (name, HeaderValue::from_str(value.as_str().unwrap()).unwrap())
+            });
+            let seen = Seen { what: what.clone(), query, headers: headers.collect(), body: String::new() };
             self.inside().seen.push(seen);
             let Answer { status, headers, body, delay: _ } = self.graph(&what);
             let headers: HashMap<_, _> = headers.into_iter().collect();

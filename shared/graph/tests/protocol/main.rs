@@ -20,3 +20,5 @@ mod subscribing;
 mod sweeping;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod waiting;

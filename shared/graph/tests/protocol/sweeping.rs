@@ -6,6 +6,7 @@ use graph::{
     ChangedGroup, ChangedLink, ChangedUser, Cursor, DeltaFrom, DeltaNext, DeltaPage, GraphError, ListPage,
     Removed, Sweep, Worthless,
 };
+use jiff::SignedDuration;
 use model::ObjectId;
 use serde_json::{Value, json};
 
@@ -309,6 +310,7 @@ async fn any_other_failure_leaves_the_cursor_as_it_is() {
         fake.next(USERS, answer.clone());
         let found = reader.users_delta(DeltaFrom::Cursor(&kept)).await;
         assert!(found.is_err(), "{answer:?}: {found:?}");
+        fake.pass(SignedDuration::from_hours(1));
     }
     // Who has no cursor cannot begin anew: that would go on for ever.
     for from in [DeltaFrom::Everything, DeltaFrom::Now] {

@@ -6,6 +6,7 @@ use ledger::Stored;
 use model::{ChangeKind, Listing, ListingPlace, ObjectId, ResourceKind};
 use policy::{Kind, kind_of};
 use queue::Move;
+use tokio::task::JoinSet;
 
 use super::Reconciler;
 use crate::queues::one_look;
@@ -17,8 +18,11 @@ impl Reconciler {
     const LIST_EVERY: SignedDuration = SignedDuration::from_hours(24);
     /// Pages one after another, before others of the steward have their turn.
     const PAGES_OF_A_LISTING: usize = 4;
-    /// Looks of a listing are due one after another, so that a live event never waits for a page of them.
+    /// Looks of a listing are due one after another, those of the next page after those of the one before: a live event
+    /// never waits for a page of them.
     const APART: SignedDuration = SignedDuration::from_millis(50);
+    /// A page is asked for so long before its looks can be due: longer than it takes until the next look at this.
+    const AHEAD: SignedDuration = SignedDuration::from_secs(30);
     /// Known guests at a time, when those that were not met are looked for.
     const KNOWN: usize = 500;
 
@@ -33,7 +37,7 @@ impl Reconciler {
             None => self.ledger.insert(Listing::begin(None, now)).await?,
         };
         for _ in 0..Self::PAGES_OF_A_LISTING {
-            if self.is_busy(now).await? {
+            if Self::is_ahead(&stored.value, now) || self.is_busy(now).await? {
                 return Ok(());
             }
             stored = match stored.value.place.clone() {
@@ -43,6 +47,17 @@ impl Reconciler {
             };
         }
         Ok(())
+    }
+
+    /// Enough of its looks are still to come. Those whom it has not met are looked for, and it ends, when all of them are due:
+    /// what is said of its end would be too early else.
+    fn is_ahead(listing: &Listing, now: Timestamp) -> bool {
+        let by = match &listing.place {
+            ListingPlace::Users { cursor: _ } => Self::AHEAD,
+            ListingPlace::Known { after: _ } => SignedDuration::ZERO,
+            ListingPlace::Ended { at: _ } => return false,
+        };
+        listing.looks_until.is_some_and(|until| until > after(now, by))
     }
 
     /// Its time has come, or a delta query has begun anew since.
@@ -73,16 +88,21 @@ impl Reconciler {
             }
         };
         let domains = self.directory.verified_domains(&self.reader, now).await?;
-        let mut met = Vec::new();
+        let (mut met, mut noting) = (Vec::new(), JoinSet::new());
         for user in page.items {
-            let id = user.id;
+            let (id, began_at) = (user.id, stored.value.began_at);
             if kind_of(&facts_of(user, &domains, Vec::new())) != Kind::InternalMember {
-                self.ledger.note_listed(id, stored.value.began_at).await?;
+                let ledger = self.ledger.clone();
+                noting.spawn(async move { ledger.note_listed(id, began_at).await });
                 met.push(id);
             }
         }
+        // Side by side, so that they share a commit.
+        while let Some(ended) = noting.join_next().await {
+            ended.map_err(Trouble::now)??;
+        }
         stored.value.met = stored.value.met.saturating_add(count(&met));
-        self.look_at(&met, now).await?;
+        stored.value.looks_until = self.look_at(&met, stored.value.looks_until, now).await?;
         stored.value.place = match page.next {
             Some(next) => ListingPlace::Users { cursor: Some(next.as_str().to_owned()) },
             None => ListingPlace::Known { after: None },
@@ -104,9 +124,9 @@ impl Reconciler {
         };
         let missed: Vec<ObjectId> = known.iter().filter(was_missed).map(|guest| guest.id).collect();
         stored.value.missed = stored.value.missed.saturating_add(count(&missed));
-        self.look_at(&missed, now).await?;
+        stored.value.looks_until = self.look_at(&missed, stored.value.looks_until, now).await?;
         match known.last() {
-            Some(last) if known.len() == Self::KNOWN => {
+            Some(last) if known.len() == Self::KNOWN || !missed.is_empty() => {
                 stored.value.place = ListingPlace::Known { after: Some(last.id.to_string()) };
             }
             Some(_) | None => {
@@ -118,18 +138,25 @@ impl Reconciler {
         Ok(self.ledger.replace(stored).await?)
     }
 
-    async fn look_at(&self, ids: &[ObjectId], now: Timestamp) -> Result<(), Trouble> {
+    /// Answers when the last look that was put into the queue is due.
+    async fn look_at(
+        &self,
+        ids: &[ObjectId],
+        before: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, Trouble> {
         let mut looks: Vec<Move> = Vec::with_capacity(ids.len());
-        let mut due = now;
+        let mut last = before;
         for id in ids {
+            let due = last.map_or(now, |last| after(last, Self::APART).max(now));
             let change = self.change(ResourceKind::User, *id, ChangeKind::Updated, now);
             looks.push(one_look(change, due)?);
-            due = after(due, Self::APART);
+            last = Some(due);
         }
-        if looks.is_empty() {
-            return Ok(());
+        if !looks.is_empty() {
+            self.queues.changes.send(looks, now).await?;
         }
-        Ok(self.queues.changes.send(looks, now).await?)
+        Ok(last)
     }
 }
 

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::faults::Failure;
 use crate::odata::{Query, Type};
+use crate::quota::Priority;
 use crate::tenant::{Actor, ObjectKind};
 use crate::traffic::{self, Logged, Write};
 use crate::world::{State, World};
@@ -97,6 +98,9 @@ async fn attempt(world: &Arc<World>, caller: &Caller, incoming: &Incoming<'_>, u
     let (route, keys) = routes::find(incoming.method, incoming.path).map_err(|refusal| (refusal, None))?;
     let query = Query::parse(incoming.raw_query, route.options).map_err(|refusal| (refusal, None))?;
     *units = routes::cost(route, &query);
+    let priority = Priority::of(incoming.headers).map_err(|refusal| (refusal, None))?;
+    let charged = world.look(|state, now| charge(state, caller, (route, *units), priority, now));
+    charged.map_err(|refusal| (refusal, None))?;
     let body = body(incoming).map_err(|refusal| (refusal, None))?;
     let (now, sight) = world.look(|state, now| (now, state.sight(now)));
     let call = Call {
@@ -117,6 +121,25 @@ async fn attempt(world: &Arc<World>, caller: &Caller, incoming: &Incoming<'_>, u
         Ok(answer) => Ok((answer, call)),
         Err(refusal) => Err((refusal, call.body)),
     }
+}
+
+/// What the call costs goes to its kind, and to the account of its app.
+fn charge(
+    state: &mut State,
+    caller: &Caller,
+    (route, units): (&'static Route, u32),
+    priority: Priority,
+    now: jiff::Timestamp,
+) -> Result<(), Refusal> {
+    let kind = state.traffic.kinds.entry((route.method, route.path)).or_default();
+    kind.requests += 1;
+    kind.resource_units += u64::from(units);
+    kind.of_low_priority += u64::from(priority == Priority::Low);
+    if let Some(quota) = state.faults.quota {
+        let spent = state.spent.charge(quota, (caller.app, state.tenant.id), units, priority, now)?;
+        state.traffic.most_spent = state.traffic.most_spent.max(spent);
+    }
+    Ok(())
 }
 
 async fn carry_out(world: &Arc<World>, route: &Route, call: &Call) -> Result<Answer, Refusal> {

@@ -7,7 +7,7 @@ pub(crate) mod objects;
 pub(crate) mod roles;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -27,6 +27,8 @@ pub(crate) struct Tenant {
     pub(crate) domains: Vec<String>,
     pub(crate) users: BTreeMap<Uuid, Record<User>>,
     pub(crate) groups: BTreeMap<Uuid, Record<Group>>,
+    /// The groups to which an object is tied, or was once: where to look, and not what is so.
+    tied_to: BTreeMap<Uuid, BTreeSet<Uuid>>,
     pub(crate) others: BTreeMap<Uuid, Other>,
     pub(crate) roles: BTreeMap<String, Role>,
     pub(crate) labels: BTreeMap<String, Uuid>,
@@ -78,6 +80,7 @@ impl Tenant {
             domains,
             users: BTreeMap::new(),
             groups: BTreeMap::new(),
+            tied_to: BTreeMap::new(),
             others: BTreeMap::new(),
             roles: BTreeMap::new(),
             labels: BTreeMap::new(),
@@ -159,6 +162,9 @@ impl Tenant {
             ),
             None => (documents::of_group(&group).keys().cloned().collect(), link_changes(None, &group)),
         };
+        for link in links.iter().filter(|link| link.added) {
+            self.tied_to.entry(link.object).or_default().insert(id);
+        }
         self.audit_links(&group, &links, now);
         let sequence = self.note(ObjectKind::Group, id, false, properties, links, now);
         if let Some(record) = self.groups.get_mut(&id) {
@@ -169,12 +175,17 @@ impl Tenant {
         }
     }
 
+    /// Every group to which the object may be tied, in any version of the group.
+    pub(crate) fn tied_to(&self, object: Uuid) -> impl Iterator<Item = &Record<Group>> {
+        let groups = self.tied_to.get(&object).into_iter().flatten();
+        groups.filter_map(|id| self.groups.get(id))
+    }
+
     /// What goes with the user leaves no rows of its own.
     pub(crate) fn purge_user(&mut self, id: Uuid, now: Timestamp) {
         let acting = self.acting.take();
         let holding: Vec<Group> = self
-            .groups
-            .values()
+            .tied_to(id)
             .map(Record::truth)
             .filter(|group| group.members.contains(&id) || group.owners.contains(&id))
             .cloned()
@@ -221,7 +232,7 @@ fn difference(
     before: &serde_json::Map<String, Value>,
     after: &serde_json::Map<String, Value>,
 ) -> Vec<String> {
-    let names = before.keys().chain(after.keys()).collect::<std::collections::BTreeSet<_>>();
+    let names = before.keys().chain(after.keys()).collect::<BTreeSet<_>>();
     names.into_iter().filter(|name| before.get(*name) != after.get(*name)).cloned().collect()
 }
 

@@ -112,8 +112,12 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn groups_of(&self, id: Uuid, relation: Relation) -> Vec<&'a Group> {
-        let mut held: Vec<_> =
-            self.live_groups().filter(|(_, group)| group.linked(relation).contains(&id)).collect();
+        let live = |record: &'a Record<Group>| {
+            let group = self.live(record).filter(|group| group.deleted_at.is_none())?;
+            Some((record.ordinal, group))
+        };
+        let tied = self.tenant.tied_to(id).filter_map(live);
+        let mut held: Vec<_> = tied.filter(|(_, group)| group.linked(relation).contains(&id)).collect();
         held.sort_by_key(|(ordinal, _)| *ordinal);
         held.into_iter().map(|(_, group)| group).collect()
     }

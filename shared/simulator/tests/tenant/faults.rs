@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
 use serde_json::json;
-use simulator::{Delay, Failure, Failures, Fault, Invite, RetryAfter, Stale, Throttle, contoso};
+use simulator::{Delay, Failure, Failures, Fault, Invite, Quota, RetryAfter, Stale, Throttle, contoso};
 
 use crate::world::World;
 
@@ -173,4 +173,39 @@ async fn the_token_endpoint_can_fail_and_recover() {
     world.ask_for_token(&tenant, &form).await.expect(503);
     world.ask_for_token(&tenant, &form).await.expect(200);
     assert_eq!(world.simulator.traffic().token_requests, 2);
+}
+
+#[tokio::test]
+async fn a_quota_turns_requests_of_low_priority_away_first_each_part_of_a_batch_by_itself() {
+    let world = World::new().await;
+    let token = world.reader().await;
+    let quota = Quota { units: 8, within: SignedDuration::from_secs(10) };
+    world.simulator.set_faults(|faults| faults.quota = Some(quota));
+    let path = format!("/users/{}?$select=id", contoso::BOB);
+    for _ in 0..6 {
+        world.get(&token, &path).await.expect(200);
+    }
+    let low = world.request(&token, "GET", &path, None).header("x-ms-throttle-priority", "low");
+    let refused = low.send().await.unwrap();
+    assert_eq!(
+        (refused.status().as_u16(), &refused.headers()["retry-after"]),
+        (429, &"10.000".parse().unwrap())
+    );
+    world.get(&token, &path).await.expect(200);
+    world.pass(SignedDuration::from_secs(10));
+
+    let part = |id: u8, priority: &str| json!({"id": id.to_string(), "method": "GET", "url": path, "headers": {"x-ms-throttle-priority": priority}});
+    let parts: Vec<_> =
+        (0..7).map(|id| part(id, "low")).chain([part(7, "normal"), part(8, "urgent")]).collect();
+    let answer = world.call(&token, "POST", "/$batch", Some(json!({"requests": parts}))).await;
+    let mut statuses: Vec<(String, u64)> = answer.body["responses"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["id"].as_str().unwrap().to_owned(), one["status"].as_u64().unwrap()))
+        .collect();
+    statuses.sort_unstable();
+    let statuses: Vec<u64> = statuses.into_iter().map(|(_, status)| status).collect();
+    assert_eq!(statuses, [200, 200, 200, 200, 200, 200, 429, 200, 400]);
+    assert_eq!(world.simulator.traffic().throttled, 2);
 }

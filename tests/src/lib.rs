@@ -3,6 +3,7 @@
 //!
 //! Never here: a mock of our own code, or a rule about guests.
 
+mod accounts;
 mod clock;
 mod groups;
 mod handles;

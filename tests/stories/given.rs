@@ -27,6 +27,13 @@ pub(crate) async fn found(policy: &str, address: &str) -> (World, Guest) {
     (world, guest)
 }
 
+/// The app that writes may do this, too.
+pub(crate) fn granting(world: &World, more: &[&str]) {
+    let writer = simulator::contoso::writer();
+    let roles: Vec<&str> = writer.roles.iter().map(String::as_str).chain(more.iter().copied()).collect();
+    assert!(world.simulator.grant(writer.client_id, &roles));
+}
+
 /// Why it was refused.
 #[track_caller]
 pub(crate) fn refused(answer: Answer) -> String {

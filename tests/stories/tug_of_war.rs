@@ -3,17 +3,8 @@
 use guestlist_tests::{Guest, World};
 use jiff::SignedDuration;
 
-use simulator::contoso;
-
+use crate::given::granting;
 use crate::policies::{CLOSED_GROUPS, PARTNERS_ONLY};
-
-/// The app that writes may read the directory audit, too.
-fn with_the_audit(world: &World) {
-    let writer = contoso::writer();
-    let mut roles: Vec<&str> = writer.roles.iter().map(String::as_str).collect();
-    roles.push("AuditLog.Read.All");
-    assert!(world.simulator.grant(writer.client_id, &roles));
-}
 
 /// Disabled, and enabled again by somebody, that often.
 async fn rounds(world: &mut World, guest: Guest, times: usize) {
@@ -28,7 +19,7 @@ async fn rounds(world: &mut World, guest: Guest, times: usize) {
 #[tokio::test]
 async fn after_three_rounds_people_decide_and_read_who_it_was() {
     let mut world = World::with_policy(PARTNERS_ONLY).await;
-    with_the_audit(&world);
+    granting(&world, &["AuditLog.Read.All"]);
     let sam = world.tenant.invite("sam@northwind.example");
     world.settle().await;
     rounds(&mut world, sam, 3).await;

@@ -205,6 +205,7 @@ fn covered(needed: &str, granted: &BTreeSet<String>) -> bool {
         "GroupMember.ReadWrite.All" => &["Group.ReadWrite.All", "Directory.ReadWrite.All"],
         "Group.ReadWrite.All" => &["Directory.ReadWrite.All"],
         "User.EnableDisableAccount.All" => &["User.ReadWrite.All", "Directory.ReadWrite.All"],
+        "User.DeleteRestore.All" => &["User.ReadWrite.All"],
         "User.Read.All" => &["User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"],
         "Group.Read.All" => &["Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"],
         "GroupMember.Read.All" => &[

@@ -40,6 +40,8 @@ pub(super) fn step(step: Step, names: &BTreeMap<ObjectId, String>) -> String {
             format!("take the ownership of {} from the account", named(group))
         }
         Step::AddOwner { user: _, group } => format!("make the account an owner of {}", named(group)),
+        Step::Delete { user: _ } => "delete the account".to_owned(),
+        Step::Restore { user: _ } => "restore the account".to_owned(),
     }
 }
 
@@ -59,6 +61,8 @@ pub(super) fn briefly(plan: &Plan) -> String {
             Step::AddMember { user: _, group: _ } => "add to",
             Step::RemoveOwner { user: _, group: _ } => "take the ownership of",
             Step::AddOwner { user: _, group: _ } => "make an owner of",
+            Step::Delete { user: _ } => "delete the account",
+            Step::Restore { user: _ } => "restore the account",
         };
         match counts.iter_mut().find(|(known, _)| *known == what) {
             Some((_, count)) => *count = count.saturating_add(1),

@@ -318,6 +318,8 @@ fn word(step: Step) -> &'static str {
         Step::AddMember { .. } => "add-member",
         Step::RemoveOwner { .. } => "remove-owner",
         Step::AddOwner { .. } => "add-owner",
+        Step::Delete { user: _ } => "delete",
+        Step::Restore { user: _ } => "restore",
     }
 }
 

@@ -134,7 +134,10 @@ fn relations(finding: &Finding) -> Vec<&'static str> {
         .filter_map(|step| match step {
             Step::RemoveMember { .. } | Step::AddMember { .. } => Some("member"),
             Step::RemoveOwner { .. } | Step::AddOwner { .. } => Some("owner"),
-            Step::Disable { user: _ } | Step::Enable { user: _ } => None,
+            Step::Disable { user: _ }
+            | Step::Enable { user: _ }
+            | Step::Delete { user: _ }
+            | Step::Restore { user: _ } => None,
         })
         .collect();
     relations.dedup();

@@ -72,6 +72,12 @@ fn words(kind: NoticeKind) -> Words {
             ),
             command: Some("guestlist incidents"),
         },
+        NoticeKind::DeletedAgain => Words::new(
+            "What an undo restored was deleted again",
+            "Settle with whoever deleted it (a lifecycle policy, say) that the account is to stay, and restore it in the \
+             Entra admin center then: nothing is restored a second time by itself",
+            "guestlist incidents",
+        ),
         NoticeKind::JobBuried => Words::new(
             "Work failed too often and was laid aside",
             "Mend the cause, then replay it: until then what it was about is not done",

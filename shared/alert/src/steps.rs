@@ -88,6 +88,8 @@ impl Steps<'_> {
                 format!("the guest was no owner of {}", self.group(group))
             }
             Step::AddOwner { user: _, group } => format!("the guest was an owner of {}", self.group(group)),
+            Step::Delete { user: _ } => "the account was deleted".to_owned(),
+            Step::Restore { user: _ } => "the account was there".to_owned(),
         }
     }
 
@@ -101,6 +103,8 @@ impl Steps<'_> {
             Step::AddMember { user: _, group: id } => format!("* was already in {}", group(id)),
             Step::RemoveOwner { user: _, group: id } => format!("* was no owner of {} any more", group(id)),
             Step::AddOwner { user: _, group: id } => format!("* was already an owner of {}", group(id)),
+            Step::Delete { user: _ } => "* was already deleted".to_owned(),
+            Step::Restore { user: _ } => "* was already there".to_owned(),
         }
     }
 
@@ -147,12 +151,17 @@ fn verb(step: Step, tense: Tense) -> &'static str {
         Step::RemoveMember { .. } | Step::RemoveOwner { .. } => tense.of("remove", "removed"),
         Step::AddMember { .. } => tense.of("add", "added"),
         Step::AddOwner { .. } => tense.of("make", "made"),
+        Step::Delete { user: _ } => tense.of("delete", "deleted"),
+        Step::Restore { user: _ } => tense.of("restore", "restored"),
     }
 }
 
 fn object(step: Step) -> &'static str {
     match step {
-        Step::Disable { user: _ } | Step::Enable { user: _ } => "the account",
+        Step::Disable { user: _ }
+        | Step::Enable { user: _ }
+        | Step::Delete { user: _ }
+        | Step::Restore { user: _ } => "the account",
         Step::RemoveMember { .. }
         | Step::AddMember { .. }
         | Step::RemoveOwner { .. }
@@ -167,7 +176,10 @@ fn rest(part: &Part, group: impl Fn(ObjectId) -> String) -> String {
         several => format!("{} groups", several.len()),
     };
     match part.like {
-        Step::Disable { user: _ } | Step::Enable { user: _ } => String::new(),
+        Step::Disable { user: _ }
+        | Step::Enable { user: _ }
+        | Step::Delete { user: _ }
+        | Step::Restore { user: _ } => String::new(),
         Step::RemoveMember { .. } => format!(" from {groups}"),
         Step::AddMember { .. } => format!(" to {groups}"),
         Step::RemoveOwner { .. } => format!(" as an owner of {groups}"),

@@ -88,7 +88,9 @@ impl<'a> Topic<'a> {
 
     pub(crate) fn suspended(&self) -> String {
         let finding = &self.incident.finding;
-        let place = if finding.object.is_some() { " in this group" } else { "" };
+        // Where an account came back, the rule is suspended in all of its groups.
+        let in_group = self.suspension.is_none_or(|suspension| suspension.object.is_some());
+        let place = if finding.object.is_some() && in_group { " in this group" } else { "" };
         let until = self.suspension.map_or_else(
             || "for now; the details tell until when".to_owned(),
             |suspension| format!("until {}", moment(suspension.until)),

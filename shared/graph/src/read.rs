@@ -7,6 +7,7 @@ use model::{ObjectId, TenantId};
 use serde_json::Value;
 
 use crate::client::{Client, Document};
+use crate::deleted::{is_user, item};
 use crate::error::{GraphError, Trace};
 use crate::loose;
 use crate::page::{Page, PageLink, each};
@@ -83,22 +84,12 @@ impl Reader {
         standing(&member_of, &owned, &trace)
     }
 
-    /// Whether a user of this id waits in the recycle bin. 1 unit.
-    ///
-    /// # Errors
-    /// Any but [`GraphError::NotFound`], which is the answer `false`.
-    pub async fn deleted_user(&self, id: ObjectId) -> Result<bool, GraphError> {
-        let document = found(self.0.read(&deleted(id)).await)?;
-        Ok(document.is_some_and(|document| is_user(&document.value)))
-    }
-
     /// What kind of object an id names, without the permission to read the whole directory. 3 units.
     ///
     /// # Errors
     /// Any but [`GraphError::NotFound`]. That the app may not read groups is no error: such an id is unknown to it.
     pub async fn what_is(&self, id: ObjectId) -> Result<ObjectIs, GraphError> {
-        let targets =
-            [Target::user(id).query("$select=id"), deleted(id), Target::group(id).query("$select=id")];
+        let targets = [Target::user(id).query("$select=id"), item(id), Target::group(id).query("$select=id")];
         let [user, deleted, group] = self.0.batch(targets).await?;
         if found(user)?.is_some() {
             return Ok(ObjectIs::User);
@@ -157,27 +148,18 @@ pub(crate) fn standing(member_of: &[Value], owned: &[Value], trace: &Trace) -> R
     Standing::read(member_of, owned).map_err(|why| GraphError::unreadable(why, trace))
 }
 
-fn deleted(id: ObjectId) -> Target {
-    Target::deleted(id).query("$select=id")
-}
-
 pub(crate) fn user(id: ObjectId, document: Document) -> Result<User, GraphError> {
     let Document { value, trace } = document;
     let user = User::read(&value).map_err(|why| GraphError::unreadable(why, &trace))?;
     if user.id == id { Ok(user) } else { Err(GraphError::unreadable("it is about another user", &trace)) }
 }
 
-fn found(read: Result<Document, GraphError>) -> Result<Option<Document>, GraphError> {
+pub(crate) fn found(read: Result<Document, GraphError>) -> Result<Option<Document>, GraphError> {
     match read {
         Ok(document) => Ok(Some(document)),
         Err(GraphError::NotFound { .. }) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// Only a type that names something else makes it something else.
-fn is_user(value: &Value) -> bool {
-    value.as_object().and_then(loose::kind).is_none_or(|kind| kind == "user")
 }
 
 impl Organization {

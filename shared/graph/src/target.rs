@@ -6,6 +6,7 @@ use model::{ObjectId, SubscriptionId};
 use url::{Url, form_urlencoded};
 
 use crate::cloud::Endpoints;
+use crate::user::User;
 
 /// A path below the version, and its query. The path holds object ids at most, and may be logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +81,19 @@ impl Target {
 
     pub(crate) fn deleted(id: ObjectId) -> Self {
         Self::below(format!("/directory/deletedItems/{id}"))
+    }
+
+    pub(crate) fn restore(id: ObjectId) -> Self {
+        Self::below(format!("/directory/deletedItems/{id}/restore"))
+    }
+
+    /// The one deleted user of this id, in a list.
+    pub(crate) fn deleted_users(id: ObjectId) -> Self {
+        let filter = escaped(&format!("id eq '{id}'"));
+        Self {
+            path: Cow::Borrowed("/directory/deletedItems/microsoft.graph.user"),
+            query: Cow::Owned(format!("$filter={filter}&{}", User::QUERY_WITHOUT_SPONSORS)),
+        }
     }
 
     pub(crate) fn subscription(id: SubscriptionId) -> Self {

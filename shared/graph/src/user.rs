@@ -69,6 +69,11 @@ impl User {
         accountEnabled,createdDateTime,onPremisesSyncEnabled,isManagementRestricted,companyName\
         &$expand=sponsors($select=id,displayName)&$top=999";
 
+    /// The same of a deleted user, whose sponsors Graph does not tell.
+    pub(crate) const QUERY_WITHOUT_SPONSORS: &'static str = "$select=id,displayName,userPrincipalName,mail,otherMails,\
+        proxyAddresses,identities,userType,creationType,externalUserState,externalUserStateChangeDateTime,\
+        accountEnabled,createdDateTime,onPremisesSyncEnabled,isManagementRestricted,companyName";
+
     /// What tells of which kind somebody is, and nothing else.
     pub(crate) const QUERY_KIND: &'static str =
         "$select=id,userType,identities,creationType,externalUserState&$top=999";
@@ -180,7 +185,8 @@ mod tests {
     }
 
     #[test]
-    fn one_user_and_all_users_are_asked_for_the_same_properties() {
+    fn one_user_all_users_and_deleted_ones_are_asked_for_the_same_properties() {
         assert_eq!(User::QUERY_ALL, format!("{}&$top=999", User::QUERY));
+        assert!(User::QUERY.starts_with(&format!("{}&$expand=", User::QUERY_WITHOUT_SPONSORS)));
     }
 }

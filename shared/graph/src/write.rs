@@ -52,11 +52,13 @@ impl Writer {
     /// | --- | --- | --- |
     /// | disable, enable | accepted | [`GraphError::NotFound`] (advice: maybe not replicated yet) |
     /// | remove a member or an owner | [`GraphError::NotFound`], the same as when the group or the user is gone: only a read of his groups tells (advice: maybe not replicated yet) | [`GraphError::Rejected`] 400 (advice: give up) for the last owner, and for groups that are mail-enabled or mastered on premises |
+    /// | delete | [`GraphError::NotFound`], the same as while a replica does not know a new user: only the deleted items tell (advice: maybe not replicated yet) | |
+    /// | restore | [`GraphError::NotFound`], the same as when he was deleted for good: only a read of him tells (advice: maybe not replicated yet) | [`GraphError::Rejected`] 400 (advice: give up) or [`GraphError::Conflict`] where another account has taken his user principal name or an address |
     /// | add a member or an owner | [`GraphError::Rejected`] 400 with a code that means anything: only a read of his groups tells it from a refusal (advice: give up) | [`GraphError::NotFound`] (advice: maybe not replicated yet) |
     ///
     /// Disabling and enabling are sent again where an answer was lost. Adding is not: whoever was taken out again in between
-    /// would be let in without anybody having looked. Removing is not either: a second one would answer that there is
-    /// nothing to remove, and nobody would know whose doing that is. They are then [`GraphError::Unreachable`] or
+    /// would be let in without anybody having looked, and the same is true of restoring. Removing and deleting are not either:
+    /// a second one would answer that there is nothing to remove, and nobody would know whose doing that is. They are then [`GraphError::Unreachable`] or
     /// [`GraphError::Unavailable`] (advice: try again).
     pub async fn apply(&self, step: Step) -> Result<Written, NotWritten> {
         let mut patience = self.0.patience();
@@ -68,7 +70,8 @@ impl Writer {
 
     /// The one request of a step
     /// (<https://learn.microsoft.com/graph/api/user-update>, <https://learn.microsoft.com/graph/api/group-delete-members>,
-    /// <https://learn.microsoft.com/graph/api/group-post-members>).
+    /// <https://learn.microsoft.com/graph/api/group-post-members>, <https://learn.microsoft.com/graph/api/user-delete>,
+    /// <https://learn.microsoft.com/graph/api/directory-deleteditems-restore>). No step makes a deletion final.
     fn request(&self, step: Step) -> Request {
         let members = |group| Link { group, relation: Relation::Members };
         let owners = |group| Link { group, relation: Relation::Owners };
@@ -79,12 +82,28 @@ impl Writer {
             Step::AddMember { user, group } => self.add(members(group), user),
             Step::RemoveOwner { user, group } => self.remove(owners(group), user),
             Step::AddOwner { user, group } => self.add(owners(group), user),
+            Step::Delete { user } => self.delete(user),
+            Step::Restore { user } => self.restore(user),
         }
     }
 
     fn switch(&self, user: ObjectId, enabled: bool) -> Request {
         let mut request = self.0.request(Method::PATCH, &Target::user(user));
         request.body = Some(Bytes::from(json!({"accountEnabled": enabled}).to_string()));
+        request
+    }
+
+    /// The one deletion of an account: softly, and of a user whom the step names by himself.
+    fn delete(&self, user: ObjectId) -> Request {
+        let mut request = self.0.request(Method::DELETE, &Target::user(user));
+        request.repeat = Repeat::IfNotDone;
+        request
+    }
+
+    /// As he was: under his own name and with his own addresses, or not at all.
+    fn restore(&self, user: ObjectId) -> Request {
+        let mut request = self.0.request(Method::POST, &Target::restore(user));
+        request.repeat = Repeat::IfNotDone;
         request
     }
 
@@ -125,11 +144,12 @@ mod tests {
         Writer::new(Client::new(Wire::InProcess(Router::new()), endpoints, app, clock, Duration::ZERO))
     }
 
-    fn steps(user: ObjectId, group: ObjectId) -> [Step; 6] {
+    fn steps(user: ObjectId, group: ObjectId) -> [Step; 8] {
         let disable = Step::Disable { user };
         let leave = Step::RemoveMember { user, group };
         let drop = Step::RemoveOwner { user, group };
-        [disable, disable.undo(), leave, leave.undo(), drop, drop.undo()]
+        let delete = Step::Delete { user };
+        [disable, disable.undo(), leave, leave.undo(), drop, drop.undo(), delete, delete.undo()]
     }
 
     /// The whole list of what can be sent. The match names every step, so that a new one has to be added here.
@@ -151,13 +171,15 @@ mod tests {
             Step::AddOwner { user, group } => {
                 (Method::POST, format!("groups/{group}/owners/$ref"), link(user))
             }
+            Step::Delete { user } => (Method::DELETE, format!("users/{user}"), None),
+            Step::Restore { user } => (Method::POST, format!("directory/deletedItems/{user}/restore"), None),
         };
         (method, format!("{root}/v1.0/{path}"), body)
     }
 
     proptest! {
         #[test]
-        fn a_step_is_its_one_request_in_every_cloud_and_a_deletion_always_ends_in_ref(
+        fn a_step_is_its_one_request_in_every_cloud_and_only_delete_deletes_what_is_no_reference(
             user in any::<u128>(), group in any::<u128>(),
         ) {
             let clouds = Cloud::ALL.map(Cloud::endpoints).into_iter();
@@ -171,7 +193,14 @@ mod tests {
                     let sent = (method.clone(), url.to_string(), body);
                     prop_assert_eq!(sent, expected(step, &root));
                     prop_assert_eq!(repeat == Repeat::Safe, method == Method::PATCH);
-                    prop_assert!(method != Method::DELETE || url.path().ends_with("/$ref"));
+                    let of_an_account = matches!(step, Step::Delete { .. });
+                    prop_assert_eq!(
+                        method == Method::DELETE && !url.path().ends_with("/$ref"),
+                        of_an_account
+                    );
+                    // A deletion below the deleted items is final, and so is one of a group's member.
+                    let ends = url.path().ends_with(&format!("/v1.0/users/{}", step.user()));
+                    prop_assert!(!of_an_account || ends, "{url}");
                     prop_assert_eq!((url.query(), url.fragment()), (None, None));
                 }
             }

@@ -31,6 +31,8 @@ fn prefix(incident: &IncidentId, step: Step) -> String {
     match step {
         Step::Disable { user } => format!("{incident}/disable/{user}/"),
         Step::Enable { user } => format!("{incident}/enable/{user}/"),
+        Step::Delete { user } => format!("{incident}/delete/{user}/"),
+        Step::Restore { user } => format!("{incident}/restore/{user}/"),
         Step::RemoveMember { user, group } => format!("{incident}/remove-member/{user}/{group}/"),
         Step::AddMember { user, group } => format!("{incident}/add-member/{user}/{group}/"),
         Step::RemoveOwner { user, group } => format!("{incident}/remove-owner/{user}/{group}/"),

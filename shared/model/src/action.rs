@@ -28,6 +28,7 @@ pub enum Action {
     LeaveGroup,
     LeaveGroups,
     DropOwnership,
+    Delete,
     Notify,
 }
 
@@ -39,8 +40,11 @@ const READ_USERS: Permission = Permission("User.Read.All");
 const READ_GROUPS: Permission = Permission("GroupMember.Read.All");
 
 impl Action {
-    pub const ALL: [Self; 5] =
-        [Self::Disable, Self::LeaveGroup, Self::LeaveGroups, Self::DropOwnership, Self::Notify];
+    pub const ALL: [Self; 6] =
+        [Self::Disable, Self::LeaveGroup, Self::LeaveGroups, Self::DropOwnership, Self::Delete, Self::Notify];
+    /// What Entra keeps a deleted account for, in days. Nobody restores it after that
+    /// (<https://learn.microsoft.com/graph/api/directory-deleteditems-restore>).
+    pub const RESTORABLE_DAYS: i64 = 30;
 
     /// The word in the policy file.
     #[must_use]
@@ -50,6 +54,7 @@ impl Action {
             Self::LeaveGroup => "leave-group",
             Self::LeaveGroups => "leave-groups",
             Self::DropOwnership => "drop-ownership",
+            Self::Delete => "delete",
             Self::Notify => "notify",
         }
     }
@@ -61,6 +66,9 @@ impl Action {
             Self::LeaveGroup => "take the guest out of the group that the finding is about",
             Self::LeaveGroups => "take the guest out of every group of which he is a member",
             Self::DropOwnership => "take the ownership of the group that the finding is about from the guest",
+            Self::Delete => {
+                "delete the account (soft), which takes the sign-in and every membership with it; stands alone in `then`"
+            }
             Self::Notify => "tell people, and nothing else",
         }
     }
@@ -68,7 +76,8 @@ impl Action {
     /// What the app that writes needs: to write, to read back, and to see whether the guest is protected
     /// (<https://learn.microsoft.com/graph/api/user-update>,
     /// <https://learn.microsoft.com/graph/api/group-delete-members>,
-    /// <https://learn.microsoft.com/graph/api/group-delete-owners>).
+    /// <https://learn.microsoft.com/graph/api/group-delete-owners>, <https://learn.microsoft.com/graph/api/user-delete>,
+    /// <https://learn.microsoft.com/graph/api/directory-deleteditems-restore>).
     #[must_use]
     pub fn permissions(self) -> &'static [Permission] {
         match self {
@@ -78,6 +87,8 @@ impl Action {
                 &[Permission("GroupMember.ReadWrite.All"), READ_USERS, READ_GROUPS]
             }
             Self::DropOwnership => &[Permission("Group.ReadWrite.All"), READ_USERS, READ_GROUPS],
+            // Deleted users are read with the permission to read users.
+            Self::Delete => &[Permission("User.DeleteRestore.All"), READ_USERS, READ_GROUPS],
             Self::Notify => &[],
         }
     }
@@ -91,6 +102,7 @@ impl Action {
                 "add the guest back to the groups that we took him out of"
             }
             Self::DropOwnership => "make the guest an owner again",
+            Self::Delete => "restore the account, within 30 days of the deletion",
             Self::Notify => "nothing to undo",
         }
     }
@@ -99,7 +111,9 @@ impl Action {
     #[must_use]
     pub fn cannot(self) -> &'static str {
         match self {
-            Self::Disable => "holders of directory roles, members and owners of role-assignable groups",
+            Self::Disable | Self::Delete => {
+                "holders of directory roles, members and owners of role-assignable groups"
+            }
             Self::LeaveGroup | Self::LeaveGroups => {
                 "dynamic, synchronised, mail-enabled, restricted and role-assignable groups"
             }
@@ -114,7 +128,7 @@ impl Action {
     #[must_use]
     pub fn writes(self) -> bool {
         match self {
-            Self::Disable | Self::LeaveGroup | Self::LeaveGroups | Self::DropOwnership => true,
+            Self::Disable | Self::LeaveGroup | Self::LeaveGroups | Self::DropOwnership | Self::Delete => true,
             Self::Notify => false,
         }
     }
@@ -130,12 +144,35 @@ impl fmt::Display for Action {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "step", deny_unknown_fields)]
 pub enum Step {
-    Disable { user: ObjectId },
-    Enable { user: ObjectId },
-    RemoveMember { user: ObjectId, group: ObjectId },
-    AddMember { user: ObjectId, group: ObjectId },
-    RemoveOwner { user: ObjectId, group: ObjectId },
-    AddOwner { user: ObjectId, group: ObjectId },
+    Disable {
+        user: ObjectId,
+    },
+    Enable {
+        user: ObjectId,
+    },
+    RemoveMember {
+        user: ObjectId,
+        group: ObjectId,
+    },
+    AddMember {
+        user: ObjectId,
+        group: ObjectId,
+    },
+    RemoveOwner {
+        user: ObjectId,
+        group: ObjectId,
+    },
+    AddOwner {
+        user: ObjectId,
+        group: ObjectId,
+    },
+    /// Softly: the account waits among the deleted users. There is no step that ends that.
+    Delete {
+        user: ObjectId,
+    },
+    Restore {
+        user: ObjectId,
+    },
 }
 
 impl Step {
@@ -149,6 +186,8 @@ impl Step {
             Self::AddMember { user, group } => Self::RemoveMember { user, group },
             Self::RemoveOwner { user, group } => Self::AddOwner { user, group },
             Self::AddOwner { user, group } => Self::RemoveOwner { user, group },
+            Self::Delete { user } => Self::Restore { user },
+            Self::Restore { user } => Self::Delete { user },
         }
     }
 
@@ -160,18 +199,37 @@ impl Step {
             | Self::RemoveMember { user, group: _ }
             | Self::AddMember { user, group: _ }
             | Self::RemoveOwner { user, group: _ }
-            | Self::AddOwner { user, group: _ } => user,
+            | Self::AddOwner { user, group: _ }
+            | Self::Delete { user }
+            | Self::Restore { user } => user,
         }
     }
 
     #[must_use]
     pub fn group(self) -> Option<ObjectId> {
         match self {
-            Self::Disable { user: _ } | Self::Enable { user: _ } => None,
+            Self::Disable { user: _ }
+            | Self::Enable { user: _ }
+            | Self::Delete { user: _ }
+            | Self::Restore { user: _ } => None,
             Self::RemoveMember { user: _, group }
             | Self::AddMember { user: _, group }
             | Self::RemoveOwner { user: _, group }
             | Self::AddOwner { user: _, group } => Some(group),
+        }
+    }
+
+    /// Whether it takes the account out of the directory, or puts it back.
+    #[must_use]
+    pub fn moves_account(self) -> bool {
+        match self {
+            Self::Delete { user: _ } | Self::Restore { user: _ } => true,
+            Self::Disable { user: _ }
+            | Self::Enable { user: _ }
+            | Self::RemoveMember { user: _, group: _ }
+            | Self::AddMember { user: _, group: _ }
+            | Self::RemoveOwner { user: _, group: _ }
+            | Self::AddOwner { user: _, group: _ } => false,
         }
     }
 
@@ -181,8 +239,10 @@ impl Step {
         match self {
             Self::Disable { user: _ }
             | Self::RemoveMember { user: _, group: _ }
-            | Self::RemoveOwner { user: _, group: _ } => true,
+            | Self::RemoveOwner { user: _, group: _ }
+            | Self::Delete { user: _ } => true,
             Self::Enable { user: _ }
+            | Self::Restore { user: _ }
             | Self::AddMember { user: _, group: _ }
             | Self::AddOwner { user: _, group: _ } => false,
         }
@@ -200,6 +260,8 @@ impl fmt::Display for Step {
                 write!(f, "take the ownership of the group {group} from {user}")
             }
             Self::AddOwner { user, group } => write!(f, "make {user} an owner of the group {group}"),
+            Self::Delete { user } => write!(f, "delete the account {user}"),
+            Self::Restore { user } => write!(f, "restore the account {user}"),
         }
     }
 }
@@ -285,6 +347,10 @@ impl From<PlanHash> for String {
 /// What a read showed of all that a step can change. `None`: it was not read.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Snapshot {
+    /// Whether the account is in the directory. `Some(false)` only where it was found among the deleted users: that Graph
+    /// does not know it (yet) shows nothing.
+    #[serde(default)]
+    pub there: Option<bool>,
     pub enabled: Option<bool>,
     pub member_of: Option<BTreeSet<ObjectId>>,
     pub owner_of: Option<BTreeSet<ObjectId>>,
@@ -294,10 +360,11 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// What the step would change: whether the account is enabled, or whether he is a member or an owner.
+    /// What the step would change: whether the account is there or enabled, or whether he is a member or an owner.
     #[must_use]
     pub fn before(&self, step: Step) -> Option<bool> {
         match step {
+            Step::Delete { user: _ } | Step::Restore { user: _ } => self.there,
             Step::Disable { user: _ } | Step::Enable { user: _ } => self.enabled,
             Step::RemoveMember { user: _, group } | Step::AddMember { user: _, group } => {
                 let settled = self.member_of.as_ref().filter(|_| !self.unsettled.contains(&group));

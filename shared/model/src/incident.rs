@@ -41,6 +41,9 @@ pub struct PendingUndo {
     /// What the groups were like that he is to be put back into, when the undo was judged.
     #[serde(default)]
     pub groups: BTreeMap<ObjectId, String>,
+    /// The moment of the deletion that it reverses, as Entra gives it: a later one is somebody else's.
+    #[serde(default)]
+    pub deleted_at: Option<Timestamp>,
 }
 
 /// Somebody decided that a plan is to be carried out: this one, and no other.

@@ -16,6 +16,8 @@ pub enum NoticeKind {
     UnreadableNotification,
     /// A known guest is gone from the directory.
     GuestVanished,
+    /// What an undo of ours restored was deleted again, by somebody else.
+    DeletedAgain,
     /// A job failed too often; it lies in the dead letters.
     JobBuried,
     /// A changed policy file was taken.
@@ -61,6 +63,7 @@ impl NoticeKind {
             | Self::OversizedNotification
             | Self::UnreadableNotification
             | Self::GuestVanished
+            | Self::DeletedAgain
             | Self::JobBuried
             | Self::PolicyRefused
             | Self::ChannelBroken
@@ -88,7 +91,8 @@ impl NoticeKind {
             | Self::AdmissionEnds
             | Self::AmbiguousName
             | Self::CanaryRefused
-            | Self::GuestVanished => Severity::Medium,
+            | Self::GuestVanished
+            | Self::DeletedAgain => Severity::Medium,
             Self::BreakerOpened => Severity::Critical,
             Self::JobBuried
             | Self::PolicyRefused

@@ -10,8 +10,8 @@ use crate::{Identity, IncidentId, Step};
 pub struct Outcome {
     pub incident: IncidentId,
     pub step: Step,
-    /// What the step changes, as it was read before the write: whether the account was enabled, or whether he was a member
-    /// or an owner. An undo restores only what was recorded here.
+    /// What the step changes, as it was read before the write: whether the account was there or enabled, or whether he was a
+    /// member or an owner. An undo restores only what was recorded here.
     #[serde(alias = "enabled_before")]
     pub before: Option<bool>,
     /// Who the account was when the write was judged. An undo for somebody else is refused.

@@ -197,6 +197,9 @@ impl Incident {
         if self.has_achieved(disabled) && self.plan().steps.contains(&disabled) {
             self.subject.enabled = Some(false);
         }
+        if self.has_achieved(Step::Delete { user: self.key.guest }) {
+            self.subject.enabled = None;
+        }
         self.wake = Wake::None;
         self.spend_approval();
         self.updated_at = now;
@@ -225,7 +228,9 @@ impl Incident {
         if self.state.is_closed() {
             return;
         }
-        if !matches!(self.state, State::Done { .. } | State::Partly { .. } | State::Sent { .. }) {
+        let delete = Step::Delete { user: self.key.guest };
+        let restored = self.plan().steps.contains(&delete) && !self.has_achieved(delete);
+        if restored || !matches!(self.state, State::Done { .. } | State::Partly { .. } | State::Sent { .. }) {
             self.left_over = Vec::new();
         }
         self.wake = Wake::None;

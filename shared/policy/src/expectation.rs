@@ -111,7 +111,7 @@ fn would_do(finding: &Finding) -> BTreeSet<Action> {
     let does = |action: &Action| match action {
         Action::LeaveGroup => removes(|step| matches!(step, Step::RemoveMember { .. })),
         Action::DropOwnership => removes(|step| matches!(step, Step::RemoveOwner { .. })),
-        Action::Disable | Action::LeaveGroups | Action::Notify => true,
+        Action::Disable | Action::LeaveGroups | Action::Delete | Action::Notify => true,
     };
     finding.actions.iter().copied().filter(does).collect()
 }

@@ -126,7 +126,7 @@ pub fn snapshot_of(facts: &Facts) -> Snapshot {
         Memberships::Unread | Memberships::Unreadable { why: _ } => None,
     };
     let (member_of, owner_of) = (of(Relation::Member), of(Relation::Owner));
-    Snapshot { enabled: facts.enabled, member_of, owner_of, unsettled: BTreeSet::new() }
+    Snapshot { there: Some(true), enabled: facts.enabled, member_of, owner_of, unsettled: BTreeSet::new() }
 }
 
 /// A group of which Graph shows nothing but the id may be role-assignable: then the standing is not known.

@@ -7,6 +7,7 @@ mod assess;
 mod canary;
 mod census;
 mod facts;
+mod gone;
 mod group;
 mod group_memory;
 mod inviter;
@@ -31,6 +32,7 @@ mod turn;
 mod undo;
 mod undo_later;
 mod walk;
+mod whose;
 mod worker;
 
 pub use assess::Assessor;

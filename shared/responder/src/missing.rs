@@ -1,9 +1,15 @@
 //! Graph does not know the object of a change. It may be soft-deleted, too fresh for the replica that answered, of
 //! another kind, or gone.
 
+use graph::Deleted;
 use jiff::SignedDuration;
-use model::{Attempt, Change, ChangeKind, NoticeKind};
+use model::{Attempt, Change, ChangeKind, Incident, NoticeKind};
 
+use crate::gone::{SOFTLY, ended_by, restorable};
+use crate::record::may_close;
+use crate::trouble::to_the_second;
+use crate::undo::{deleted_by, restored_at};
+use crate::whose::{Asker, whose_doing};
 use crate::{Assessor, End, Trouble};
 
 impl Assessor {
@@ -11,7 +17,6 @@ impl Assessor {
     /// (<https://learn.microsoft.com/troubleshoot/entra/entra-id/app-integration/404-not-found-error-manage-objects>).
     const WAITS_FOR: SignedDuration = SignedDuration::from_mins(15);
     const FIRST_WAIT_SECONDS: i64 = 15;
-    const SOFTLY: &str = "the guest was deleted (soft: it can be restored for 30 days)";
 
     pub(crate) async fn look_elsewhere(
         &self,
@@ -19,9 +24,8 @@ impl Assessor {
         missing: Option<Attempt>,
     ) -> Result<End, Trouble> {
         let now = self.clock.now();
-        if self.reader.deleted_user(change.id).await? {
-            self.close_gone(change, Self::SOFTLY, now).await?;
-            return Ok(End::Done);
+        if let Some(deleted) = self.reader.deleted_user(change.id).await? {
+            return self.close_deleted(change, deleted).await;
         }
         if change.kind == ChangeKind::Deleted {
             self.close_gone(change, "the guest was deleted for good", now).await?;
@@ -46,8 +50,8 @@ impl Assessor {
                 Ok(Self::look_again(change, afresh, now, Self::FIRST_WAIT_SECONDS))
             }
             graph::ObjectIs::DeletedUser => {
-                self.close_gone(change, Self::SOFTLY, now).await?;
-                Ok(End::Done)
+                let afresh = Attempt { count: 0, since: now };
+                Ok(Self::look_again(change, afresh, now, Self::FIRST_WAIT_SECONDS))
             }
             graph::ObjectIs::Group | graph::ObjectIs::DeletedOther => Ok(End::Done),
             graph::ObjectIs::Unknown => {
@@ -64,5 +68,53 @@ impl Assessor {
                 Ok(End::Done)
             }
         }
+    }
+
+    /// The guest was deleted softly. Where that was our doing, what we did stays done, and can be undone.
+    async fn close_deleted(&self, change: &Change, deleted: Deleted) -> Result<End, Trouble> {
+        let now = self.clock.now();
+        let Some(by) = deleted_by(&self.ledger, change.id, deleted).await? else {
+            self.close_gone(change, SOFTLY, now).await?;
+            return self.tell_of_another_deletion(change, deleted).await;
+        };
+        for mut stored in self.ledger.incidents_of(change.id).await? {
+            let Incident { state, achieved, .. } = &stored.value;
+            let did_something = achieved.iter().any(|one| stored.value.has_achieved(one.step));
+            // Whoever is at it, or is still to come, finds out by himself.
+            if did_something || stored.value.is_under_way() || !may_close(state, now) {
+                continue;
+            }
+            stored.value.vanish(ended_by(&by.to_string()), &self.rules.routes, now);
+            let stored = self.ledger.replace(stored).await?;
+            self.queues.tell_about(&stored.value, now).await?;
+        }
+        Ok(End::Done)
+    }
+
+    /// What an undo of ours restored was deleted again by somebody else, perhaps a lifecycle policy of Entra. People are told by
+    /// whom, and nothing is restored a second time.
+    async fn tell_of_another_deletion(&self, change: &Change, deleted: Deleted) -> Result<End, Trouble> {
+        let (now, guest) = (self.clock.now(), change.id);
+        let Some(restored) = restored_at(&self.ledger, guest).await? else { return Ok(End::Done) };
+        let at = deleted.at.unwrap_or(now);
+        let key = format!("deleted-again/{guest}/{}", to_the_second(restored));
+        // The audit's rows come late, and every change is looked at a second time.
+        let too_early = now.duration_since(at) < Incident::SETTLES_AFTER;
+        let long_ago = at.duration_since(restored) >= restorable();
+        if too_early || long_ago || self.ledger.notice(&key).await?.is_some() {
+            return Ok(End::Done);
+        }
+        if let Err(later) = self.directory.audit_turn(now) {
+            return Ok(End::Again { at: later, job: None });
+        }
+        let deletes = |act: &graph::Act| act.activity == graph::Activity::Delete;
+        let who = whose_doing(&self.reader, Asker::Reads, (guest, to_the_second(restored)), deletes).await;
+        let text = format!(
+            "the guest {guest}, whom an undo restored at {}, was deleted again at {}, and not by Guestlist; {who}",
+            to_the_second(restored),
+            to_the_second(at)
+        );
+        self.notices.once(NoticeKind::DeletedAgain, &key, text).await?;
+        Ok(End::Done)
     }
 }

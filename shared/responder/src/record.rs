@@ -286,7 +286,7 @@ pub(crate) const NOT_BROKEN: &str = "the guest does not break this rule any more
 pub(crate) const NOT_THERE: &str = "the guest is not in the group any more";
 
 /// An incident that a worker holds is his: he judges again before he acts, and finds out by himself.
-fn may_close(state: &State, now: Timestamp) -> bool {
+pub(crate) fn may_close(state: &State, now: Timestamp) -> bool {
     match state {
         State::Claimed { lease } => lease.until <= now,
         State::Open

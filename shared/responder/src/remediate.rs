@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::Stored;
-use model::{Clock, Finding, Incident, ObjectId, Snapshot, Step};
+use model::{Achieved, Action, Clock, Finding, Incident, ObjectId, Snapshot, Step};
 use policy::Facts;
 
 use crate::facts::{memberships_of, new_memberships, snapshot_of};
+use crate::gone::restorable;
 use crate::inviter::proven_inviter;
 use crate::record::{NOT_BROKEN, NOT_THERE, Spoken, why_suspended};
 use crate::step::Pursuit;
@@ -208,11 +209,22 @@ impl Remediator {
                 Err(error) => return Ok(Err(error)),
             }
         };
-        let now = self.clock.now();
+        let mut facts = self.facts_about(user).await?;
+        facts.standing = standing_of(standing);
+        if let Some(read) = memberships {
+            let joined = self.ledger.joined(guest).await?;
+            let new = new_memberships(&joined);
+            facts.memberships = memberships_of(read, &new, &BTreeSet::new());
+        }
+        Ok(Ok(facts))
+    }
+
+    /// What a user's own properties say, and what the ledger and the directory know beside them.
+    pub(crate) async fn facts_about(&self, user: graph::User) -> Result<Facts, Trouble> {
+        let (now, policy, guest) = (self.clock.now(), self.rules.policy(), user.id);
         let domains = self.directory.verified_domains(&self.reader, now).await?;
         let suspensions = self.ledger.suspensions(guest).await?;
         let mut facts = facts_of(user, &domains, suspensions);
-        facts.standing = standing_of(standing);
         if policy.looks_at_inviters()
             && let Some(proven) = proven_inviter(&self.ledger, guest).await?
         {
@@ -220,12 +232,7 @@ impl Remediator {
         }
         let names = self.directory.named_groups(&self.reader, policy.group_names(), now).await?;
         facts.named_groups = names.all;
-        if let Some(read) = memberships {
-            let joined = self.ledger.joined(guest).await?;
-            let new = new_memberships(&joined);
-            facts.memberships = memberships_of(read, &new, &BTreeSet::new());
-        }
-        Ok(Ok(facts))
+        Ok(facts)
     }
 
     fn take_note(&self, incident: &mut Incident, spoken: Spoken, attempted: &[Step], now: Timestamp) {
@@ -324,7 +331,7 @@ pub(crate) fn looks_at_groups(finding: &Finding) -> bool {
 }
 
 fn why_gone(incident: &Incident, snapshot: &Snapshot) -> &'static str {
-    let Snapshot { enabled: _, member_of, owner_of, unsettled: _ } = snapshot;
+    let Snapshot { there: _, enabled: _, member_of, owner_of, unsettled: _ } = snapshot;
     let is_in =
         |group: &ObjectId| [member_of, owner_of].into_iter().flatten().any(|groups| groups.contains(group));
     if incident.key.object.as_ref().is_none_or(is_in) { NOT_BROKEN } else { NOT_THERE }
@@ -337,7 +344,7 @@ fn did_something(incident: &Incident) -> bool {
 
 /// What a guest keeps although the plan was carried out
 /// (<https://learn.microsoft.com/entra/identity/users/users-revoke-access>).
-fn left_over(incident: &Incident) -> Vec<String> {
+pub(crate) fn left_over(incident: &Incident) -> Vec<String> {
     let mut left = Vec::new();
     if incident.plan().is_empty() {
         return left;
@@ -347,7 +354,16 @@ fn left_over(incident: &Incident) -> Vec<String> {
          keep them longer"
             .to_owned(),
     );
-    if incident.plan().steps.iter().any(|step| matches!(step, Step::Disable { user: _ })) {
+    let delete = Step::Delete { user: incident.key.guest };
+    let deleted = incident.achieved.iter().find(|one| one.step == delete && incident.has_achieved(delete));
+    if let Some(Achieved { done_at, .. }) = deleted {
+        left.push(format!(
+            "the account waits among the deleted users with its memberships: {} days after its deletion (about {}) nobody \
+             can restore it any more",
+            Action::RESTORABLE_DAYS,
+            after(*done_at, restorable()).strftime("%Y-%m-%d")
+        ));
+    } else if incident.plan().steps.iter().any(|step| matches!(step, Step::Disable { user: _ })) {
         left.push(
             "memberships, app roles and sharing links of the account that were not taken away are still there, and \
              work again if it is enabled"

@@ -257,16 +257,24 @@ impl Remediator {
             outcome.found_so = doubt.is_none();
             return self.accepted(outcome).await;
         }
+        let shows =
+            async || self.snapshot(step.user(), &[step]).await.is_ok_and(|now| now.shows(step) == Some(true));
+        // A replica that does not know a user says the same of him as one that knows of his deletion.
+        if step.moves_account() && is_not_found(&error) && shows().await {
+            outcome.found_so = doubt.is_none();
+            return self.accepted(outcome).await;
+        }
         let why = in_words(&error);
+        if let Some(by_hand) = name_is_taken(step, &error) {
+            let why = format!("failed to {step}: {why}; {by_hand}");
+            self.not_done(outcome, StepResult::Failed { why: why.clone() }, doubt).await?;
+            tracing::warn!(incident.id = %incident, "failed to {step}: {error}");
+            return Ok(Progress::Failed { why });
+        }
         match error.advice() {
             graph::Advice::GiveUp { tell: _ } => {
                 let links = matches!(step, Step::AddMember { .. } | Step::AddOwner { .. });
-                if links
-                    && self
-                        .snapshot(step.user(), &[step])
-                        .await
-                        .is_ok_and(|now| now.shows(step) == Some(true))
-                {
+                if links && shows().await {
                     outcome.found_so = doubt.is_none();
                     return self.accepted(outcome).await;
                 }
@@ -334,6 +342,17 @@ impl Remediator {
             tokio::time::sleep(TICK).await;
         }
     }
+}
+
+/// Graph restores nobody under a name or with an address that another account has by now, and waiting does not mend that
+/// (<https://learn.microsoft.com/graph/api/directory-deleteditems-restore>).
+fn name_is_taken(step: Step, error: &GraphError) -> Option<&'static str> {
+    let restores = matches!(step, Step::Restore { user: _ });
+    let refused = matches!(error, GraphError::Rejected { .. } | GraphError::Conflict { .. });
+    (restores && refused).then_some(
+        "if another account has taken its user principal name or an address since, restore it by hand in the Entra admin \
+         center, under another name",
+    )
 }
 
 /// What became of a step that is not as it was wanted, and was asked for at `asked_at`.

@@ -124,6 +124,7 @@ impl Remediator {
         let incident = &mut stored.value;
         let steps = incident.plan().steps.clone();
         match self.snapshot(incident.key.guest, &steps).await {
+            Ok(snapshot) if snapshot.there == Some(false) => self.not_there(incident).await?,
             Ok(snapshot) => {
                 let sent = self.sent(incident).await?;
                 self.act(incident, &snapshot, Pursuit::FollowsUp { asked_at: since }).await?;

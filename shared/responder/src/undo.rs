@@ -14,7 +14,8 @@ use model::{
 };
 use policy::Group;
 
-use crate::facts::{as_seen, group_of, snapshot_of};
+use crate::facts::{as_seen, group_of};
+use crate::gone::{IsOurs, Looked, NoLook, is_being_reversed, is_the_one_of};
 use crate::remediate::{Judged, Objecting, Reversal, told};
 use crate::step::Pursuit;
 use crate::trouble::{after, in_words, is_not_found, to_the_second};
@@ -25,6 +26,7 @@ mod taken;
 
 pub use taken::acted_at;
 use taken::{Ours, Taken};
+pub(crate) use taken::{deleted_by, restored_at};
 
 /// What an operator asked for, in one place.
 pub(crate) struct Undo<'a> {
@@ -51,6 +53,8 @@ struct Given {
     snapshot: Snapshot,
     rules: BTreeSet<Objecting>,
     suspensions: Vec<Suspension>,
+    /// When the account was deleted that it restores.
+    deleted_at: Option<Timestamp>,
 }
 
 pub(crate) const CHANGED: &str =
@@ -131,22 +135,26 @@ impl Remediator {
     ) -> Result<Answer, Trouble> {
         let now = self.clock.now();
         let (key, in_groups) = (stored.value.key.clone(), taken.iter().any(|one| one.step.group().is_some()));
-        let facts = match self.read(key.guest, in_groups).await? {
-            Ok(facts) => facts,
-            Err(error) if is_not_found(&error) => {
-                return Ok(Answer::Refused {
-                    why: "the guest is not in the directory (any more)".to_owned(),
-                });
-            }
-            Err(error) => return self.answer_trouble(error, "read the guest"),
+        let deletion = taken.iter().find(|one| one.step.moves_account()).map(|one| one.at);
+        let is_ours = |deleted| {
+            let of_this_write = || deletion.is_some_and(|at| is_the_one_of(at, deleted));
+            is_being_reversed(&stored.value, deleted).unwrap_or_else(of_this_write)
         };
+        let is_ours: Option<(Timestamp, IsOurs<'_>)> = deletion.map(|at| (at, &is_ours as IsOurs<'_>));
+        let Looked { facts, snapshot, deleted } =
+            match self.look_for_undo(&stored.value, is_ours, in_groups).await? {
+                Ok(looked) => looked,
+                Err(NoLook::Because(why)) => return Ok(Answer::Refused { why }),
+                Err(NoLook::Graph(error)) => return self.answer_trouble(error, "read the guest"),
+            };
         let identity = match self.who_is(&facts, now) {
             Ok(identity) => identity,
             Err(why) => return Ok(Answer::Refused { why }),
         };
         let (his, others): (Vec<Taken>, Vec<Taken>) =
             taken.into_iter().partition(|one| undo.force || one.identity.as_ref() == Some(&identity));
-        if his.is_empty() {
+        // Nothing can be given to an account that stays deleted.
+        if his.is_empty() || (deleted.is_some() && !his.iter().any(|one| one.step.moves_account())) {
             return Ok(Answer::Refused { why: CHANGED.to_owned() });
         }
         let his_steps = his.iter().map(|one| one.step.undo()).collect();
@@ -167,15 +175,29 @@ impl Remediator {
         let mut rules: BTreeSet<Objecting> = spoken_for.collect();
         rules.insert((key.rule.clone(), key.object));
         rules.extend(told_with.iter().map(|one| (one.key.rule.clone(), one.key.object)));
+        // An account comes back with all that it belongs to.
+        let widened = |rules: BTreeSet<Objecting>| match deletion {
+            Some(_) => rules.into_iter().map(|(rule, _)| (rule, None)).collect(),
+            None => rules,
+        };
+        let mut rules = widened(rules);
         let held = |rule: &Objecting| {
             suspension(key.guest, rule.clone(), undo, now).only_for(Some(identity.clone()))
         };
         let suspensions = rules.iter().map(held).collect();
-        let reversal = Reversal { steps, groups, identity: identity.clone(), force: undo.force, suspensions };
+        let reversal = Reversal {
+            steps,
+            groups,
+            identity: identity.clone(),
+            force: undo.force,
+            suspensions,
+            deleted: deleted.is_some(),
+        };
         match self.may_reverse(&stored.value, &facts, &reversal, now) {
             Err(why) => Ok(Answer::Refused { why }),
             Ok((judged, objecting)) => {
                 rules.extend(objecting);
+                let rules = widened(rules);
                 let Reversal { steps, groups, .. } = reversal;
                 let now_like = groups.iter().map(|group| (group.id, as_seen(group)));
                 let given = Given {
@@ -183,9 +205,10 @@ impl Remediator {
                     missing,
                     not_his: others.iter().map(|one| one.step).collect(),
                     groups: were.into_iter().chain(now_like).collect(),
-                    snapshot: snapshot_of(&facts),
+                    snapshot,
                     suspensions: rules.iter().map(held).collect(),
                     rules,
+                    deleted_at: deleted.and_then(|deleted| deleted.at),
                 };
                 self.reverse(stored, given, &judged, undo).await
             }
@@ -232,7 +255,7 @@ impl Remediator {
         undo: &Undo<'_>,
     ) -> Result<Answer, Trouble> {
         let now = self.clock.now();
-        let Given { steps, missing, not_his, groups, snapshot, rules, suspensions } = given;
+        let Given { steps, missing, not_his, groups, snapshot, rules, suspensions, deleted_at } = given;
         let (by, reason) = (undo.request.by.clone(), undo.request.reason.clone());
         let routes = self.rules.routes.clone();
         stored.value.undo = Some(PendingUndo {
@@ -241,6 +264,7 @@ impl Remediator {
             force: undo.force,
             group_missing_since: (!missing.is_empty()).then_some(now),
             groups,
+            deleted_at,
         });
         stored.value.attempts = 0;
         // Says that an undo is under way before anything is sent: a crash from here on is finished by `finish_undo`.
@@ -348,6 +372,7 @@ fn not_given_back(incident: &Incident, steps: &[Step]) -> String {
     }
     let what = steps.iter().map(|step| match step.group() {
         Some(group) => called(incident, group),
+        None if step.moves_account() => "the account".to_owned(),
         None => "the sign-in".to_owned(),
     });
     let what: BTreeSet<String> = what.collect();
@@ -363,6 +388,8 @@ fn given_back(incident: &Incident, steps: &[Step]) -> String {
     let words = |step: &Step| match step {
         Step::Enable { user: _ } => "the account is enabled".to_owned(),
         Step::Disable { user: _ } => "the account is disabled".to_owned(),
+        Step::Restore { user: _ } => "the account is restored".to_owned(),
+        Step::Delete { user: _ } => "the account is deleted".to_owned(),
         Step::AddMember { user: _, group: id } => format!("the account is a member of {} again", group(id)),
         Step::RemoveMember { user: _, group: id } => format!("the account is no member of {}", group(id)),
         Step::AddOwner { user: _, group: id } => format!("the account is an owner of {} again", group(id)),

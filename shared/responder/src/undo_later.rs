@@ -5,12 +5,13 @@ use jiff::{SignedDuration, Timestamp};
 use ledger::Stored;
 use model::{Incident, NoticeKind, PendingUndo, Snapshot, Step, Suspension};
 
-use crate::facts::snapshot_of;
+use crate::gone::{IsOurs, Looked, NoLook, SOFTLY, is_being_reversed};
 use crate::remediate::{Reversal, next_look};
 use crate::step::Pursuit;
-use crate::trouble::{after, in_words, is_not_found, wait};
+use crate::trouble::{after, in_words, is_not_found, to_the_second, wait};
 use crate::undo::{CHANGED, Found, changed};
 use crate::walk::{CutShort, Walk};
+use crate::whose::{Asker, whose_doing};
 use crate::{Remediator, Trouble};
 
 /// Who asked for it, and why.
@@ -37,6 +38,13 @@ impl Remediator {
             return self.write_down(stored).await;
         };
         let snapshot = match self.snapshot(stored.value.key.guest, &pending.steps).await {
+            Ok(snapshot) if snapshot.there == Some(false) => {
+                if let Some(why) = self.deleted_again(&stored.value).await {
+                    stored.value.failed(format!("the undo failed: {why}"), &routes, now);
+                    return self.write_down(stored).await;
+                }
+                snapshot
+            }
             Ok(snapshot) => snapshot,
             Err(error) if is_not_found(&error) => {
                 self.nobody_to_give_to(&mut stored.value, asked).await?;
@@ -69,6 +77,20 @@ impl Remediator {
         self.write_down(stored).await
     }
 
+    /// Somebody has deleted the account since the deletion that this undo reverses: it was restored in between, and nobody
+    /// restores it twice.
+    async fn deleted_again(&self, incident: &Incident) -> Option<String> {
+        let guest = incident.key.guest;
+        let deleted = self.reader.deleted_user(guest).await.ok()??;
+        let at = deleted.at.filter(|_| is_being_reversed(incident, deleted) == Some(false))?;
+        let deletes = |act: &graph::Act| act.activity == graph::Activity::Delete;
+        let who = whose_doing(&self.reader, Asker::Writes, (guest, to_the_second(at)), deletes).await;
+        Some(format!(
+            "somebody has deleted the account again at {}, and nothing is restored a second time; {who}",
+            to_the_second(at)
+        ))
+    }
+
     /// Sends what was not sent, and says which steps are about groups that Graph does not know (yet); or why nothing was
     /// sent.
     async fn send_undo(
@@ -78,13 +100,20 @@ impl Remediator {
     ) -> Result<Result<(Walk, Vec<Step>), String>, Trouble> {
         let now = self.clock.now();
         let trouble = |step: Step, error| Ok(Ok((Walk::in_trouble(step, error), Vec::new())));
-        let PendingUndo { steps, identity, force, group_missing_since: _, groups: were } = pending;
+        let PendingUndo { steps, identity, force, group_missing_since: _, groups: were, deleted_at } =
+            pending;
         let Some(first) = steps.first().copied() else { return Ok(Err("it has no steps".to_owned())) };
         let in_groups = steps.iter().any(|step| step.group().is_some());
-        let facts = match self.read(incident.key.guest, in_groups).await? {
-            Ok(facts) => facts,
-            Err(error) => return trouble(first, error),
-        };
+        let is_ours = |deleted| is_being_reversed(incident, deleted) != Some(false);
+        let restores = steps.iter().any(|step| step.moves_account());
+        let is_ours: Option<(Timestamp, IsOurs<'_>)> =
+            restores.then_some((deleted_at.unwrap_or(now), &is_ours as IsOurs<'_>));
+        let Looked { facts, snapshot, deleted } =
+            match self.look_for_undo(incident, is_ours, in_groups).await? {
+                Ok(looked) => looked,
+                Err(NoLook::Because(why)) => return Ok(Err(why)),
+                Err(NoLook::Graph(error)) => return trouble(first, error),
+            };
         let who = match self.who_is(&facts, now) {
             Ok(who) => who,
             Err(why) => return Ok(Err(why)),
@@ -93,7 +122,7 @@ impl Remediator {
         if identity.as_ref() != Some(&who) {
             return Ok(Err(CHANGED.to_owned()));
         }
-        let (key, snapshot) = (&incident.key, snapshot_of(&facts));
+        let key = &incident.key;
         let holds = |one: &Suspension| {
             one.covers(key.guest, &key.rule, key.object) && one.is_for(Some(&who)) && one.until > now
         };
@@ -107,7 +136,14 @@ impl Remediator {
         if let Some(why) = changed(&groups, &were) {
             return Ok(Err(why));
         }
-        let reversal = Reversal { steps, groups, identity: who, force, suspensions: Vec::new() };
+        let reversal = Reversal {
+            steps,
+            groups,
+            identity: who,
+            force,
+            suspensions: Vec::new(),
+            deleted: deleted.is_some(),
+        };
         match self.may_reverse(incident, &facts, &reversal, now) {
             Ok((judged, _)) => {
                 let pursuit = Pursuit::Begins(&judged);
@@ -151,6 +187,9 @@ impl Remediator {
             None => match walk.unseen {
                 None => {
                     incident.undone(by, reason, routes, now);
+                    if walk.seen.iter().any(|one| one.step.moves_account()) {
+                        incident.subject.enabled = snapshot.enabled.or(incident.subject.enabled);
+                    }
                     // What was reversed, and somebody changed since, is not ours.
                     if walk.put_back.iter().any(|(step, _)| step.group().is_none()) {
                         incident.subject.enabled = snapshot.enabled.or(incident.subject.enabled);
@@ -193,11 +232,8 @@ impl Remediator {
     /// Graph does not know the guest: he was deleted, or a replica lags.
     async fn nobody_to_give_to(&self, incident: &mut Incident, asked: Asked) -> Result<(), Trouble> {
         match self.reader.deleted_user(incident.key.guest).await {
-            Ok(true) => {
-                let why = "the guest was deleted (soft: it can be restored for 30 days)".to_owned();
-                incident.vanish(why, &self.rules.routes, self.clock.now());
-            }
-            Ok(false) => self.undo_later(incident, "Graph does not know the guest (yet)", None, asked),
+            Ok(Some(_)) => incident.vanish(SOFTLY.to_owned(), &self.rules.routes, self.clock.now()),
+            Ok(None) => self.undo_later(incident, "Graph does not know the guest (yet)", None, asked),
             Err(error) => {
                 self.undo_in_trouble(incident, &error, "look among the deleted users", asked).await?;
             }

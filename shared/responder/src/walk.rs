@@ -1,6 +1,6 @@
 //! Several steps after one another, read back together: one read shows all that was sent.
 
-use graph::GraphError;
+use graph::{GraphError, Whereabouts};
 use jiff::Timestamp;
 use model::{Incident, ObjectId, Outcome, Snapshot, Step, StepResult};
 
@@ -103,8 +103,10 @@ impl Remediator {
     /// What these steps would change, read now. One round trip.
     pub(crate) async fn snapshot(&self, user: ObjectId, steps: &[Step]) -> Result<Snapshot, GraphError> {
         let in_groups = steps.iter().any(|step| step.group().is_some());
+        if steps.iter().any(|step| step.moves_account()) {
+            return self.snapshot_anywhere(user, in_groups).await;
+        }
         let of_account = steps.iter().any(|step| step.group().is_none());
-        let ids = |groups: Vec<graph::Group>| Some(groups.into_iter().map(|group| group.id).collect());
         let (enabled, read) = match (of_account, in_groups) {
             (_, false) => (self.reader.user(user).await?.account_enabled, None),
             (true, true) => {
@@ -116,13 +118,29 @@ impl Remediator {
                 None => (None, None),
             },
         };
-        Ok(match read {
-            Some(graph::MembershipsRead { member_of, owner_of }) => {
-                let (member_of, owner_of) = (ids(member_of), ids(owner_of));
-                Snapshot { enabled, member_of, owner_of, ..Snapshot::default() }
-            }
-            None => Snapshot { enabled, ..Snapshot::default() },
-        })
+        Ok(shown(Some(true), enabled, read))
+    }
+
+    /// The same of somebody who may have been deleted. While he is, Graph shows nobody what he belongs to.
+    async fn snapshot_anywhere(&self, user: ObjectId, in_groups: bool) -> Result<Snapshot, GraphError> {
+        let enabled = match self.reader.whereabouts(user).await? {
+            Whereabouts::Deleted(_) => return Ok(shown(Some(false), None, None)),
+            Whereabouts::Here(user) => user.account_enabled,
+        };
+        let read = if in_groups { self.reader.memberships(&[user]).await.pop() } else { None };
+        let read = read.map(|(_, read)| read).transpose()?;
+        Ok(shown(Some(true), enabled, read))
+    }
+}
+
+fn shown(there: Option<bool>, enabled: Option<bool>, read: Option<graph::MembershipsRead>) -> Snapshot {
+    let ids = |groups: Vec<graph::Group>| Some(groups.into_iter().map(|group| group.id).collect());
+    match read {
+        Some(graph::MembershipsRead { member_of, owner_of }) => {
+            let (member_of, owner_of) = (ids(member_of), ids(owner_of));
+            Snapshot { there, enabled, member_of, owner_of, ..Snapshot::default() }
+        }
+        None => Snapshot { there, enabled, ..Snapshot::default() },
     }
 }
 

@@ -35,6 +35,7 @@ pub(super) struct RuleCounts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub(super) struct Touched {
     pub(super) guests: u64,
+    /// Disabled or deleted.
     pub(super) accounts: u64,
     pub(super) memberships: u64,
     pub(super) ownerships: u64,
@@ -45,11 +46,12 @@ impl Touched {
         one_more(&mut self.guests, !steps.is_empty());
         for step in steps {
             match step {
-                Step::Disable { user: _ } => one_more(&mut self.accounts, true),
+                Step::Disable { user: _ } | Step::Delete { user: _ } => one_more(&mut self.accounts, true),
                 Step::RemoveMember { user: _, group: _ } => one_more(&mut self.memberships, true),
                 Step::RemoveOwner { user: _, group: _ } => one_more(&mut self.ownerships, true),
                 // No rule gives.
                 Step::Enable { user: _ }
+                | Step::Restore { user: _ }
                 | Step::AddMember { user: _, group: _ }
                 | Step::AddOwner { user: _, group: _ } => {}
             }

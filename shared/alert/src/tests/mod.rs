@@ -2,6 +2,7 @@
 
 mod cards;
 mod decisions;
+mod deletions;
 mod endings;
 mod groups;
 mod hostile;

@@ -133,13 +133,14 @@ fn lines_with(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn nothing_is_deleted_but_links_and_subscriptions() {
+fn nothing_is_deleted_but_links_subscriptions_and_one_account() {
     let deleted = lines_with("DELETE");
-    let [subscription, link] = deleted.as_slice() else { panic!("another DELETE: {deleted:#?}") };
+    let [subscription, account, link] = deleted.as_slice() else { panic!("another DELETE: {deleted:#?}") };
     assert!(
         subscription.starts_with("subscription.rs: ") && subscription.contains("Target::subscription(id)")
     );
     assert_eq!(link, "write.rs: let mut request = self.0.request(Method::DELETE, &link.to(user));");
+    assert_eq!(account, "write.rs: let mut request = self.0.request(Method::DELETE, &Target::user(user));");
     let named = lines_with("Method::from_bytes");
     assert_eq!(named, [] as [String; 0], "a method that is not written out");
 }

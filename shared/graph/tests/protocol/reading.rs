@@ -1,6 +1,6 @@
 //! Reads one by one, and page by page.
 
-use graph::{GraphError, Page};
+use graph::{Deleted, GraphError, Page, Whereabouts};
 use serde_json::{Value, json};
 
 use crate::fake::{Answer, Fake, GROUP, GUEST, TENANT, user, user_path};
@@ -42,14 +42,51 @@ async fn an_answer_about_somebody_else_or_that_is_no_json_is_unreadable() {
 async fn a_soft_deleted_user_is_found_in_the_recycle_bin() {
     let fake = Fake::start().await;
     let path = format!("GET /v1.0/directory/deletedItems/{GUEST}");
-    assert_eq!(fake.reader().deleted_user(GUEST).await, Ok(false));
-    for (kind, expected) in [("user", true), ("group", false)] {
-        let item = json!({"@odata.type": format!("#microsoft.graph.{kind}"), "id": GUEST});
+    assert_eq!(fake.reader().deleted_user(GUEST).await, Ok(None));
+    let deleted = Deleted { at: Some("2026-11-20T09:00:00Z".parse().unwrap()) };
+    for (kind, expected) in [("user", Some(deleted)), ("group", None)] {
+        let kind = format!("#microsoft.graph.{kind}");
+        let item = json!({"@odata.type": kind, "id": GUEST, "deletedDateTime": "2026-11-20T09:00:00Z"});
         fake.next(&path, Answer::json(200, &item));
-        assert_eq!(fake.reader().deleted_user(GUEST).await, Ok(expected), "{kind}");
+        assert_eq!(fake.reader().deleted_user(GUEST).await, Ok(expected));
     }
+    assert_eq!(fake.seen(&path)[0].query, "$select=id,deletedDateTime");
     fake.next(&path, Answer::error(403, "Authorization_RequestDenied"));
     assert!(matches!(fake.reader().deleted_user(GUEST).await, Err(GraphError::Forbidden { .. })));
+}
+
+#[tokio::test]
+async fn what_graph_does_not_know_is_deleted_only_where_the_deleted_items_have_it() {
+    let (live, item) = (format!("GET /users/{GUEST}"), format!("GET /directory/deletedItems/{GUEST}"));
+    let deleted = json!({"@odata.type": "#microsoft.graph.user", "id": GUEST, "deletedDateTime": null});
+    let fake = Fake::start().await;
+    let unknown = fake.reader().whereabouts(GUEST).await;
+    assert!(matches!(unknown, Err(GraphError::NotFound { .. })), "{unknown:?}");
+    fake.always(&item, Answer::json(200, &deleted));
+    let found = fake.reader().whereabouts(GUEST).await;
+    assert_eq!(found, Ok(Whereabouts::Deleted(Deleted { at: None })));
+    // One replica has heard of it and another has not: whoever can be read is there.
+    fake.always(&live, user());
+    let found = fake.reader().whereabouts(GUEST).await.unwrap();
+    assert!(matches!(found, Whereabouts::Here(_)), "{found:?}");
+    fake.always(&live, Answer::error(403, "Authorization_RequestDenied"));
+    assert!(matches!(fake.reader().whereabouts(GUEST).await, Err(GraphError::Forbidden { .. })));
+}
+
+#[tokio::test]
+async fn what_a_deleted_user_was_is_asked_of_the_list_of_deleted_users() {
+    let fake = Fake::start().await;
+    let path = "GET /v1.0/directory/deletedItems/microsoft.graph.user";
+    fake.next(path, Answer::json(200, &json!({"value": []})));
+    assert_eq!(fake.reader().deleted_properties(GUEST).await, Ok(None));
+    fake.next(path, Answer::json(200, &json!({"value": [{"id": GUEST, "mail": "mallory@evil.example"}]})));
+    let found = fake.reader().deleted_properties(GUEST).await.unwrap().unwrap();
+    assert_eq!((found.mail.as_deref(), found.sponsors), (Some("mallory@evil.example"), None));
+    let query = &fake.seen(path)[0].query;
+    assert!(query.starts_with("$filter=id%20eq%20%27") && query.contains("&$select=id,"), "{query}");
+    fake.next(path, Answer::json(200, &json!({"value": [{"id": GROUP}]})));
+    let somebody_else = fake.reader().deleted_properties(GUEST).await;
+    assert!(matches!(somebody_else, Err(GraphError::Unreadable { .. })), "{somebody_else:?}");
 }
 
 #[tokio::test]

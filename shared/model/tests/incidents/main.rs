@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "here a panic is how a test fails")]
 
 mod asking;
+mod deleting;
 mod given;
 mod seeing;
 mod whatever_happens;

@@ -168,6 +168,7 @@ fn what_was_left_stays_in_the_plan_of_the_incident_that_left_it() {
 /// An undo of all that the plan asked for.
 fn giving_back(incident: &Incident) -> PendingUndo {
     PendingUndo {
+        deleted_at: None,
         steps: incident.plan().steps.iter().map(|step| step.undo()).collect(),
         identity: None,
         force: false,

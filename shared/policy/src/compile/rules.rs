@@ -153,6 +153,7 @@ impl Compiler<'_> {
             }
         }
         self.one_of_two_ways_out(then, about);
+        self.deletion_stands_alone(then);
         let id = self.rule_id(id);
         let severity = severity.map_or(Some(model::Severity::Medium), |severity| self.word(severity));
         let actions = self.words(then);
@@ -171,6 +172,27 @@ impl Compiler<'_> {
                 let message = "`leave-groups` takes him out of that group, too";
                 self.problem(word.text.place, message, Some("remove `leave-group`".to_owned()));
             }
+        }
+    }
+
+    /// What a deletion takes with it could not be read back any more, and a restoration brings all of it back at once.
+    fn deletion_stands_alone(&mut self, then: &Words<Word<Action>>) {
+        let action = |word: &Word<Action>| word.value().ok();
+        if !then.items.iter().any(|word| action(word) == Some(Action::Delete)) {
+            return;
+        }
+        for word in &then.items {
+            let needless = match action(word) {
+                Some(
+                    needless @ (Action::Disable
+                    | Action::LeaveGroup
+                    | Action::LeaveGroups
+                    | Action::DropOwnership),
+                ) => needless,
+                Some(Action::Delete | Action::Notify) | None => continue,
+            };
+            let message = "`delete` takes the sign-in, the memberships and the ownerships with the account";
+            self.problem(word.text.place, message, Some(format!("remove `{needless}`")));
         }
     }
 
@@ -278,7 +300,7 @@ fn misfit(action: Action, about: &About) -> Option<(String, &'static str)> {
     let needed = match action {
         Action::LeaveGroup => Relation::Member,
         Action::DropOwnership => Relation::Owner,
-        Action::Disable | Action::LeaveGroups | Action::Notify => return None,
+        Action::Disable | Action::LeaveGroups | Action::Delete | Action::Notify => return None,
     };
     match (about, needed) {
         (About::TheGuest, Relation::Member) => Some((

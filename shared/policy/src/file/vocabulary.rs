@@ -44,7 +44,7 @@ impl Vocabulary for Severity {
 
 impl Vocabulary for Action {
     const NAME: &'static str = "action";
-    const NOT_BUILT: &'static [&'static str] = &["revoke-sessions", "delete"];
+    const NOT_BUILT: &'static [&'static str] = &["revoke-sessions"];
 
     fn all() -> Vec<(String, Self)> {
         Self::ALL.map(|action| (action.word().to_owned(), action)).to_vec()

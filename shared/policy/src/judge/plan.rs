@@ -23,7 +23,7 @@ pub(super) struct Made {
     pub(super) nothing_fits: Option<String>,
 }
 
-/// Containment first, then what he is in, then what he owns.
+/// Containment first, then what he is in, then what he owns. A deletion takes all of that with it and stands alone.
 pub(super) fn make(
     actions: &[Action],
     case: &Case<'_>,
@@ -34,6 +34,10 @@ pub(super) fn make(
     let user = case.facts.id;
     let mut draft = Draft { user, made: Made::default(), done: BTreeSet::new() };
     draft.made.names.extend(about.and_then(|about| name_of(about.group)));
+    if actions.contains(&Action::Delete) {
+        draft.made.plan.steps.push(Step::Delete { user });
+        return draft.made;
+    }
     if actions.contains(&Action::Disable) {
         draft.made.plan.steps.push(Step::Disable { user });
     }

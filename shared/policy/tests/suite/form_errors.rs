@@ -211,7 +211,7 @@ guardrails:
     then: [dissable, block]
 "#), @"
     policy.yaml:6:12: unknown action `dissable`: did you mean `disable`?
-    policy.yaml:6:22: unknown action `block`: write one of `disable`, `leave-group`, `leave-groups`, `drop-ownership`, `notify`
+    policy.yaml:6:22: unknown action `block`: write one of `disable`, `leave-group`, `leave-groups`, `drop-ownership`, `delete`, `notify`
     ");
     assert_snapshot!(wrong_as_a_whole(r#"version: 1
 mode: enforce
@@ -322,9 +322,6 @@ mode: enforce
 guardrails:
   - id: blocked-domain
     if: { domain: [evil.example] }
-    then: [disable, revoke-sessions, delete]
-"#), @"
-    policy.yaml:6:21: action `revoke-sessions` is not built yet: write one of `disable`, `leave-group`, `leave-groups`, `drop-ownership`, `notify`
-    policy.yaml:6:38: action `delete` is not built yet: write one of `disable`, `leave-group`, `leave-groups`, `drop-ownership`, `notify`
-    ");
+    then: [disable, revoke-sessions]
+"#), @"policy.yaml:6:21: action `revoke-sessions` is not built yet: write one of `disable`, `leave-group`, `leave-groups`, `drop-ownership`, `delete`, `notify`");
 }

@@ -173,10 +173,10 @@ proptest! {
             prop_assert_eq!(step.user(), facts.id);
             prop_assert!(step.takes_away());
             let relation = match step {
-                Step::Disable { .. } => continue,
+                Step::Disable { .. } | Step::Delete { .. } => continue,
                 Step::RemoveMember { .. } => Relation::Member,
                 Step::RemoveOwner { .. } => Relation::Owner,
-                Step::Enable { .. } | Step::AddMember { .. } | Step::AddOwner { .. } => unreachable!(),
+                Step::Enable { .. } | Step::Restore { .. } | Step::AddMember { .. } | Step::AddOwner { .. } => unreachable!(),
             };
             let held = known(&facts).iter().filter(|held| Some(held.group.id) == step.group() && held.relation == relation);
             prop_assert!(held.clone().count() > 0);

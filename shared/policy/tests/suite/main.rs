@@ -4,6 +4,7 @@
 mod admission;
 mod blank;
 mod coverage;
+mod deleting;
 mod example;
 mod form_errors;
 mod group_errors;

@@ -184,6 +184,8 @@ fn step(step: &Step) -> String {
         Step::AddMember { .. } => format!("join {last}"),
         Step::RemoveOwner { .. } => format!("drop {last}"),
         Step::AddOwner { .. } => format!("own {last}"),
+        Step::Delete { .. } => "delete".to_owned(),
+        Step::Restore { .. } => "restore".to_owned(),
     }
 }
 

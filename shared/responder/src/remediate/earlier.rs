@@ -77,7 +77,7 @@ impl Remediator {
     }
 
     /// A write of before we were interrupted has landed: it is done, whatever is judged now.
-    pub(super) async fn note_landed(
+    pub(crate) async fn note_landed(
         &self,
         incident: &mut Incident,
         sent: &[Outcome],

@@ -2,12 +2,13 @@
 //!
 //! Never here: how many rounds that takes, which is the model's.
 
-use graph::{Act, Activity, Actor};
+use graph::{Act, Activity};
 use jiff::Timestamp;
 use model::{Incident, Step};
 
 use crate::Remediator;
-use crate::trouble::{in_words, to_the_second};
+use crate::trouble::to_the_second;
+use crate::whose::{Asker, whose_doing};
 
 impl Remediator {
     /// Why it is not taken away once more, with what the directory audit knows. It may know nothing: its rows lag, and the
@@ -18,17 +19,8 @@ impl Remediator {
             Incident::ROUNDS,
             to_the_second(since)
         );
-        let who = match self.reader.acts(step.user(), since).await {
-            Ok(acts) => acts
-                .iter()
-                .find(|act| puts_back(act, step))
-                .map_or_else(|| "the directory audit does not (yet) say who".to_owned(), told),
-            Err(graph::GraphError::Forbidden { .. }) => {
-                "who it was would stand in the directory audit: grant the app that writes `AuditLog.Read.All`"
-                    .to_owned()
-            }
-            Err(error) => format!("the directory audit could not be read: failed to {}", in_words(&error)),
-        };
+        let who =
+            whose_doing(&self.reader, Asker::Writes, (step.user(), since), |act| puts_back(act, step)).await;
         format!("{what}; {who}")
     }
 }
@@ -37,7 +29,7 @@ impl Remediator {
 fn puts_back(act: &Act, step: Step) -> bool {
     let same_group = || act.group.is_none() || act.group == step.group();
     match (step.undo(), act.activity) {
-        (Step::Enable { user: _ }, Activity::Enable) => true,
+        (Step::Enable { user: _ }, Activity::Enable) | (Step::Restore { user: _ }, Activity::Restore) => true,
         (Step::AddMember { .. }, Activity::AddMember) | (Step::AddOwner { .. }, Activity::AddOwner) => {
             same_group()
         }
@@ -47,7 +39,9 @@ fn puts_back(act: &Act, step: Step) -> bool {
             | Step::AddOwner { .. }
             | Step::Disable { user: _ }
             | Step::RemoveMember { .. }
-            | Step::RemoveOwner { .. },
+            | Step::RemoveOwner { .. }
+            | Step::Delete { user: _ }
+            | Step::Restore { user: _ },
             Activity::Enable
             | Activity::Disable
             | Activity::Delete
@@ -58,22 +52,4 @@ fn puts_back(act: &Act, step: Step) -> bool {
             | Activity::RemoveOwner,
         ) => false,
     }
-}
-
-fn told(act: &Act) -> String {
-    let named = |name: &Option<String>| name.as_ref().map_or_else(String::new, |name| format!("`{name}`"));
-    let who = match &act.by {
-        Actor::User { id, name } => format!("{} (user {id})", named(name)),
-        Actor::App { app_id, service_principal, name } => {
-            let id = app_id.map(|id| id.to_string()).or(service_principal.map(|id| id.to_string()));
-            id.map_or_else(
-                || format!("the app {}", named(name)),
-                |id| format!("the app {} ({id})", named(name)),
-            )
-        }
-        Actor::Unknown => {
-            return format!("the directory audit does not say who, at {}", to_the_second(act.at));
-        }
-    };
-    format!("the directory audit names {}, at {}", who.trim(), to_the_second(act.at))
 }

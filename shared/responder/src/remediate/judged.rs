@@ -68,6 +68,21 @@ pub(crate) struct Reversal {
     pub(crate) force: bool,
     /// Those that the undo is about to write.
     pub(crate) suspensions: Vec<Suspension>,
+    /// The account is deleted: its groups and roles cannot be read.
+    pub(crate) deleted: bool,
+}
+
+impl Reversal {
+    /// Whether this step would take away again what is given back. With an account its sign-in comes back, too.
+    fn is_taken_by(&self, step: Step, facts: &Facts) -> bool {
+        let restores = self.steps.iter().any(|given| matches!(given, Step::Restore { user: _ }));
+        let blocks = matches!(step, Step::Disable { user: _ }) && facts.enabled != Some(false);
+        self.steps.contains(&step.undo()) || (restores && blocks)
+    }
+
+    fn suspends(&self, rule: &RuleId) -> bool {
+        self.suspensions.iter().any(|one| one.rule == *rule)
+    }
 }
 
 /// What a verdict of a moment ago, made of these facts, says about the incident.
@@ -130,25 +145,32 @@ impl Remediator {
         }
         let enforced = policy.with_every_rule_enforced().without_existing();
         let verdict = policy::judge(&enforced, &as_after(facts, reversal), Mode::Enforce, now);
-        let objects = |finding: &&Finding| {
-            let contrary = |step: &Step| reversal.steps.contains(&step.undo());
-            finding.mode > Mode::Observe && !finding.unknown && finding.plan.steps.iter().any(contrary)
+        let contrary = |finding: &&Finding| {
+            let mut steps = finding.plan.steps.iter();
+            finding.mode > Mode::Observe && steps.any(|step| reversal.is_taken_by(*step, facts))
         };
-        let objecting: BTreeSet<Objecting> = verdict
-            .findings
-            .iter()
-            .filter(objects)
-            .map(|finding| (finding.rule.clone(), finding.object))
-            .collect();
+        let objecting = |unknown: bool| -> BTreeSet<Objecting> {
+            let found = verdict.findings.iter().filter(contrary).filter(|finding| finding.unknown == unknown);
+            found.map(|finding| (finding.rule.clone(), finding.object)).collect()
+        };
+        let (mut objecting, mut unread) = (objecting(false), objecting(true));
         if !objecting.is_empty() && !reversal.force {
-            let names: BTreeSet<String> = objecting.iter().map(|(rule, _)| format!("`{rule}`")).collect();
-            let names: Vec<String> = names.into_iter().collect();
             return Err(format!(
                 "{} would take away again what this undo of `{}` gives back; undo it there, or use `--force --reason`",
-                names.join(" and "),
+                named(&objecting),
                 incident.key.rule
             ));
         }
+        // What hangs on anything else that could not be read holds no undo back: it is judged again when it can be.
+        unread.retain(|(rule, _)| reversal.deleted && !reversal.suspends(rule));
+        if !unread.is_empty() && !reversal.force {
+            return Err(format!(
+                "{} cannot be judged while the account is deleted (Graph does not show its groups), and may take it away \
+                 again; look at it, and use `--force --reason` if it is right",
+                named(&unread)
+            ));
+        }
+        objecting.append(&mut unread);
         let groups = reversal.groups.iter().map(|group| (group.id, as_seen(group))).collect();
         Ok((
             Judged {
@@ -192,12 +214,20 @@ pub(crate) fn told(group: &Group) -> String {
         .map_or_else(|| format!("the group {}", group.id), |name| format!("`{name}` ({})", group.id))
 }
 
+fn named(rules: &BTreeSet<Objecting>) -> String {
+    let names: BTreeSet<String> = rules.iter().map(|(rule, _)| format!("`{rule}`")).collect();
+    names.into_iter().collect::<Vec<_>>().join(" and ")
+}
+
 /// A rule that would take away again, everywhere or in one group.
 pub(crate) type Objecting = (RuleId, Option<ObjectId>);
 
 fn relation(step: Step) -> Option<Relation> {
     match step {
-        Step::Disable { user: _ } | Step::Enable { user: _ } => None,
+        Step::Disable { user: _ }
+        | Step::Enable { user: _ }
+        | Step::Delete { user: _ }
+        | Step::Restore { user: _ } => None,
         Step::RemoveMember { user: _, group: _ } | Step::AddMember { user: _, group: _ } => {
             Some(Relation::Member)
         }

@@ -12,19 +12,6 @@ impl Remediator {
     /// Failures in a row before a person is asked.
     const TRIES: u32 = 12;
 
-    pub(crate) async fn not_there(&self, incident: &mut Incident) -> Result<(), Trouble> {
-        let now = self.clock.now();
-        match self.reader.deleted_user(incident.key.guest).await {
-            Ok(true) => {
-                let why = "the guest was deleted (soft: it can be restored for 30 days)".to_owned();
-                incident.vanish(why, &self.rules.routes, now);
-                Ok(())
-            }
-            Ok(false) => self.try_later(incident, "Graph does not know the guest (yet)", None, now),
-            Err(error) => self.in_trouble(incident, &error, "look among the deleted users").await,
-        }
-    }
-
     /// Graph would not, or could not: later, or never.
     pub(crate) async fn in_trouble(
         &self,
@@ -49,7 +36,7 @@ impl Remediator {
         }
     }
 
-    fn try_later(
+    pub(crate) fn try_later(
         &self,
         incident: &mut Incident,
         why: &str,

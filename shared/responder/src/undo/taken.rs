@@ -2,16 +2,18 @@
 //!
 //! Never here: whether it may be given back.
 
+use graph::Deleted;
 use jiff::Timestamp;
 use ledger::{Ledger, LedgerError};
-use model::{Achieved, Identity, Incident, IncidentId, Outcome, State, Step, StepResult};
+use model::{Achieved, Identity, Incident, IncidentId, ObjectId, Outcome, State, Step, StepResult};
 
 use crate::Remediator;
+use crate::gone::is_the_one_of;
 use crate::trouble::after;
 
 /// One step of ours that is in force.
 pub(super) struct Taken {
-    at: Timestamp,
+    pub(super) at: Timestamp,
     pub(super) step: Step,
     /// Who the account was then.
     pub(super) identity: Option<Identity>,
@@ -137,6 +139,53 @@ pub(super) async fn ours(
         (true, true) => Ours::PutBack,
         (true, false) => Ours::Nothing,
     })
+}
+
+/// The incident for which we have deleted the account, if this deletion is ours.
+pub(crate) async fn deleted_by(
+    ledger: &Ledger,
+    guest: ObjectId,
+    deleted: Deleted,
+) -> Result<Option<IncidentId>, LedgerError> {
+    let step = Step::Delete { user: guest };
+    let incidents = ledger.incidents_of(guest).await?;
+    let mut everything = Vec::new();
+    for stored in &incidents {
+        everything.extend(outcomes_in_slot(ledger, &stored.value.id).await?);
+    }
+    let ours = incidents.into_iter().find(|stored| {
+        let one = &stored.value;
+        let deletes = |outcome: &&Outcome| {
+            outcome.incident.slot == one.id.slot && outcome.step == step && outcome.is_ours()
+        };
+        everything.iter().filter(deletes).any(|outcome| {
+            !is_reversed(outcome, &everything)
+                && one.is_in_force(step, outcome.at)
+                && is_the_one_of(outcome.at, deleted)
+        })
+    });
+    Ok(ours.map(|stored| stored.value.id))
+}
+
+/// When an undo of ours restored the account and a read showed it, if that was our last word about it.
+pub(crate) async fn restored_at(ledger: &Ledger, guest: ObjectId) -> Result<Option<Timestamp>, LedgerError> {
+    let (delete, restore) = (Step::Delete { user: guest }, Step::Restore { user: guest });
+    let mut moved = Vec::new();
+    for stored in ledger.incidents_of(guest).await? {
+        let outcomes = outcomes_in_slot(ledger, &stored.value.id).await?;
+        let ours = |outcome: &Outcome| match &outcome.result {
+            StepResult::Done => outcome.step == delete || outcome.step == restore,
+            StepResult::Intended | StepResult::Sent => outcome.step == delete,
+            StepResult::TurnedAway { why: _ }
+            | StepResult::NeverShown
+            | StepResult::AlreadySo
+            | StepResult::Refused { why: _ }
+            | StepResult::Failed { why: _ } => false,
+        };
+        moved.extend(outcomes.into_iter().filter(ours));
+    }
+    let last = moved.into_iter().max_by_key(|outcome| outcome.at);
+    Ok(last.filter(|outcome| outcome.step == restore).map(|outcome| outcome.at))
 }
 
 /// Those of this incident and of all before it: what they did may still be in force.

@@ -4,7 +4,7 @@ use super::lists::{self, Shape};
 use super::permissions;
 use super::refusal::Refusal;
 use crate::odata::{Selection, Type, select};
-use crate::tenant::{Object, documents};
+use crate::tenant::{Object, User, documents};
 use crate::world::State;
 
 pub(crate) fn list(state: &mut State, call: &Call, of: Type) -> Result<Answer, Refusal> {
@@ -57,6 +57,7 @@ pub(crate) fn restore(state: &mut State, call: &Call) -> Result<Answer, Refusal>
         if !state.tenant.protection_of(id).yields_to(&call.caller.directory_roles) {
             return Err(Refusal::denied());
         }
+        name_is_free(state, &user)?;
         user.deleted_at = None;
         state.tenant.put_user(user, call.now);
     } else {
@@ -68,6 +69,25 @@ pub(crate) fn restore(state: &mut State, call: &Call) -> Result<Answer, Refusal>
     }
     let object = state.tenant.truth().object(id).ok_or_else(gone)?;
     lists::one_restored(call, object)
+}
+
+/// What a user is called by must not have become somebody else's. The caller may give another name in the body, which the
+/// simulator does not take.
+fn name_is_free(state: &State, user: &User) -> Result<(), Refusal> {
+    let same = |one: &String, other: &String| one.eq_ignore_ascii_case(other);
+    let taken = |property: &str| {
+        let message = format!("Another object with the same value for property {property} already exists.");
+        Err(Refusal::directory(message))
+    };
+    for (_, other) in state.tenant.truth().live_users() {
+        if same(&other.user_principal_name, &user.user_principal_name) {
+            return taken("userPrincipalName");
+        }
+        if other.proxy_addresses.iter().any(|one| user.proxy_addresses.iter().any(|his| same(one, his))) {
+            return taken("proxyAddresses");
+        }
+    }
+    Ok(())
 }
 
 /// Permanent deletion.

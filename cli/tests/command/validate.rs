@@ -43,7 +43,8 @@ fn each_kind_of_problem_names_its_place_and_its_fix() {
         ("id: agency-work", "id: blocked-domain"),
         ("version: 1", "version: 7"),
         ("version: 1\n", "version: 1\nversion: 1\n"),
-        ("then: [disable]", "then: [delete]"),
+        ("then: [disable]", "then: [delete, disable]"),
+        ("then: [disable]", "then: [revoke-sessions]"),
         ("{ domain: [blocked] }", "{}"),
     ] {
         assert!(POLICY.contains(wrong), "{wrong}");

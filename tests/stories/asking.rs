@@ -3,9 +3,9 @@
 use guestlist_tests::{Setup, World};
 use insta::assert_snapshot;
 use jiff::SignedDuration;
-use model::{Answer, RequestKind};
+use model::Answer;
 
-use crate::given::{refused, waiting};
+use crate::given::{approve_as_seen, refused, waiting};
 use crate::policies::{CLOSED_GROUPS, PARTNERS_ONLY, asking, closing};
 
 const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -177,10 +177,7 @@ async fn an_approval_of_a_plan_that_has_grown_since_is_refused() {
     world.tenant.join(mallory, sales);
     world.settle().await;
     assert_eq!(world.slack.read_all().len(), 1, "people are asked about the new plan");
-    let kind = RequestKind::Approve { incident: incident.id.clone(), plan: seen };
-    let request = world.ask(kind, "carol", "looked at it").await;
-    world.settle().await;
-    let why = refused(world.answer(&request).await);
+    let why = refused(approve_as_seen(&mut world, &incident, seen).await);
     assert!(why.starts_with("its plan or the account has changed since"), "{why}");
     world.expect_untouched(mallory);
     world.approve(&incident.id).await;

@@ -37,6 +37,23 @@ pub(crate) async fn deleted() -> (World, Guest, IncidentId) {
     (world, mallory, id)
 }
 
+/// Somebody whose finding is recorded. No worker has come yet.
+async fn found() -> (World, Guest) {
+    let world = world().await;
+    let mallory = world.tenant.invite("mallory@evil.example");
+    world.deliver().await;
+    world.run("assess").await;
+    (world, mallory)
+}
+
+/// An undo gives the account back.
+async fn restored(world: &mut World, mallory: Guest) {
+    let id = world.incident(mallory).await.id;
+    world.undo(&id).await;
+    world.expect_restored(mallory);
+    world.slack.read_all();
+}
+
 #[tokio::test]
 async fn a_deletion_is_read_back_and_told_with_the_undo_and_its_end() {
     let mut world = world().await;
@@ -175,10 +192,7 @@ async fn who_was_deleted_by_somebody_else_is_not_ours_to_restore() {
 
 #[tokio::test]
 async fn somebody_who_was_faster_is_not_us() {
-    let mut world = world().await;
-    let mallory = world.tenant.invite("mallory@evil.example");
-    world.deliver().await;
-    world.run("assess").await;
+    let (mut world, mallory) = found().await;
     world.tenant.0.delete_user(mallory.0).unwrap();
     // The read before our write does not show it yet, and Graph answers that it knows no such user.
     world.run("remediate").await;
@@ -193,10 +207,7 @@ async fn somebody_who_was_faster_is_not_us() {
 
 #[tokio::test]
 async fn a_replica_that_does_not_know_the_guest_is_no_deletion() {
-    let mut world = world().await;
-    let mallory = world.tenant.invite("mallory@evil.example");
-    world.deliver().await;
-    world.run("assess").await;
+    let (mut world, mallory) = found().await;
     world.next_faults([Fault::new("DELETE", "/users", Failure::NotFound)]);
     world.run("remediate").await;
     world.forget_writes("/users/");
@@ -230,10 +241,7 @@ async fn holders_of_roles_members_of_role_assignable_groups_and_protected_accoun
 
 #[tokio::test]
 async fn a_role_that_was_assigned_in_between_protects_from_deletion() {
-    let mut world = world().await;
-    let mallory = world.tenant.invite("mallory@evil.example");
-    world.deliver().await;
-    world.run("assess").await;
+    let (mut world, mallory) = found().await;
     world.tenant.0.assign_role(mallory.0, "User Administrator").unwrap();
     world.settle().await;
     assert_eq!(world.states(mallory).await, ["refused"]);
@@ -269,15 +277,11 @@ async fn a_worker_that_dies_while_it_deletes_or_reads_back_has_done_it() {
     for (method, path, nth, result) in
         [("DELETE", "/users", 0, StepResult::Intended), ("POST", "/$batch", 1, StepResult::Sent)]
     {
-        let world = world().await;
-        let mallory = world.tenant.invite("mallory@evil.example");
-        world.deliver().await;
-        world.run("assess").await;
+        let (mut world, mallory) = found().await;
         world.hang_at(method, path, nth);
         world.kill_during("remediate").await;
         world.expect_deleted(mallory);
         assert_eq!(world.outcomes(mallory).await.last().map(|one| &one.result), Some(&result));
-        let mut world = world;
         come_back(&mut world).await;
         assert_eq!(world.states(mallory).await, ["done"], "{method}");
         let told = world.slack.texts();
@@ -285,10 +289,7 @@ async fn a_worker_that_dies_while_it_deletes_or_reads_back_has_done_it() {
             told.last().unwrap().starts_with("Deleted guest mallory@evil[.]example"),
             "{method}: {told:?}"
         );
-        let id = world.incident(mallory).await.id;
-        world.undo(&id).await;
-        world.expect_restored(mallory);
-        world.slack.read_all();
+        restored(&mut world, mallory).await;
     }
 }
 
@@ -302,10 +303,7 @@ async fn a_deletion_whose_answer_is_lost_is_not_sent_again_and_is_ours() {
     world.expect_no_writes();
     assert_eq!(world.states(mallory).await, ["done"]);
     world.slack.read_all();
-    let id = world.incident(mallory).await.id;
-    world.undo(&id).await;
-    world.expect_restored(mallory);
-    world.slack.read_all();
+    restored(&mut world, mallory).await;
 }
 
 #[tokio::test]

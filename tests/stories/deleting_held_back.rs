@@ -4,7 +4,7 @@ use guestlist_tests::Guest;
 use jiff::SignedDuration;
 
 use crate::deleting::{policy, world};
-use crate::given::refused;
+use crate::given::{approve_as_seen, refused};
 use crate::policies::asking;
 
 #[tokio::test]
@@ -21,10 +21,7 @@ async fn people_are_asked_first_where_the_mode_is_ask() {
     world.tenant.change(mallory, |user| user.mail = Some("eve@evil.example".to_owned()));
     let seen = incident.question();
     world.settle().await;
-    let kind = model::RequestKind::Approve { incident: incident.id.clone(), plan: seen };
-    let request = world.ask(kind, "carol", "looked at it").await;
-    world.settle().await;
-    let why = refused(world.answer(&request).await);
+    let why = refused(approve_as_seen(&mut world, &incident, seen).await);
     assert!(why.starts_with("its plan or the account has changed since"), "{why}");
     world.expect_untouched(mallory);
     world.approve(&incident.id).await;

@@ -2,8 +2,8 @@
 
 use guestlist_tests::{Group, Guest, World};
 use jiff::SignedDuration;
-use model::{Answer, IncidentId};
-use simulator::NewGroup;
+use model::{Answer, Incident, IncidentId, PlanHash, RequestKind};
+use simulator::{Failure, Fault, NewGroup, Stale};
 
 use crate::policies::{CLOSED_GROUPS, PARTNERS_ONLY, asking, closing};
 
@@ -25,6 +25,18 @@ pub(crate) async fn found(policy: &str, address: &str) -> (World, Guest) {
     world.deliver().await;
     world.run("assess").await;
     (world, guest)
+}
+
+/// A guest whom nobody admits is disabled: the answer was lost, and no read shows it for a minute.
+pub(crate) async fn disabled_without_a_word() -> (World, Guest) {
+    let (world, sam) = found(PARTNERS_ONLY, "sam@northwind.example").await;
+    let lag = SignedDuration::from_mins(1);
+    world.simulator.set_faults(|faults| faults.stale = Some(Stale { lag, chance: 1.0 }));
+    world.next_faults((0..6).map(|_| Fault::new("PATCH", "/users", Failure::LostAnswer)));
+    world.run("remediate").await;
+    world.simulator.set_faults(|faults| faults.queued.clear());
+    assert!(!world.tenant.is_enabled(sam));
+    (world, sam)
 }
 
 /// The app that writes may do this, too.
@@ -134,4 +146,12 @@ pub(crate) async fn old_member_taken_out() -> (World, Guest, Group, IncidentId) 
     world.approve(&id).await;
     world.expect_no_member(adele, finance);
     (world, adele, finance, id)
+}
+
+/// Somebody approves of what he has seen, and the answer is read.
+pub(crate) async fn approve_as_seen(world: &mut World, incident: &Incident, seen: PlanHash) -> Answer {
+    let kind = RequestKind::Approve { incident: incident.id.clone(), plan: seen };
+    let request = world.ask(kind, "carol", "looked at it").await;
+    world.settle().await;
+    world.answer(&request).await
 }

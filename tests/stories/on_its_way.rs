@@ -5,8 +5,8 @@ use jiff::SignedDuration;
 use model::{Answer, Breaker, Budget, Opened};
 use simulator::{Failure, Fault, RetryAfter, Stale};
 
-use crate::given::found;
-use crate::policies::{PARTNERS_ONLY, closing};
+use crate::given::{disabled_without_a_word, found};
+use crate::policies::closing;
 
 const EVIL: &str = "{ domain: [evil.example] }";
 
@@ -75,13 +75,7 @@ async fn reads_that_are_refused_for_twenty_minutes_disprove_nothing() {
 /// The answer was lost, reads lag, and the breaker opens before the next try.
 #[tokio::test]
 async fn the_breaker_forgets_no_write_that_is_on_its_way() {
-    let (mut world, sam) = found(PARTNERS_ONLY, "sam@northwind.example").await;
-    let lag = SignedDuration::from_mins(1);
-    world.simulator.set_faults(|faults| faults.stale = Some(Stale { lag, chance: 1.0 }));
-    world.next_faults((0..6).map(|_| Fault::new("PATCH", "/users", Failure::LostAnswer)));
-    world.run("remediate").await;
-    world.simulator.set_faults(|faults| faults.queued.clear());
-    assert!(!world.tenant.is_enabled(sam));
+    let (mut world, sam) = disabled_without_a_word().await;
     world.forget_writes("/users/");
     let now = world.clock.now();
     let opened = Some(Opened { at: now, budget: Budget::Newcomers, limit: 3 });

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use model::{Answer, StepResult};
 use simulator::{Failure, Fault, RetryAfter, Stale};
 
-use crate::given::{admitted, found, refused};
+use crate::given::{admitted, disabled_without_a_word, found, refused};
 use crate::policies::{CLOSED_GROUPS, PARTNERS_ONLY, closing};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -88,13 +88,7 @@ async fn a_throttled_removal_that_an_administrator_did_is_his() {
 /// has shown it yet.
 #[tokio::test]
 async fn what_may_have_been_done_before_graph_was_too_busy_is_ours() {
-    let (mut world, sam) = found(PARTNERS_ONLY, "sam@northwind.example").await;
-    let lag = SignedDuration::from_mins(1);
-    world.simulator.set_faults(|faults| faults.stale = Some(Stale { lag, chance: 1.0 }));
-    world.next_faults((0..6).map(|_| Fault::new("PATCH", "/users", Failure::LostAnswer)));
-    world.run("remediate").await;
-    world.simulator.set_faults(|faults| faults.queued.clear());
-    assert!(!world.tenant.is_enabled(sam));
+    let (mut world, sam) = disabled_without_a_word().await;
     let tried = world.calls("PATCH", &format!("/users/{}", sam.id()));
     world.next_faults([Fault::new("PATCH", "/users", Failure::Status(503, RetryAfter::Seconds(600)))]);
     world.settle_for(SignedDuration::from_secs(30)).await;

@@ -78,10 +78,11 @@ async fn examine(settings: &Settings, doctor: &Doctor, report: &mut Report) -> a
     let policy = policy(settings, report);
     skew(settings, &wire, report).await;
     let reader = app(settings, settings.reader.as_ref(), "app that reads", Some(&READS), &wire, report).await;
-    let canary = settings.canary.iter().flat_map(|_| CanarySettings::PERMISSIONS);
-    let needed = policy.as_ref().map(|policy| policy.write_permissions().into_iter().chain(canary));
-    let needed: Option<BTreeSet<Permission>> = needed.map(Iterator::collect);
-    let needed: Option<Vec<Permission>> = needed.map(|needed| needed.into_iter().collect());
+    let needed: Option<Vec<Permission>> = policy.as_ref().map(|policy| {
+        let mut needed = policy.write_permissions();
+        needed.extend(settings.canary.iter().flat_map(|_| CanarySettings::PERMISSIONS));
+        needed.into_iter().collect()
+    });
     app(settings, settings.writer.as_ref(), "app that writes", needed.as_deref(), &wire, report).await;
     if let (Some(reader), Some(policy)) = (reader, policy) {
         tenant(&reader, &policy, report).await;

@@ -57,22 +57,27 @@ pub enum SponsorKind {
     Unknown,
 }
 
+macro_rules! properties {
+    () => {
+        "$select=id,displayName,userPrincipalName,mail,otherMails,proxyAddresses,identities,userType,creationType,\
+         externalUserState,externalUserStateChangeDateTime,accountEnabled,createdDateTime,onPremisesSyncEnabled,\
+         isManagementRestricted,companyName"
+    };
+}
+
+macro_rules! sponsors {
+    () => {
+        "&$expand=sponsors($select=id,displayName)"
+    };
+}
+
 impl User {
     /// One resource unit: `$select` takes one off, `$expand` adds one.
-    pub(crate) const QUERY: &'static str = "$select=id,displayName,userPrincipalName,mail,otherMails,proxyAddresses,\
-        identities,userType,creationType,externalUserState,externalUserStateChangeDateTime,accountEnabled,\
-        createdDateTime,onPremisesSyncEnabled,isManagementRestricted,companyName\
-        &$expand=sponsors($select=id,displayName)";
+    pub(crate) const QUERY: &'static str = concat!(properties!(), sponsors!());
     /// The same of every user, in the largest pages that Graph gives.
-    pub(crate) const QUERY_ALL: &'static str = "$select=id,displayName,userPrincipalName,mail,otherMails,\
-        proxyAddresses,identities,userType,creationType,externalUserState,externalUserStateChangeDateTime,\
-        accountEnabled,createdDateTime,onPremisesSyncEnabled,isManagementRestricted,companyName\
-        &$expand=sponsors($select=id,displayName)&$top=999";
-
+    pub(crate) const QUERY_ALL: &'static str = concat!(properties!(), sponsors!(), "&$top=999");
     /// The same of a deleted user, whose sponsors Graph does not tell.
-    pub(crate) const QUERY_WITHOUT_SPONSORS: &'static str = "$select=id,displayName,userPrincipalName,mail,otherMails,\
-        proxyAddresses,identities,userType,creationType,externalUserState,externalUserStateChangeDateTime,\
-        accountEnabled,createdDateTime,onPremisesSyncEnabled,isManagementRestricted,companyName";
+    pub(crate) const QUERY_WITHOUT_SPONSORS: &'static str = properties!();
 
     /// What tells of which kind somebody is, and nothing else.
     pub(crate) const QUERY_KIND: &'static str =

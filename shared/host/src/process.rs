@@ -7,46 +7,30 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use model::{Clock, Watched};
+use model::Clock;
 use policy::Policy;
-use responder::{
-    CanaryKeeper, Census, Meter, Open, Reconciler, Steward, SubscriptionKeeper, Trouble, Worker,
-};
+use responder::Worker;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use wire::Wire;
 
-use crate::server::stopped;
 use crate::{
     Assembly, Entering, Environment, InvalidPolicy, Limits, Missing, Needs, Part, Parts, PolicyFile, Running,
     Server, Settings, Store, asked_to_stop, load_policy, state_keys,
 };
 
+mod turns;
+
+use turns::{count, fly, keep, reconcile, wake, watch_policy, work, write_down};
+
 /// How long a request to Graph may wait in line for a throttled answer before its job waits instead.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Jobs of one queue side by side: enough for every channel's messages.
-const SIDE_BY_SIDE: usize = 2 * Open::AT_ONCE;
-/// Other processes may have put something into a queue; nobody tells us.
-const LOOKS_EVERY: Duration = Duration::from_millis(250);
-const POLICY_EVERY: Duration = Duration::from_secs(2);
-const STEWARD_EVERY: Duration = Duration::from_secs(15);
-const SUBSCRIPTIONS_EVERY: Duration = Duration::from_mins(3);
-/// It counts anew only after hours; this is how soon it tries again.
-const CENSUS_EVERY: Duration = Duration::from_mins(5);
-/// One page or a few at a time: what is due stands in the ledger.
-const RECONCILE_EVERY: Duration = Duration::from_secs(15);
-/// It is changed every hour; this is how soon it is missed.
-const CANARY_EVERY: Duration = Duration::from_secs(15);
-const METER_EVERY: Duration = Duration::from_secs(15);
 const MONITORS: Limits = Limits {
     slowest_head: Duration::from_secs(5),
     connection: Duration::from_mins(1),
     grace: Duration::from_secs(5),
     connections: 32,
 };
-const SUBSCRIPTIONS_AGAIN: Duration = Duration::from_secs(20);
-
 /// A process that is about to run: its settings were read, its store is open.
 #[derive(Debug)]
 pub struct Serving {
@@ -208,61 +192,6 @@ fn unmarked(error: &std::io::Error) {
     tracing::warn!("failed to mark this process as running: {error}");
 }
 
-/// Waits, unless the process is to stop.
-async fn pause(wait: Duration, stop: &mut watch::Receiver<bool>) -> bool {
-    tokio::select! {
-        () = tokio::time::sleep(wait) => true,
-        () = stopped(stop) => false,
-    }
-}
-
-async fn work(worker: Worker, mut stop: watch::Receiver<bool>) {
-    let mut running = JoinSet::new();
-    while !*stop.borrow() {
-        while let Some(ended) = running.try_join_next() {
-            worker.note(ended);
-        }
-        let places = SIDE_BY_SIDE.saturating_sub(running.len());
-        let wait = match worker.start_due(&mut running, places).await {
-            // There may be more that is due.
-            Ok(started) if started > 0 => continue,
-            Ok(_) if places == 0 => LOOKS_EVERY,
-            Ok(_) => until_due(worker.next_due().await.ok().flatten(), worker.clock.now()),
-            Err(trouble) => {
-                tracing::error!(worker = worker.name, "failed to take jobs: {trouble}");
-                Duration::from_secs(1)
-            }
-        };
-        // A job that takes long keeps its place, and none of the others'.
-        tokio::select! {
-            () = worker.queue.woken(), if places > 0 => {}
-            Some(ended) = running.join_next() => worker.note(ended),
-            goes_on = pause(wait, &mut stop) => if !goes_on { break },
-        }
-    }
-    while let Some(ended) = running.join_next().await {
-        worker.note(ended);
-    }
-}
-
-/// Until the next job is due, but never longer than other processes may go unheard.
-fn until_due(due: Option<Timestamp>, now: Timestamp) -> Duration {
-    let until = due.map(|due| due.duration_since(now));
-    let until = until.and_then(|until| Duration::try_from(until).ok());
-    until.unwrap_or(LOOKS_EVERY).clamp(Duration::from_millis(1), LOOKS_EVERY)
-}
-
-async fn wake(steward: Steward, mut stop: watch::Receiver<bool>) {
-    loop {
-        if let Err(trouble) = steward.wake_what_is_due().await {
-            tracing::error!("failed to wake what is due: {trouble}");
-        }
-        if !pause(STEWARD_EVERY, &mut stop).await {
-            break;
-        }
-    }
-}
-
 /// A newcomer waits for acts that will never come, unless he is told.
 fn say_what_holds(assembly: &Assembly) {
     let Some(policy) = &assembly.policy else { return };
@@ -279,85 +208,6 @@ fn say_what_holds(assembly: &Assembly) {
         "{effect}: the policy's mode is `{}`, and GUESTLIST_AT_MOST is `{ceiling}`",
         policy.mode(),
     );
-}
-
-async fn count(census: Census, mut stop: watch::Receiver<bool>) {
-    loop {
-        if let Err(trouble) = census.look().await {
-            tracing::warn!("failed to count the guests: {trouble}");
-        }
-        if !pause(CENSUS_EVERY, &mut stop).await {
-            break;
-        }
-    }
-}
-
-async fn reconcile(reconciler: Reconciler, mut stop: watch::Receiver<bool>) {
-    while !*stop.borrow() {
-        if let Err(trouble) = reconciler.look().await {
-            tracing::warn!("failed to reconcile: {trouble}");
-        }
-        if !pause(RECONCILE_EVERY, &mut stop).await {
-            break;
-        }
-    }
-}
-
-async fn fly(canary: CanaryKeeper, mut stop: watch::Receiver<bool>) {
-    while !*stop.borrow() {
-        if let Err(trouble) = canary.look().await {
-            tracing::warn!("failed to look after the canary: {trouble}");
-        }
-        if !pause(CANARY_EVERY, &mut stop).await {
-            break;
-        }
-    }
-}
-
-/// Statistics of the last seconds are lost with a process that is killed, and nothing else is.
-async fn write_down(meter: Meter, store: Store, clock: Clock, mut stop: watch::Receiver<bool>) {
-    let mut goes_on = true;
-    while goes_on {
-        goes_on = pause(METER_EVERY, &mut stop).await;
-        if let Err(trouble) = meter.write_down(&store.ledger, clock.now()).await {
-            tracing::warn!("failed to write down what was measured: {trouble}");
-        }
-    }
-}
-
-async fn keep(keeper: SubscriptionKeeper, mut stop: watch::Receiver<bool>) {
-    loop {
-        let wait = match look(&keeper).await {
-            Ok(true) => SUBSCRIPTIONS_EVERY,
-            // The receiver may be starting beside us.
-            Ok(false) => SUBSCRIPTIONS_AGAIN,
-            Err(trouble) => {
-                tracing::error!("failed to look at the subscriptions: {trouble}");
-                SUBSCRIPTIONS_AGAIN
-            }
-        };
-        if !pause(wait, &mut stop).await {
-            break;
-        }
-    }
-}
-
-/// Whether everything is watched now.
-async fn look(keeper: &SubscriptionKeeper) -> Result<bool, Trouble> {
-    keeper.look().await?;
-    let records = keeper.ledger.subscriptions().await?;
-    let watched = |one: &Watched| {
-        records.iter().any(|stored| stored.value.watched == *one && stored.value.id().is_some())
-    };
-    Ok(Watched::ALL.iter().all(watched))
-}
-
-async fn watch_policy(mut file: PolicyFile, mut stop: watch::Receiver<bool>) {
-    while pause(POLICY_EVERY, &mut stop).await {
-        if let Err(trouble) = file.look().await {
-            tracing::error!("failed to tell of the policy file: {trouble}");
-        }
-    }
 }
 
 /// Every part in one process, until SIGTERM or SIGINT.

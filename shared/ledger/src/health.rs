@@ -64,9 +64,9 @@ const CANARY: &str = "groups";
 
 /// What the steps came to that this handle and its clones have written down.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Recorded(Arc<Mutex<BTreeMap<&'static str, u64>>>);
+pub(crate) struct Results(Arc<Mutex<BTreeMap<&'static str, u64>>>);
 
-impl Recorded {
+impl Results {
     pub(crate) fn count(&self, result: &StepResult) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(result.word()).or_default();

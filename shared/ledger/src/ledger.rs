@@ -9,7 +9,7 @@ use model::TenantId;
 use tokio::sync::Mutex;
 
 use crate::document::{read, write};
-use crate::health::Recorded;
+use crate::health::Results;
 use crate::items::{Expect, Items, Range, Write};
 use crate::{Document, LedgerError, Place, Stored, sqlite};
 
@@ -26,7 +26,7 @@ pub struct Ledger {
     pub(crate) items: Items,
     tenant: TenantId,
     turns: Arc<Vec<Mutex<()>>>,
-    pub(crate) recorded: Recorded,
+    pub(crate) recorded: Results,
 }
 
 impl Ledger {
@@ -38,7 +38,7 @@ impl Ledger {
             items: Items::Sqlite(database),
             tenant,
             turns: Arc::new(turns),
-            recorded: Recorded::default(),
+            recorded: Results::default(),
         })
     }
 

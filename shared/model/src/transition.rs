@@ -134,25 +134,13 @@ impl Incident {
     /// # Errors
     /// Another worker holds it, or there is nothing to be done.
     pub fn claim(&mut self, now: Timestamp, lease: SignedDuration) -> Result<(), CannotClaim> {
-        match &self.state {
-            State::Claimed { lease } if lease.until > now => {
-                return Err(CannotClaim::Held { until: lease.until });
-            }
-            State::Claimed { .. } | State::Sent { .. } => {}
-            State::Open if !matches!(self.wake, Wake::None) => {}
-            State::Open
-            | State::Waiting { .. }
-            | State::Done { .. }
-            | State::Partly { .. }
-            | State::Refused { .. }
-            | State::Failed { .. }
-            | State::Undoing { .. }
-            | State::Undone { .. }
-            | State::Rejected { .. }
-            | State::Expired { .. }
-            | State::Resolved { .. } => {
-                return Err(CannotClaim::NothingToDo { state: self.state.word() });
-            }
+        if let State::Claimed { lease } = &self.state
+            && lease.until > now
+        {
+            return Err(CannotClaim::Held { until: lease.until });
+        }
+        if !self.is_under_way() {
+            return Err(CannotClaim::NothingToDo { state: self.state.word() });
         }
         let until = now.checked_add(lease).unwrap_or(now);
         self.state = State::Claimed { lease: Lease { until } };

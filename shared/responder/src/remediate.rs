@@ -27,7 +27,7 @@ mod judged;
 mod later;
 
 use earlier::{shows_all, under_way};
-pub(crate) use judged::{Judged, Objecting, Reversal, told};
+pub(crate) use judged::{Judged, Objecting, Reversal, named, told};
 use judged::{Judgement, judge_again};
 
 /// The flow `remediate`.

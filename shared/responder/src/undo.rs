@@ -22,8 +22,10 @@ use crate::trouble::{after, in_words, is_not_found, to_the_second};
 use crate::walk::CutShort;
 use crate::{Remediator, Trouble};
 
+mod answer;
 mod taken;
 
+use answer::{given_back, not_given_back, which_rules};
 pub use taken::acted_at;
 use taken::{Ours, Taken};
 pub(crate) use taken::{deleted_by, restored_at};
@@ -359,50 +361,4 @@ pub(crate) fn changed(groups: &[Group], were: &BTreeMap<ObjectId, String>) -> Op
             )
         })
     })
-}
-
-fn called(incident: &Incident, group: ObjectId) -> String {
-    incident.finding.names.get(&group).map_or_else(|| format!("`{group}`"), |name| format!("`{name}`"))
-}
-
-/// What stays taken away.
-fn not_given_back(incident: &Incident, steps: &[Step]) -> String {
-    if steps.is_empty() {
-        return String::new();
-    }
-    let what = steps.iter().map(|step| match step.group() {
-        Some(group) => called(incident, group),
-        None if step.moves_account() => "the account".to_owned(),
-        None => "the sign-in".to_owned(),
-    });
-    let what: BTreeSet<String> = what.collect();
-    format!(
-        "; not given back, because it was taken while the account had another identity: {}",
-        what.into_iter().collect::<Vec<_>>().join(", ")
-    )
-}
-
-/// What the guest has again.
-fn given_back(incident: &Incident, steps: &[Step]) -> String {
-    let group = |id: &ObjectId| called(incident, *id);
-    let words = |step: &Step| match step {
-        Step::Enable { user: _ } => "the account is enabled".to_owned(),
-        Step::Disable { user: _ } => "the account is disabled".to_owned(),
-        Step::Restore { user: _ } => "the account is restored".to_owned(),
-        Step::Delete { user: _ } => "the account is deleted".to_owned(),
-        Step::AddMember { user: _, group: id } => format!("the account is a member of {} again", group(id)),
-        Step::RemoveMember { user: _, group: id } => format!("the account is no member of {}", group(id)),
-        Step::AddOwner { user: _, group: id } => format!("the account is an owner of {} again", group(id)),
-        Step::RemoveOwner { user: _, group: id } => format!("the account is no owner of {}", group(id)),
-    };
-    steps.iter().map(words).collect::<Vec<_>>().join(", ")
-}
-
-/// `the rule is`, or all of them by name.
-fn which_rules(rules: &BTreeSet<Objecting>) -> String {
-    let names: BTreeSet<String> = rules.iter().map(|(rule, _)| format!("`{rule}`")).collect();
-    if names.len() < 2 {
-        return "the rule is".to_owned();
-    }
-    format!("the rules {} are", names.into_iter().collect::<Vec<_>>().join(" and "))
 }

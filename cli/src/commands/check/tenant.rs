@@ -61,7 +61,10 @@ pub(super) async fn all(checker: &Checker, output: Output) -> anyhow::Result<Exi
             let Some(subject) = subject else { continue };
             let address = subject.addresses.first().cloned();
             let soon = ends.filter(|ends| ends.soon).map(Ending::from);
-            ending.extend(soon.map(|end| Leaving { guest: subject.id, address, end }));
+            if let Some(end) = soon {
+                counts.ending = counts.ending.saturating_add(1);
+                ending.push(Leaving { guest: subject.id, address, end });
+            }
             found.extend(findings.into_iter().map(|finding| Found::new(&subject, finding, &snapshot)));
         }
         next = page.next;
@@ -80,8 +83,6 @@ impl Counts {
         if looked.today.subject.is_some() {
             self.guests = self.guests.saturating_add(1);
             self.admitted = self.admitted.saturating_add(u64::from(looked.today.findings.is_empty()));
-            let soon = looked.today.ends.as_ref().is_some_and(|ends| ends.soon);
-            self.ending = self.ending.saturating_add(u64::from(soon));
             count(looked, &mut self.by_rule);
         }
     }

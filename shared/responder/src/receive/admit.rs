@@ -53,8 +53,6 @@ struct Intake {
     touched: BTreeMap<(ResourceKind, ObjectId), Touched>,
     chores: Vec<Move>,
     unreadable: Vec<(String, String)>,
-    /// Each item that was taken, as it is counted.
-    taken: Vec<Received>,
 }
 
 impl Receiver {
@@ -62,15 +60,15 @@ impl Receiver {
         let Sifted { ours, others: mut forged } = sifted;
         let now = self.clock.now();
         let mut records = Records::of(self, now);
-        let mut intake = Intake::default();
+        let (mut intake, mut taken) = (Intake::default(), Vec::new());
         for (sealed, item) in ours {
             match self.admit_one(&sealed, &item, &mut records, now).await? {
                 Admitted::Look { resource, id, kind, members } => {
-                    intake.taken.push(Received::Change(sealed.watched));
+                    taken.push(Received::Change(sealed.watched));
                     intake.touched.entry((resource, id)).or_default().add(kind, members);
                 }
                 Admitted::Chore(chore) => {
-                    intake.taken.push(Received::Lifecycle);
+                    taken.push(Received::Lifecycle);
                     intake.chores.push(chore);
                 }
                 Admitted::Forged => forged = forged.saturating_add(1),
@@ -80,7 +78,6 @@ impl Receiver {
                 }
             }
         }
-        let taken = std::mem::take(&mut intake.taken);
         let buried = self.persist(intake, now).await?;
         taken.into_iter().for_each(|what| self.meter.received(what));
         self.meter.refused(Refusal::Forged, forged);
@@ -95,7 +92,7 @@ impl Receiver {
 
     /// Returns how many went to the dead letters.
     async fn persist(&self, intake: Intake, now: Timestamp) -> Result<u64, Trouble> {
-        let Intake { touched, chores, unreadable, taken: _ } = intake;
+        let Intake { touched, chores, unreadable } = intake;
         let mut looks = Vec::with_capacity(touched.len().saturating_mul(2));
         for ((resource, id), touched) in touched {
             let change = Change {

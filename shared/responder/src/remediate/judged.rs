@@ -214,7 +214,8 @@ pub(crate) fn told(group: &Group) -> String {
         .map_or_else(|| format!("the group {}", group.id), |name| format!("`{name}` ({})", group.id))
 }
 
-fn named(rules: &BTreeSet<Objecting>) -> String {
+/// The rules, each once.
+pub(crate) fn named(rules: &BTreeSet<Objecting>) -> String {
     let names: BTreeSet<String> = rules.iter().map(|(rule, _)| format!("`{rule}`")).collect();
     names.into_iter().collect::<Vec<_>>().join(" and ")
 }

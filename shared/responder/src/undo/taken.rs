@@ -100,10 +100,7 @@ pub(super) async fn ours(
         return Ok(Ours::InForce(left));
     }
     let mut ours = Vec::new();
-    let mut everything = Vec::new();
-    for stored in ledger.incidents_of(incident.key.guest).await? {
-        everything.extend(outcomes_in_slot(ledger, &stored.value.id).await?);
-    }
+    let (_, everything) = done_about(ledger, incident.key.guest).await?;
     for one in [incident].into_iter().chain(told_with) {
         let in_slot = |outcome: &&Outcome| {
             outcome.incident.slot == one.id.slot && outcome.incident.generation <= one.id.generation
@@ -148,13 +145,8 @@ pub(crate) async fn deleted_by(
     deleted: Deleted,
 ) -> Result<Option<IncidentId>, LedgerError> {
     let step = Step::Delete { user: guest };
-    let incidents = ledger.incidents_of(guest).await?;
-    let mut everything = Vec::new();
-    for stored in &incidents {
-        everything.extend(outcomes_in_slot(ledger, &stored.value.id).await?);
-    }
-    let ours = incidents.into_iter().find(|stored| {
-        let one = &stored.value;
+    let (incidents, everything) = done_about(ledger, guest).await?;
+    let ours = incidents.into_iter().find(|one| {
         let deletes = |outcome: &&Outcome| {
             outcome.incident.slot == one.id.slot && outcome.step == step && outcome.is_ours()
         };
@@ -164,28 +156,35 @@ pub(crate) async fn deleted_by(
                 && is_the_one_of(outcome.at, deleted)
         })
     });
-    Ok(ours.map(|stored| stored.value.id))
+    Ok(ours.map(|one| one.id))
 }
 
 /// When an undo of ours restored the account and a read showed it, if that was our last word about it.
 pub(crate) async fn restored_at(ledger: &Ledger, guest: ObjectId) -> Result<Option<Timestamp>, LedgerError> {
     let (delete, restore) = (Step::Delete { user: guest }, Step::Restore { user: guest });
-    let mut moved = Vec::new();
-    for stored in ledger.incidents_of(guest).await? {
-        let outcomes = outcomes_in_slot(ledger, &stored.value.id).await?;
-        let ours = |outcome: &Outcome| match &outcome.result {
-            StepResult::Done => outcome.step == delete || outcome.step == restore,
-            StepResult::Intended | StepResult::Sent => outcome.step == delete,
-            StepResult::TurnedAway { why: _ }
-            | StepResult::NeverShown
-            | StepResult::AlreadySo
-            | StepResult::Refused { why: _ }
-            | StepResult::Failed { why: _ } => false,
-        };
-        moved.extend(outcomes.into_iter().filter(ours));
-    }
-    let last = moved.into_iter().max_by_key(|outcome| outcome.at);
+    let ours = |outcome: &Outcome| match &outcome.result {
+        StepResult::Done => outcome.step == delete || outcome.step == restore,
+        StepResult::Intended | StepResult::Sent => outcome.step == delete,
+        StepResult::TurnedAway { why: _ }
+        | StepResult::NeverShown
+        | StepResult::AlreadySo
+        | StepResult::Refused { why: _ }
+        | StepResult::Failed { why: _ } => false,
+    };
+    let (_, everything) = done_about(ledger, guest).await?;
+    let last = everything.into_iter().filter(ours).max_by_key(|outcome| outcome.at);
     Ok(last.filter(|outcome| outcome.step == restore).map(|outcome| outcome.at))
+}
+
+/// The newest incident of each slot of a guest's, and all that they and those before them did.
+async fn done_about(ledger: &Ledger, guest: ObjectId) -> Result<(Vec<Incident>, Vec<Outcome>), LedgerError> {
+    let stored = ledger.incidents_of(guest).await?;
+    let incidents: Vec<Incident> = stored.into_iter().map(|stored| stored.value).collect();
+    let mut everything = Vec::new();
+    for incident in &incidents {
+        everything.extend(outcomes_in_slot(ledger, &incident.id).await?);
+    }
+    Ok((incidents, everything))
 }
 
 /// Those of this incident and of all before it: what they did may still be in force.

@@ -19,11 +19,11 @@ fn main() -> anyhow::Result<()> {
         ["store"] => wait_for(store::measure()),
         ["size", users, groups] => wait_for(size::measure(users.parse()?, groups.parse()?)),
         ["size-tenant", users, groups] => wait_for(size::serve(users.parse()?, groups.parse()?)),
-        ["seeds", count, from] => seeded::run(count.parse()?, from.parse()?),
-        ["seed", seed] => seeded::replay(seed.parse()?),
+        ["seeds", count, from, acts] => seeded::run(count.parse()?, from.parse()?, acts.parse()?),
+        ["seed", seed, acts] => seeded::replay(seed.parse()?, acts.parse()?),
         ["mutate", seconds, seed] => mutation::run(seconds.parse()?, seed.parse()?),
         _ => bail!(
-            "use: decide COUNT · decisions · receive · store · size USERS GROUPS · seeds COUNT FROM · seed SEED · mutate SECONDS SEED"
+            "use: decide COUNT · decisions · receive · store · size USERS GROUPS · seeds COUNT FROM ACTS · seed SEED ACTS · mutate SECONDS SEED"
         ),
     }
 }

@@ -6,8 +6,8 @@ use std::time::Instant;
 use guestlist_proof::seeds::{History, Options, many, replay as play, run as run_one, shrink};
 
 /// Runs so many seeds, and replays what fails: its history is made smaller, and printed.
-pub(crate) fn run(count: u64, from: u64) -> anyhow::Result<()> {
-    let (options, began) = (Options::default(), Instant::now());
+pub(crate) fn run(count: u64, from: u64, acts: usize) -> anyhow::Result<()> {
+    let (options, began) = (Options { acts, ..Options::default() }, Instant::now());
     let mut failing = Vec::new();
     let (mut exchanges, mut writes) = (0, 0);
     let mut tally = BTreeMap::<&'static str, usize>::new();
@@ -15,7 +15,7 @@ pub(crate) fn run(count: u64, from: u64) -> anyhow::Result<()> {
         (exchanges, writes) = (exchanges + report.exchanges, writes + report.writes);
         report.tally.iter().for_each(|(word, count)| *tally.entry(word).or_default() += count);
         if !report.complaints.is_empty() {
-            println!("{report}\n  replay it: proof/run seed {}", report.seed);
+            println!("{report}\n  replay it: proof/run seed {} {acts}", report.seed);
             failing.push(report.seed);
         }
     })?;
@@ -31,12 +31,12 @@ pub(crate) fn run(count: u64, from: u64) -> anyhow::Result<()> {
 }
 
 /// Runs one seed twice, and a failing one in its smallest form, with everything that was said.
-pub(crate) fn replay(seed: u64) -> anyhow::Result<()> {
+pub(crate) fn replay(seed: u64, acts: usize) -> anyhow::Result<()> {
     if std::env::var_os("RUST_LOG").is_some() {
         let filter = tracing_subscriber::EnvFilter::from_default_env();
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     }
-    let options = Options::default();
+    let options = Options { acts, ..Options::default() };
     let (first, second) = (run_one(seed, options)?, run_one(seed, options)?);
     println!("{first}");
     if first.hash != second.hash {

@@ -73,6 +73,7 @@ impl World {
 
     /// What the steward does every few seconds beside that: asks what no notification told.
     pub async fn reconcile(&self) {
+        self.parts.in_force.as_ref().unwrap().look().await.unwrap();
         self.parts.reconciler.as_ref().unwrap().look().await.unwrap();
     }
 

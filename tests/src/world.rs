@@ -58,6 +58,12 @@ impl Setup {
             subscribed: true,
         }
     }
+
+    /// Whatever the policy says.
+    #[must_use]
+    pub fn observing(self) -> Self {
+        Self { ceiling: "observe", ..self }
+    }
 }
 
 pub struct World {

@@ -212,3 +212,46 @@ async fn what_is_approved_and_can_be_done_in_part_is_done_in_part() {
     assert_eq!(world.incident(mallory).await.state.word(), "partly");
     assert_eq!(world.slack.read_all().len(), 1);
 }
+
+/// What was asked once for two rules is asked again for the one that is left: the other's message says that it is gone.
+#[tokio::test]
+async fn what_still_waits_is_asked_when_the_rule_that_spoke_for_it_falls_silent() {
+    let mut world = World::with_policy(&asking(PARTNERS_ONLY)).await;
+    let mallory = world.tenant.invite("mallory@evil.example");
+    world.settle().await;
+    assert_eq!(world.states(mallory).await, ["waiting", "waiting"]);
+    assert_eq!(world.slack.read_all().len(), 1);
+    world.change_policy(&asking(PARTNERS_ONLY).replace("evil.example", "worse.example"));
+    world.tenant.stir(mallory);
+    world.settle().await;
+    assert_eq!(world.states(mallory).await, ["resolved", "waiting"]);
+    let told = world.headlines();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told.iter().any(|one| one.starts_with("Waits for approval") && one.contains("otherwise.guest")),
+        "{told:?}"
+    );
+    // And once.
+    world.tenant.stir(mallory);
+    world.settle().await;
+    world.slack.expect_silence();
+    world.expect_untouched(mallory);
+}
+
+/// Whichever of the two is approved, people hear what came of it where they were asked.
+#[tokio::test]
+async fn whoever_approves_what_another_rule_speaks_for_approves_what_was_asked() {
+    let mut world = World::with_policy(&asking(PARTNERS_ONLY)).await;
+    let mallory = world.tenant.invite("mallory@evil.example");
+    world.settle().await;
+    let incidents = world.incidents(mallory).await;
+    let [silent] = incidents.iter().filter(|one| one.told_with.is_some()).collect::<Vec<_>>()[..] else {
+        panic!("{incidents:?}");
+    };
+    assert_eq!(world.slack.read_all().len(), 1);
+    world.approve(&silent.id).await;
+    world.expect_disabled(mallory);
+    assert_eq!(world.states(mallory).await, ["done", "done"]);
+    let told = world.headlines();
+    assert!(told.len() == 1 && told[0].contains("blocked"), "{told:?}");
+}

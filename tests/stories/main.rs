@@ -2,6 +2,7 @@
 
 mod adding_back;
 mod all_of_it;
+mod applying;
 mod asking;
 mod asking_later;
 mod attacks;

@@ -271,7 +271,8 @@ async fn a_changed_policy_file_is_taken_when_it_is_valid_and_people_are_told_eit
     std::fs::write(&path, PARTNERS_ONLY).unwrap();
     world.policy.send_replace(Arc::new(load_policy(&path).unwrap()));
     let (current, notices) = (world.policy.clone(), world.parts.notices.clone());
-    let mut file = PolicyFile { path: path.clone(), current, notices, told: None };
+    let in_force = world.parts.in_force.clone();
+    let mut file = PolicyFile { path: path.clone(), current, notices, told: None, in_force };
     file.look().await.unwrap();
     world.run("alert").await;
     world.slack.expect_silence();
@@ -293,6 +294,8 @@ async fn a_changed_policy_file_is_taken_when_it_is_valid_and_people_are_told_eit
     file.look().await.unwrap();
     world.run("alert").await;
     assert!(world.slack.next_text().contains("is in force"));
+    let in_force = world.store.ledger.in_force().await.unwrap().unwrap().value;
+    assert!(in_force.policy.starts_with(world.policy.borrow().hash()), "{in_force:?}");
     let sam = world.tenant.invite("sam@northwind.example");
     world.settle().await;
     world.expect_untouched(sam);

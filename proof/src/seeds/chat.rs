@@ -7,6 +7,9 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::routing::post;
 use http::StatusCode;
+use jiff::Timestamp;
+
+use super::clock::Virtual;
 
 #[derive(Debug, Clone, Default)]
 pub struct Chat {
@@ -18,10 +21,17 @@ struct Inner {
     down: bool,
     /// It was down at some time: what is owed for a day is given up.
     was_down: bool,
-    told: Vec<String>,
+    told: Vec<(Timestamp, String)>,
+    clock: Option<Virtual>,
 }
 
 impl Chat {
+    pub(super) fn new(clock: Virtual) -> Self {
+        let chat = Self::default();
+        chat.inner().clock = Some(clock);
+        chat
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -41,9 +51,9 @@ impl Chat {
         self.inner().was_down
     }
 
-    /// The messages that it took, as they were sent.
+    /// The messages that it took, as they were sent, and when.
     #[must_use]
-    pub fn told(&self) -> Vec<String> {
+    pub fn told(&self) -> Vec<(Timestamp, String)> {
         self.inner().told.clone()
     }
 }
@@ -53,6 +63,7 @@ async fn take(State(chat): State<Chat>, body: Bytes) -> (StatusCode, &'static st
     if inner.down {
         return (StatusCode::SERVICE_UNAVAILABLE, "down");
     }
-    inner.told.push(String::from_utf8_lossy(&body).into_owned());
+    let at = inner.clock.as_ref().map(Virtual::now).unwrap_or_default();
+    inner.told.push((at, String::from_utf8_lossy(&body).into_owned()));
     (StatusCode::OK, "ok")
 }

@@ -7,20 +7,22 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-/// Shared by Guestlist and the tenant.
+/// Shared by Guestlist and the tenant, whose clock is right.
 #[derive(Debug, Clone)]
 pub struct Virtual {
     began: Instant,
     start: Timestamp,
     /// Milliseconds by which the clock was put forward.
     ahead: Arc<AtomicI64>,
+    /// Milliseconds by which our machine's clock is wrong.
+    skew: Arc<AtomicI64>,
 }
 
 impl Virtual {
     /// To be called on the runtime whose time it tells.
     pub(super) fn begin() -> anyhow::Result<Self> {
         let start = "2026-11-20T09:00:00Z".parse()?;
-        Ok(Self { began: Instant::now(), start, ahead: Arc::default() })
+        Ok(Self { began: Instant::now(), start, ahead: Arc::default(), skew: Arc::default() })
     }
 
     #[must_use]
@@ -36,9 +38,29 @@ impl Virtual {
         self.ahead.fetch_add(by, Ordering::SeqCst);
     }
 
+    /// What our machine takes to be the time.
+    #[must_use]
+    pub fn ours(&self) -> Timestamp {
+        let skew = SignedDuration::from_millis(self.skew.load(Ordering::SeqCst));
+        self.now().saturating_add(skew).unwrap_or(Timestamp::MAX)
+    }
+
+    pub(super) fn skew(&self, by: SignedDuration) {
+        self.skew.store(i64::try_from(by.as_millis()).unwrap_or_default(), Ordering::SeqCst);
+    }
+
+    /// Until that moment of ours at least, and never nothing.
+    pub(super) fn until_ours(&self, moment: Timestamp) -> Duration {
+        Self::wait(moment.duration_since(self.ours()))
+    }
+
     /// Until that moment at least, and never nothing.
     pub(super) fn until(&self, moment: Timestamp) -> Duration {
-        let wait = Duration::try_from(moment.duration_since(self.now())).unwrap_or_default();
+        Self::wait(moment.duration_since(self.now()))
+    }
+
+    fn wait(wait: SignedDuration) -> Duration {
+        let wait = Duration::try_from(wait).unwrap_or_default();
         wait.saturating_add(Duration::from_millis(1))
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
-use super::history::Forgery;
+use super::acts::Forgery;
 use super::world::World;
 
 pub(super) async fn post(world: &World, how: Forgery, guest: Uuid) {

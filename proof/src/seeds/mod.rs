@@ -2,25 +2,31 @@
 //! one number replays a history with everything that went wrong in it.
 //!
 //! A history is drawn from the seed (`history`), played (`play`) in a world (`world`) whose process may die between any two
-//! steps (`seam`), and judged by somebody who reads the tenant's true state (`witness`, `oracle`, `reading`).
+//! steps (`seam`), and judged by somebody who reads the tenant's true state (`witness`, `oracle`, `reading`) and
+//! who holds what people were told against it (`telling`).
 
+mod acts;
 mod bell;
 mod chat;
 mod clock;
 mod draws;
 mod forge;
 mod history;
+mod operate;
 mod oracle;
+mod people;
 mod play;
 mod process;
 mod reading;
 mod run;
 mod seam;
 mod shrink;
+mod telling;
 mod weather;
 mod witness;
 mod world;
 
-pub use history::{History, Options, Timed};
+pub use acts::Timed;
+pub use history::{History, Options};
 pub use run::{Report, many, play as replay, run};
 pub use shrink::shrink;

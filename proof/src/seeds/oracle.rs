@@ -9,6 +9,7 @@ use simulator::User;
 use uuid::Uuid;
 
 use super::reading::{Demand, Reach, Taken};
+use super::telling;
 use super::witness::{Change, Witness};
 use super::world::{World, id};
 
@@ -30,9 +31,10 @@ pub(super) async fn judge(world: &World, witness: &mut Witness) -> anyhow::Resul
     nobody_else_was_touched(world, witness);
     writes_are_accounted_for(witness, &all, &outcomes);
     people_were_told(world, witness, &all);
+    telling::judge(world, witness, &all, &outcomes);
     nothing_is_stuck(world, witness, &all).await?;
     everything_was_assessed(world, witness);
-    Ok(())
+    the_policy_was_applied(world, witness).await
 }
 
 /// Those too that others have followed.
@@ -47,7 +49,8 @@ async fn demands_are_met(world: &World, witness: &mut Witness, current: &[&Incid
     let groups = people.groups();
     for guest in &world.guests {
         let Some(user) = people.user(*guest) else { continue };
-        let demands = world.policy.demands(&user, &groups, &[], &world.roles);
+        let now = world.clock.now();
+        let demands = world.policy.demands(&user, (&groups, &[]), &world.roles, now);
         for demand in &demands {
             if !is_there(world, &user, demand.taken) {
                 continue;
@@ -113,6 +116,12 @@ async fn unexcused(
     let held = incident.waits_because.is_some();
     let fine = match demand.reach {
         _ if suspended && asked => true,
+        // Beside what waits for an approver, or for nobody.
+        _ if demand.by_hand => match incident.state {
+            State::Waiting { .. } | State::Expired { .. } => held || world.policy.asks(),
+            State::Open | State::Partly { .. } | State::Refused { .. } | State::Failed { .. } => true,
+            _ => false,
+        },
         // What was done before the policy went back to observing stays; whoever is protected is for a person.
         Reach::Observe => matches!(
             incident.state,
@@ -157,7 +166,8 @@ fn nobody_else_was_touched(world: &World, witness: &mut Witness) {
         witness.complain("a colleague was disabled".to_owned());
     }
     for group in &world.groups {
-        if !people.is_member(*group, world.dave) {
+        let is_there = people.group(*group).is_some_and(|group| group.deleted_at.is_none());
+        if is_there && !people.is_member(*group, world.dave) {
             witness.complain(format!("a colleague was taken out of {group}"));
         }
     }
@@ -186,7 +196,7 @@ fn writes_are_accounted_for(witness: &mut Witness, all: &[Incident], outcomes: &
                 && had_a_reason
                 && outcome
                     .at
-                    .saturating_add(slack() + witness.jumped(change.at))
+                    .saturating_add(slack() + witness.jumped(change.at) + witness.skewed)
                     .is_ok_and(|at| at >= change.at)
         };
         if !outcomes.iter().any(|outcome| accounts(&outcome)) {
@@ -201,7 +211,7 @@ fn slack() -> SignedDuration {
     SignedDuration::from_secs(60)
 }
 
-fn step(change: &Change) -> Step {
+pub(super) fn step(change: &Change) -> Step {
     let user = id(change.guest);
     match (change.taken, change.given) {
         (Taken::SignIn, false) => Step::Disable { user },
@@ -228,7 +238,7 @@ fn people_were_told(world: &World, witness: &mut Witness, all: &[Incident]) {
                 witness.complain(format!("nobody was told of {name} ({state}): {why}"));
             }
             Some(DeliveryStatus::Sent { at: _ }) => {
-                if !told.iter().any(|text| text.contains(&name.to_string())) {
+                if !told.iter().any(|(_, text)| text.contains(&name.to_string())) {
                     witness.complain(format!(
                         "the chat never heard of {name} ({state}), and the ledger says so"
                     ));
@@ -287,7 +297,13 @@ async fn nothing_is_stuck(world: &World, witness: &mut Witness, all: &[Incident]
 /// Whoever changed was read after that. What came of it is in the demands.
 fn everything_was_assessed(world: &World, witness: &mut Witness) {
     let people = world.simulator.tenant();
-    for (guest, changed) in witness.changed.clone() {
+    let mut changes: Vec<_> = witness.changed.clone().into_iter().collect();
+    if world.policy.looks_at_groups() {
+        let there = |group| people.group(group).is_some_and(|group| group.deleted_at.is_none());
+        let linked = witness.linked.iter().filter(|(_, (group, _))| there(*group));
+        changes.extend(linked.map(|(guest, (_, at))| (*guest, *at)));
+    }
+    for (guest, changed) in changes {
         if people.user(guest).is_none_or(|user| user.deleted_at.is_some()) {
             continue;
         }
@@ -299,4 +315,14 @@ fn everything_was_assessed(world: &World, witness: &mut Witness) {
             None => witness.complain(format!("{guest} changed at {changed}, and was never read")),
         }
     }
+}
+
+/// To everybody, and not only so that the ledger says so: that is what the demands are held against.
+async fn the_policy_was_applied(world: &World, witness: &mut Witness) -> anyhow::Result<()> {
+    let hash = world.in_force.borrow().hash().to_owned();
+    match world.store.ledger.in_force().await?.map(|stored| stored.value) {
+        Some(one) if one.policy.starts_with(&hash) && one.applied_at.is_some() => {}
+        other => witness.complain(format!("the policy {hash} is in force, and the ledger says {other:?}")),
+    }
+    Ok(())
 }

@@ -4,144 +4,47 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use model::{Incident, Job, Request, RequestId, RequestKind, RequestState, State, Stop};
-use queue::Collapse;
-use simulator::{Faults, Invite, Redeem, Stale};
-use uuid::Uuid;
+use model::Stop;
+use simulator::{Faults, Lifecycle, Stale};
 
-use super::forge;
-use super::history::{Act, History};
-use super::reading::Taken;
+use super::acts::{Act, Event};
 use super::seam::Slowness;
-use super::weather;
 use super::witness::Witness;
 use super::world::World;
+use super::{forge, operate, people, weather};
 
-const WEEK: SignedDuration = SignedDuration::from_hours(24 * 7);
-const ROLE: &str = "User Administrator";
-
-pub(super) async fn play(
-    world: &mut World,
-    witness: &mut Witness,
-    history: &History,
-    act: Act,
-) -> anyhow::Result<()> {
+pub(super) async fn play(world: &mut World, witness: &mut Witness, act: Act) -> anyhow::Result<()> {
     witness.look_at_writes(world);
-    let people = world.simulator.tenant();
     let now = world.clock.now();
-    let guest = |n: usize| world.guests.get(n % world.guests.len().max(1)).copied();
-    let group = |n: usize| world.groups[n % world.groups.len()];
     match act {
-        Act::Invite { domain, days_ago } => {
-            let address = format!("g{}@{domain}", world.guests.len());
-            let invite = Invite { days_ago, ..Invite::new(&address, simulator::contoso::ALICE) };
-            let invited = people.invite(invite);
-            world.guests.push(invited);
-            witness.touched([invited], now);
-            if history.protects && world.guests.len() == 1 {
-                world.take_policy(history.book, history.reach, true)?;
-            }
-        }
-        Act::Redeem(n) => {
-            let pending = |guest: &Uuid| {
-                let user = people.user(*guest);
-                user.is_some_and(|user| user.external_user_state.as_deref() == Some("PendingAcceptance"))
-            };
-            if let Some(guest) = guest(n).filter(pending) {
-                people.redeem(guest, Redeem::Entra)?;
-                witness.touched([guest], now);
-            }
-        }
-        Act::Mail { guest: n, domain } => {
-            let mail = format!("g{n}@{domain}");
-            let differs =
-                |guest: &Uuid| people.user(*guest).is_some_and(|user| user.mail.as_ref() != Some(&mail));
-            if let Some(guest) = guest(n).filter(differs) {
-                people.set(guest, |user| user.mail = Some(mail))?;
-                witness.touched([guest], now);
-            }
-        }
-        Act::Join { guest: n, group: at } => {
-            if let Some(guest) =
-                guest(n).filter(|guest| is_there(world, *guest) && !people.is_member(group(at), *guest))
-            {
-                people.add_member(group(at), guest)?;
-                witness.touched([guest], now);
-            }
-        }
-        Act::Leave { guest: n, group: at } => {
-            if let Some(guest) = guest(n).filter(|guest| people.is_member(group(at), *guest)) {
-                people.remove_member(group(at), guest)?;
-                witness.touched([guest], now);
-            }
-        }
-        Act::Own { guest: n, group: at } => {
-            if let Some(guest) =
-                guest(n).filter(|guest| is_there(world, *guest) && !people.is_owner(group(at), *guest))
-            {
-                people.add_owner(group(at), guest)?;
-                witness.touched([guest], now);
-            }
-        }
-        Act::Disown { guest: n, group: at } => {
-            if let Some(guest) = guest(n).filter(|guest| people.is_owner(group(at), *guest)) {
-                people.remove_owner(group(at), guest)?;
-                witness.touched([guest], now);
-            }
-        }
-        Act::Colleague { group: at } => {
-            let (group, dave) = (group(at), world.dave);
-            let there = people.is_owner(group, dave);
-            if there { people.remove_owner(group, dave)? } else { people.add_owner(group, dave)? }
-        }
-        Act::Rename { group: at, name } => {
-            people.rename_group(group(at), name)?;
-        }
-        Act::Label { group: at, label } => {
-            people.set_label(group(at), label)?;
-        }
-        Act::Delete(n) => {
-            if let Some(guest) = guest(n).filter(|guest| is_there(world, *guest)) {
-                people.delete_user(guest)?;
-            }
-        }
-        Act::Restore(n) => {
-            if let Some(guest) = guest(n).filter(|guest| !is_there(world, *guest)) {
-                people.restore_user(guest)?;
-                witness.touched([guest], now);
-            }
-        }
-        Act::Enable(n) => {
-            if let Some(guest) = guest(n).filter(|guest| !is_enabled(world, *guest)) {
-                people.enable(guest)?;
-                witness.touched([guest], now);
-            }
-        }
-        Act::Disable(n) => {
-            if let Some(guest) = guest(n).filter(|guest| is_enabled(world, *guest)) {
-                people.disable(guest)?;
-                witness.touched([guest], now);
-            }
-        }
-        Act::Role { guest: n, has } => {
-            if let Some(guest) = guest(n) {
-                world.roles.retain(|holder| *holder != guest);
-                if has {
-                    world.roles.push(guest);
-                    people.assign_role(guest, ROLE)?;
-                } else {
-                    people.remove_role(guest, ROLE);
-                }
-                witness.unheard = true;
-            }
-        }
+        Act::Invite { .. }
+        | Act::Outsider { .. }
+        | Act::Convert(_)
+        | Act::Redeem(_)
+        | Act::Mail { .. }
+        | Act::Join { .. }
+        | Act::Leave { .. }
+        | Act::Own { .. }
+        | Act::Disown { .. }
+        | Act::Colleague { .. }
+        | Act::Abandon { .. }
+        | Act::Rename { .. }
+        | Act::Label { .. }
+        | Act::DeleteGroup(_)
+        | Act::RestoreGroup(_)
+        | Act::Delete(_)
+        | Act::Restore(_)
+        | Act::Purge(_)
+        | Act::Enable(_)
+        | Act::Disable(_)
+        | Act::Role { .. } => people::act(world, witness, act)?,
         Act::Policy { book, reach, protects } => {
+            world.protects = protects;
             world.take_policy(book, reach, protects)?;
-            witness.unheard = true;
         }
-        Act::Contradict(n) => contradict(world, witness, n)?,
+        Act::Contradict(n) => people::contradict(world, witness, n)?,
         Act::Approve(_) | Act::Reject(_) | Act::Undo { .. } | Act::ResetBreaker => {
-            operate(world, witness, act).await?;
+            operate::operate(world, witness, act).await?;
         }
         Act::Weather(number) => {
             let lost = world.simulator.faults().notifications.lost;
@@ -160,7 +63,7 @@ pub(super) async fn play(
         Act::Chat { down } => world.chat.set_down(down),
         Act::RevokeTokens => world.simulator.revoke_tokens(),
         Act::Forge { how, guest: n } => {
-            if let Some(guest) = guest(n) {
+            if let Some(guest) = world.guests.get(n % world.guests.len().max(1)).copied() {
                 forge::post(world, how, guest).await;
             }
         }
@@ -176,11 +79,12 @@ pub(super) async fn play(
                 witness.look_at_writes(world);
             }
         }
-        Act::Abandon { group: at } => {
-            let (group, bob) = (group(at), simulator::contoso::BOB);
-            let there = people.is_owner(group, bob);
-            if there { people.remove_owner(group, bob)? } else { people.add_owner(group, bob)? }
+        Act::Ceiling(ceiling) => {
+            world.kill().await;
+            world.policy.ceiling = ceiling;
+            world.start(true).await?;
         }
+        Act::Skew { minutes } => skew(world, witness, SignedDuration::from_mins(minutes)),
         Act::Lose(loses) => {
             world.simulator.set_faults(|faults| faults.notifications.lost = if loses { 0.5 } else { 0.0 });
         }
@@ -189,6 +93,21 @@ pub(super) async fn play(
                 world.simulator.lose_subscription(first.id);
             }
         }
+        Act::Lifecycle { subscription: n, event } => {
+            let all = world.simulator.subscriptions();
+            if let Some(one) = all.get(n % all.len().max(1)) {
+                match event {
+                    Event::Missed => world.simulator.send_lifecycle(one.id, Lifecycle::Missed),
+                    Event::Removed => world.simulator.send_lifecycle(one.id, Lifecycle::SubscriptionRemoved),
+                    Event::Reauthorize => world.simulator.require_reauthorization(one.id),
+                    Event::Unknown => {
+                        let unknown = Lifecycle::Unknown("subscriptionPaused".to_owned());
+                        world.simulator.send_lifecycle(one.id, unknown)
+                    }
+                };
+            }
+        }
+        Act::ForgetDeltas => world.simulator.expire_delta_tokens(),
         Act::Outage { hours } => {
             world.kill().await;
             world.clock.jump(SignedDuration::from_hours(hours));
@@ -210,14 +129,6 @@ pub(super) fn calm(world: &World) {
         faults.notifications.lost = lost;
     });
     world.seam.slow(Slowness::default());
-}
-
-fn is_enabled(world: &World, guest: Uuid) -> bool {
-    world.simulator.tenant().user(guest).is_some_and(|user| user.enabled)
-}
-
-fn is_there(world: &World, guest: Uuid) -> bool {
-    world.simulator.tenant().user(guest).is_some_and(|user| user.deleted_at.is_none())
 }
 
 /// Within so many steps of its own, or after a minute in which it has nothing to do.
@@ -242,89 +153,9 @@ fn jump(world: &World, witness: &mut Witness, by: SignedDuration) {
     }
 }
 
-/// The contrary of one of the last things that we did, by an administrator.
-fn contradict(world: &World, witness: &mut Witness, n: usize) -> anyhow::Result<()> {
-    let people = world.simulator.tenant();
-    let count = witness.changes.len();
-    let Some(change) =
-        count.checked_sub(1 + n % count.max(1)).and_then(|at| witness.changes.get(at).copied())
-    else {
-        return Ok(());
-    };
-    if !is_there(world, change.guest) {
-        return Ok(());
-    }
-    match (change.taken, change.given) {
-        (Taken::SignIn, false) => people.enable(change.guest)?,
-        (Taken::SignIn, true) => people.disable(change.guest)?,
-        (Taken::Membership(group), false) => people.add_member(group, change.guest)?,
-        (Taken::Membership(group), true) => people.remove_member(group, change.guest)?,
-        (Taken::Ownership(group), false) => people.add_owner(group, change.guest)?,
-        (Taken::Ownership(group), true) => people.remove_owner(group, change.guest)?,
-    }
-    Ok(())
-}
-
-async fn operate(world: &mut World, witness: &mut Witness, act: Act) -> anyhow::Result<()> {
-    let now = world.clock.now();
-    let incidents = current(world).await?;
-    let waiting: Vec<&Incident> = incidents.iter().filter(|one| one.state.waits().is_some()).collect();
-    let whose = |incident: &Incident| incident.key.guest.to_string().parse::<Uuid>().unwrap_or_default();
-    let kind = match act {
-        Act::Approve(n) => {
-            let Some(one) = waiting.get(n % waiting.len().max(1)) else { return Ok(()) };
-            witness.approved.entry(whose(one)).or_default().push(now);
-            RequestKind::Approve { incident: one.id.clone(), plan: one.question() }
-        }
-        Act::Reject(n) => {
-            let Some(one) = waiting.get(n % waiting.len().max(1)) else { return Ok(()) };
-            witness.rejected.entry(whose(one)).or_insert(now);
-            RequestKind::Reject { incident: one.id.clone(), suspend_for: WEEK }
-        }
-        Act::Undo { incident: n, force } => {
-            // Mostly of what was done, sometimes of whatever it is.
-            let acted = |one: &&Incident| !matches!(one.state, State::Open | State::Waiting { .. });
-            let acted: Vec<&Incident> = incidents.iter().filter(acted).collect();
-            let chosen = if acted.is_empty() || n == 0 { incidents.iter().collect() } else { acted };
-            let Some(one) = chosen.get(n % chosen.len().max(1)) else { return Ok(()) };
-            witness.undone.entry(whose(one)).or_insert(now);
-            RequestKind::Undo { incident: one.id.clone(), suspend_for: WEEK, force }
-        }
-        _ => RequestKind::ResetBreaker,
-    };
-    let request = RequestId(format!("request-{}", world.seam.trace().exchanges));
-    let asked = Request {
-        id: request.clone(),
-        kind,
-        by: "carol".to_owned(),
-        reason: "she has looked at it".to_owned(),
-        asked_at: now,
-        state: RequestState::Waiting,
-    };
-    // Asked twice at one moment: once is enough.
-    if world.store.ledger.request(&request).await?.is_some() {
-        return Ok(());
-    }
-    world.store.ledger.insert(asked).await?;
-    let job = Job::Serve { request: request.clone() };
-    let wake = responder::move_of(format!("request/{request}"), &job, now, Collapse::Earliest)?;
-    world.store.queues.remediations.send(vec![wake], now).await?;
+/// Our clock is wrong from now on. What waited for a moment of ours is looked at again.
+fn skew(world: &World, witness: &mut Witness, by: SignedDuration) {
+    world.clock.skew(by);
+    witness.skewed = witness.skewed.max(by.abs());
     world.look();
-    Ok(())
-}
-
-/// The incidents that stand in their slots.
-pub(super) async fn current(world: &World) -> anyhow::Result<Vec<Incident>> {
-    let filter = ledger::IncidentFilter::default();
-    let page = world.store.ledger.incidents(&filter, None, 10_000).await?;
-    Ok(page.incidents.into_iter().map(|stored| stored.value).collect())
-}
-
-/// Something of the guest changes that no rule looks at.
-pub(super) fn stir(world: &World, witness: &mut Witness, guest: Uuid) -> anyhow::Result<()> {
-    let now = world.clock.now();
-    world.simulator.tenant().set(guest, |user| user.display_name.push_str(" again"))?;
-    witness.touched([guest], now);
-    world.seam.ring();
-    Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use host::{Assembly, Part, Parts};
 use policy::Policy;
-use responder::{Census, Handler, Reconciler, Steward, SubscriptionKeeper, Worker};
+use responder::{Census, Handler, PolicyInForce, Reconciler, Steward, SubscriptionKeeper, Worker};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -39,6 +39,7 @@ impl Process {
             keeper,
             reconciler,
             census: _,
+            in_force: _,
             canary: _,
             notices: _,
             meter: _,
@@ -79,8 +80,8 @@ impl Process {
         if let Some(census) = parts.census.clone() {
             running.spawn(count(census, looks.listen()));
         }
-        if let Some(reconciler) = parts.reconciler.clone() {
-            running.spawn(reconcile(reconciler, looks.listen()));
+        if let (Some(reconciler), Some(in_force)) = (parts.reconciler.clone(), parts.in_force.clone()) {
+            running.spawn(reconcile(reconciler, in_force, looks.listen()));
         }
         Self { parts, running }
     }
@@ -108,7 +109,7 @@ async fn work(worker: Worker, clock: Virtual, mut looks: Listener) {
         let due = worker.next_due().await.ok().flatten();
         let rest = async {
             match due {
-                Some(due) => sleep(clock.until(due)).await,
+                Some(due) => sleep(clock.until_ours(due)).await,
                 None => std::future::pending().await,
             }
         };
@@ -149,8 +150,11 @@ async fn keep(keeper: SubscriptionKeeper, mut looks: Listener) {
     }
 }
 
-async fn reconcile(reconciler: Reconciler, mut looks: Listener) {
+async fn reconcile(reconciler: Reconciler, in_force: PolicyInForce, mut looks: Listener) {
     loop {
+        if let Err(trouble) = in_force.look().await {
+            tracing::warn!("failed to say which policy is in force: {trouble}");
+        }
         if let Err(trouble) = reconciler.look().await {
             tracing::warn!("failed to reconcile: {trouble}");
         }

@@ -14,9 +14,10 @@ use super::history::{History, Options};
 use super::seam::Trace;
 use super::witness::Witness;
 use super::world::{QUIET, World};
-use super::{oracle, play};
+use super::{operate, oracle, play};
 
 const ROUND: Duration = Duration::from_mins(12);
+const A_DAY: SignedDuration = SignedDuration::from_hours(25);
 
 /// What became of a run.
 #[derive(Debug, Clone)]
@@ -69,13 +70,13 @@ pub fn play(seed: u64, history: &History, lines: bool) -> anyhow::Result<Report>
         for timed in &history.acts {
             tokio::time::sleep(Duration::from_millis(timed.after_ms)).await;
             world.seam.note(&format!("act {:?}", timed.act), &[]);
-            play::play(&mut world, &mut witness, history, timed.act).await?;
+            play::play(&mut world, &mut witness, timed.act).await?;
         }
         settle(&mut world, &mut witness).await?;
         oracle::judge(&world, &mut witness).await?;
         let lasted = world.clock.now().duration_since(began);
         let tally = tally(&world, &witness).await?;
-        let incidents = play::current(&world).await?.len();
+        let incidents = operate::current(&world).await?.len();
         note_ledger(&world).await?;
         let trace = world.end().trace();
         let Witness { complaints, changes, .. } = witness;
@@ -110,11 +111,12 @@ async fn until_subscribed(world: &World) -> anyhow::Result<()> {
 }
 
 /// Faults stop, and everything happens that is going to happen. Where something changed that the tenant tells nobody of,
-/// every guest is touched once more.
+/// a day goes by in which everybody is looked at.
 async fn settle(world: &mut World, witness: &mut Witness) -> anyhow::Result<()> {
     play::calm(world);
     world.simulator.set_faults(|faults| faults.notifications.lost = 0.0);
     world.chat.set_down(false);
+    world.clock.skew(SignedDuration::ZERO);
     world.store.ledger.clear_stop().await?;
     world.look();
     rest(world, witness).await?;
@@ -122,11 +124,13 @@ async fn settle(world: &mut World, witness: &mut Witness) -> anyhow::Result<()> 
     tokio::time::sleep(ROUND).await;
     rest(world, witness).await?;
     if witness.unheard {
-        for guest in world.guests.clone() {
-            play::stir(world, witness, guest)?;
-        }
+        world.clock.jump(A_DAY);
+        witness.clock_jumped(world.clock.now(), A_DAY);
+        world.look();
+        tokio::time::sleep(ROUND).await;
         rest(world, witness).await?;
     }
+    witness.note(world);
     Ok(())
 }
 
@@ -154,7 +158,9 @@ async fn is_quiet(world: &World) -> anyhow::Result<bool> {
             return Ok(false);
         }
     }
-    Ok(world.store.ledger.due_incidents(soon, 1).await?.is_empty())
+    let in_force = world.store.ledger.in_force().await?;
+    let is_applied = in_force.is_some_and(|stored| stored.value.applied_at.is_some());
+    Ok(is_applied && world.store.ledger.due_incidents(soon, 1).await?.is_empty())
 }
 
 /// The end state of the ledger and of the queues is part of what has to be the same.

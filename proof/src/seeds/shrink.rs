@@ -1,6 +1,7 @@
 //! Makes a failing history smaller: leaves acts out for as long as it goes on failing in the same way.
 
-use super::history::{History, Timed};
+use super::acts::Timed;
+use super::history::History;
 use super::run::play;
 
 /// The smallest history that was found to fail so, beginning with this one, and what is said of it.

@@ -14,8 +14,8 @@ use super::world::World;
 /// requests wait.
 const JUST_ENDED: SignedDuration = SignedDuration::from_secs(90);
 
-/// For so long a write is sent again whose answer got lost.
-const SENT_AGAIN: SignedDuration = SignedDuration::from_mins(15);
+/// For so long a write is sent again whose answer got lost, or that nobody saw: a quarter of an hour, and a moment.
+const SENT_AGAIN: SignedDuration = SignedDuration::from_mins(16);
 
 /// Since when a reason holds, or when it did.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,7 @@ struct Held {
 }
 
 type Reason = (Uuid, Taken, &'static str);
+type Broken = (Uuid, &'static str, Option<Uuid>);
 
 /// The tenant at one moment.
 #[derive(Debug)]
@@ -37,14 +38,23 @@ struct Seen {
 
 impl Seen {
     /// What would be demanded of each if he were in every group.
-    fn demands(&self, policy: &Policy) -> BTreeMap<Reason, Reach> {
+    fn demands(&self, policy: &Policy, now: Timestamp) -> BTreeMap<Reason, Reach> {
         let every: Vec<Uuid> = self.groups.iter().map(|group| group.id).collect();
         let mut all = BTreeMap::new();
         for user in &self.users {
-            let demands = policy.demands(user, &self.groups, &every, &self.roles);
+            let demands = policy.demands(user, (&self.groups, &every), &self.roles, now);
             all.extend(demands.into_iter().map(|one| ((user.id, one.taken, one.rule), one.reach)));
         }
         all
+    }
+
+    /// What is broken: by whom, which rule, and in which group.
+    fn broken(&self, policy: &Policy, now: Timestamp) -> Vec<Broken> {
+        let of = |user: &User| {
+            let demands = policy.demands(user, (&self.groups, &[]), &self.roles, now);
+            demands.into_iter().map(|one| (user.id, one.rule, one.object)).collect::<Vec<_>>()
+        };
+        self.users.iter().flat_map(of).collect()
     }
 }
 
@@ -67,13 +77,20 @@ pub struct Witness {
     pub rejected: BTreeMap<Uuid, Timestamp>,
     /// The last change of each guest that the tenant tells of.
     pub changed: BTreeMap<Uuid, Timestamp>,
+    /// The last time that each joined or left a group, or came to own one, and which: nobody needs to look where no rule
+    /// does, or at a group that is gone.
+    pub linked: BTreeMap<Uuid, (Uuid, Timestamp)>,
     /// What the tenant was like, each with until when.
     recent: Vec<(Timestamp, Seen)>,
     /// Who is there now, and the policy.
     last: Option<(Policy, Seen)>,
+    /// Everything that was ever broken.
+    broken: BTreeSet<Broken>,
+    /// How wrong our clock was at most.
+    pub skewed: SignedDuration,
     /// When the clock was put forward, and by how much.
     jumps: Vec<(Timestamp, SignedDuration)>,
-    /// Something changed that the tenant tells nobody of: the policy, or who holds a role.
+    /// Something changed that the tenant tells nobody of: who holds a role.
     pub unheard: bool,
     pub changes: Vec<Change>,
     pub complaints: Vec<String>,
@@ -85,13 +102,17 @@ impl Witness {
         let now = world.clock.now();
         let people = world.simulator.tenant();
         let seen = Seen { users: people.users(), groups: people.groups(), roles: world.roles.clone() };
-        let today = seen.demands(&world.policy);
+        let today = seen.demands(&world.policy, now);
+        self.broken.extend(seen.broken(&world.policy, now));
         if let Some((policy, before)) = self.last.replace((world.policy, seen)) {
             self.recent.push((now, before));
             self.recent.retain(|(until, _)| now.duration_since(*until) <= JUST_ENDED);
             if policy != world.policy {
                 // Under the new policy somebody may act on what was true a moment ago.
-                let stale = self.recent.iter().flat_map(|(_, seen)| seen.demands(&world.policy));
+                for (_, seen) in &self.recent {
+                    self.broken.extend(seen.broken(&world.policy, now));
+                }
+                let stale = self.recent.iter().flat_map(|(_, seen)| seen.demands(&world.policy, now));
                 for (key, reach) in stale.filter(|(key, _)| !today.contains_key(key)).collect::<Vec<_>>() {
                     let held = Held { reach, from: now, to: Some(now) };
                     self.reasons.entry(key).or_default().insert(0, held);
@@ -137,6 +158,7 @@ impl Witness {
     fn judge(&mut self, change: Change) {
         let Change { guest, taken, given, at } = change;
         self.changes.push(change);
+        self.note_time(at);
         if given {
             if self.undone.get(&guest).is_none_or(|since| *since > at) {
                 self.complain(format!(
@@ -156,6 +178,24 @@ impl Witness {
                 "{at}: {taken:?} was taken from {guest}; the policy's demand is {reach:?}"
             ));
         }
+    }
+
+    /// Time alone makes reasons: what was seen last demands more by now, or by what our clock took to be now.
+    fn note_time(&mut self, now: Timestamp) {
+        let Some((policy, seen)) = &self.last else { return };
+        let ours = now.saturating_add(self.skewed).unwrap_or(now);
+        self.broken.extend([now, ours].iter().flat_map(|at| seen.broken(policy, *at)));
+        for (key, reach) in [now, ours].iter().flat_map(|at| seen.demands(policy, *at)).collect::<Vec<_>>() {
+            let all = self.reasons.entry(key).or_default();
+            if !all.last().is_some_and(|held| held.to.is_none() && held.reach == reach) {
+                all.insert(0, Held { reach, from: now, to: Some(now) });
+            }
+        }
+    }
+
+    /// Whether this rule was ever broken so.
+    pub(super) fn was_broken(&self, guest: Uuid, rule: &str, object: Option<Uuid>) -> bool {
+        self.broken.iter().any(|one| (one.0, one.1, one.2) == (guest, rule, object))
     }
 
     /// How far the policy went at that moment, or a moment before; as one rule has it, where one is named.

@@ -8,19 +8,20 @@ use axum::middleware::from_fn_with_state;
 use embedded::Database;
 use host::{Assembly, Environment, Needs, Settings, Store};
 use jiff::SignedDuration;
-use model::{Clock, ObjectId};
+use model::{Clock, Mode, ObjectId};
 use seal::StateKeys;
-use simulator::{Delivery, NewGroup, NewUser, Simulator};
+use simulator::{Delivery, GroupKind, NewGroup, NewUser, Simulator};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 use wire::Wire;
 
+use super::acts::Book;
 use super::bell::Bell;
 use super::chat::Chat;
 use super::clock::Virtual;
 use super::draws;
-use super::history::{Book, History};
+use super::history::History;
 use super::process::{Process, parse};
 use super::reading;
 use super::seam::{self, Seam};
@@ -41,6 +42,8 @@ pub struct World {
     pub groups: Vec<Uuid>,
     /// One of the tenant's own, a member of every group.
     pub dave: Uuid,
+    /// Whether the policy protects the first of the guests.
+    pub protects: bool,
     /// Who holds a directory role among the guests.
     pub roles: Vec<Uuid>,
     pub(super) process: Option<Process>,
@@ -57,16 +60,22 @@ impl World {
         let clock = Virtual::begin()?;
         let seam = Seam::new(seed, clock.clone(), keep_lines);
         let simulator = tenant(seed, &clock);
-        let chat = Chat::default();
+        let chat = Chat::new(clock.clone());
         let people = simulator.tenant();
         let dave = people.add_user(NewUser::member("dave@contoso.com"));
         let mut groups = vec![simulator::contoso::MARKETING];
-        for name in ["Sales", "Finance EU", "Plans"] {
+        for new in new_groups() {
             let (owners, members) = (vec![simulator::contoso::BOB], vec![dave]);
-            groups.push(people.create_group(NewGroup { owners, members, ..NewGroup::named(name) }));
+            groups.push(people.create_group(NewGroup { owners, members, ..new }));
         }
         people.add_member(simulator::contoso::MARKETING, dave)?;
-        let policy = reading::Policy { book: history.book, reach: history.reach, protects: None };
+        let policy = reading::Policy {
+            book: history.book,
+            reach: history.reach,
+            ceiling: reading::Reach::Enforce,
+            protects: None,
+            excepted: None,
+        };
         let in_force = watch::Sender::new(parse(&policy.text())?);
         let wire = chat.router().fallback_service(simulator.router());
         let wire = wire.layer(from_fn_with_state(seam.clone(), seam::out));
@@ -87,6 +96,7 @@ impl World {
             guests,
             groups,
             dave,
+            protects: history.protects,
             roles,
             process,
             in_force,
@@ -104,6 +114,11 @@ impl World {
         self.seam.revive();
         let pausing = pausing(&self.database, &self.seam);
         self.assembly.store = Store::on(pausing, self.assembly.settings.tenant)?;
+        self.assembly.settings.ceiling = match self.policy.ceiling {
+            reading::Reach::Observe => Mode::Observe,
+            reading::Reach::Ask => Mode::Ask,
+            reading::Reach::Enforce => Mode::Enforce,
+        };
         let parts = Process::build(&self.assembly)?;
         if let Some(receiver) = parts.receiver.clone() {
             let router = receiver.router().layer(from_fn_with_state(self.seam.clone(), seam::into));
@@ -147,8 +162,12 @@ impl World {
         protects: bool,
     ) -> anyhow::Result<()> {
         let protects = self.guests.first().copied().filter(|_| protects);
-        self.policy = reading::Policy { book, reach, protects };
-        self.in_force.send_replace(parse(&self.policy.text())?);
+        let excepted = self.guests.get(1).copied().filter(|_| book == Book::Timed);
+        let before = self.policy;
+        self.policy = reading::Policy { book, reach, ceiling: before.ceiling, protects, excepted };
+        if self.policy != before {
+            self.in_force.send_replace(parse(&self.policy.text())?);
+        }
         Ok(())
     }
 }
@@ -156,6 +175,21 @@ impl World {
 /// As our own code names it.
 pub(super) fn id(of: Uuid) -> ObjectId {
     ObjectId::from_u128(of.as_u128())
+}
+
+/// One of each kind: an ordinary one is there thrice, and one can be restored. The last protects whoever is in it.
+fn new_groups() -> [NewGroup; 8] {
+    let plain = |name: &str| NewGroup::named(name);
+    [
+        plain("Sales"),
+        plain("Finance EU"),
+        plain("Plans"),
+        NewGroup { kind: GroupKind::Microsoft365, ..plain("Projects") },
+        NewGroup { dynamic: Some("(user.userType -eq \"Guest\")".to_owned()), ..plain("Finance everybody") },
+        NewGroup { synced: true, ..plain("Plans on site") },
+        NewGroup { kind: GroupKind::Distribution, ..plain("Finance news") },
+        NewGroup { role_assignable: true, ..plain("Operators") },
+    ]
 }
 
 fn tenant(seed: u64, clock: &Virtual) -> Simulator {
@@ -193,7 +227,7 @@ fn assembly(
         policy: Some(policy.subscribe()),
         keys: Arc::new(keys),
         wire: Wire::InProcess(wire),
-        clock: Clock::new(move || clock.now()),
+        clock: Clock::new(move || clock.ours()),
         // Shorter than any wait that is thrown with dice: what takes longer waits in the queue.
         patience: Duration::from_millis(100),
     })

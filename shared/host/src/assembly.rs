@@ -10,8 +10,8 @@ use graph::{Client, Reader, Writer};
 use model::Clock;
 use policy::Policy;
 use responder::{
-    Assessor, CanaryKeeper, Census, Directory, Handler, Meter, Notices, Open, Receiver, Reconciler,
-    Remediator, Rules, Steward, SubscriptionKeeper, Tally, Teller, Worker,
+    Assessor, CanaryKeeper, Census, Directory, Handler, Meter, Notices, Open, PolicyInForce, Receiver,
+    Reconciler, Remediator, Rules, Steward, SubscriptionKeeper, Tally, Teller, Worker,
 };
 use seal::StateKeys;
 use tokio::sync::watch;
@@ -82,6 +82,7 @@ pub struct Parts {
     pub reconciler: Option<Reconciler>,
     /// Only where the app that writes is, and only if it is set.
     pub canary: Option<CanaryKeeper>,
+    pub in_force: Option<PolicyInForce>,
     pub notices: Notices,
     pub meter: Meter,
 }
@@ -98,6 +99,7 @@ impl Assembly {
             census: None,
             reconciler: None,
             canary: None,
+            in_force: None,
             notices: self.notices(),
             meter: Meter::new()?,
         };
@@ -105,6 +107,7 @@ impl Assembly {
             match part {
                 Part::Notifications => built.receiver = Some(self.receiver(&built.meter)),
                 Part::Assess => {
+                    built.in_force = Some(self.in_force()?);
                     let handler = Handler::Assess(Box::new(self.assessor(&built.meter)?));
                     built.workers.push(self.worker("assess", &self.store.queues.changes, handler));
                 }
@@ -270,6 +273,15 @@ impl Assembly {
             notices: self.notices(),
             clock: self.clock.clone(),
             correlate: crate::correlate,
+        })
+    }
+
+    fn in_force(&self) -> anyhow::Result<PolicyInForce> {
+        Ok(PolicyInForce {
+            ledger: self.store.ledger.clone(),
+            rules: self.rules()?,
+            clock: self.clock.clone(),
+            said: Arc::default(),
         })
     }
 

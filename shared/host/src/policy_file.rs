@@ -7,7 +7,7 @@ use std::time::UNIX_EPOCH;
 
 use model::NoticeKind;
 use policy::Policy;
-use responder::{Notices, Trouble};
+use responder::{Notices, PolicyInForce, Trouble};
 use tokio::sync::watch;
 
 /// Every problem that was found, one a line, with file, line and column.
@@ -45,14 +45,25 @@ pub struct PolicyFile {
     pub notices: Notices,
     /// The problems that people were last told.
     pub told: Option<InvalidPolicy>,
+    /// Where this process judges: it says by what.
+    pub in_force: Option<PolicyInForce>,
 }
 
 impl PolicyFile {
-    /// Takes a changed file when it is valid; else the one before stays in force and people are told why.
+    /// Takes a changed file when it is valid; else the one before stays in force and people are told why. What is in force
+    /// is applied to everybody.
     ///
     /// # Errors
-    /// People could not be told.
+    /// People could not be told, or the ledger is in trouble. The next look tries again.
     pub async fn look(&mut self) -> Result<(), Trouble> {
+        let told = self.take().await;
+        if let Some(in_force) = &self.in_force {
+            in_force.look().await?;
+        }
+        told
+    }
+
+    async fn take(&mut self) -> Result<(), Trouble> {
         let changed_at = changed_at(&self.path);
         let before = self.current.borrow().hash().to_owned();
         match load_policy(&self.path) {

@@ -75,12 +75,27 @@ impl Serving {
     pub async fn run(self, server: Option<Server>, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Self { assembly, parts, policy_path, policy } = self;
         let entering = enter(&assembly.settings.data, &parts);
-        let Parts { receiver, workers, steward, keeper, census, reconciler, canary, notices, meter } =
-            assembly.build(&parts)?;
+        let Parts {
+            receiver,
+            workers,
+            steward,
+            keeper,
+            census,
+            reconciler,
+            in_force,
+            canary,
+            notices,
+            meter,
+        } = assembly.build(&parts)?;
         let _running = match entering {
             Some(entering) => take_over(entering, &workers).await,
             None => None,
         };
+        if let Some(in_force) = &in_force
+            && let Err(trouble) = in_force.look().await
+        {
+            tracing::warn!("failed to say which policy is in force, which is tried again: {trouble}");
+        }
         let (stopping, stopped) = watch::channel(false);
         let mut running = JoinSet::new();
         if let Some(receiver) = receiver {
@@ -124,7 +139,7 @@ impl Serving {
             running.spawn(keep(keeper, stopped.clone()));
         }
         if let (Some(path), Some(current)) = (policy_path, policy) {
-            let file = PolicyFile { path, current, notices, told: None };
+            let file = PolicyFile { path, current, notices, told: None, in_force };
             running.spawn(watch_policy(file, stopped));
         }
         let ended = until_ended(running, stopping, stop).await;

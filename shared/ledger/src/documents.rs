@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use model::{
-    Breaker, ChannelState, Delta, Incident, Listing, Notice, Request, RequestState, Stop, SubscriptionRecord,
-    Suspension,
+    Breaker, ChannelState, Delta, InForce, Incident, Listing, Notice, Request, RequestState, Stop,
+    SubscriptionRecord, Suspension,
 };
 
 use crate::Document;
@@ -119,6 +119,19 @@ impl Document for Delta {
 
     fn sort(&self) -> String {
         self.resource.to_string()
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+impl Document for InForce {
+    const KIND: &'static str = "in-force";
+
+    /// There is one of them.
+    fn sort(&self) -> String {
+        "policy".to_owned()
     }
 
     fn due(&self) -> Option<Timestamp> {

@@ -15,6 +15,16 @@ pub struct KnownGuest {
     /// When the listing began that met him last.
     #[serde(default)]
     pub listed_in: Option<Timestamp>,
+    /// The policy that judged him last, with the ceiling.
+    #[serde(default)]
+    pub judged_by: Option<String>,
+}
+
+impl KnownGuest {
+    #[must_use]
+    pub fn was_judged_by(&self, policy: &str) -> bool {
+        self.judged_by.as_deref() == Some(policy)
+    }
 }
 
 impl Document for KnownGuest {
@@ -37,9 +47,17 @@ impl Ledger {
     /// A guest was assessed. When he was first seen stays as it was.
     pub async fn remember(&self, id: ObjectId, kind: GuestKind, now: Timestamp) -> Result<(), LedgerError> {
         let seen = move |before: Option<KnownGuest>| {
-            let (first_seen, listed_in) =
-                before.map_or((now, None), |known| (known.first_seen, known.listed_in));
-            Some(KnownGuest { id, kind, first_seen, last_assessed: now, listed_in })
+            Some(match before {
+                Some(before) => KnownGuest { kind, last_assessed: now, ..before },
+                None => KnownGuest {
+                    id,
+                    kind,
+                    first_seen: now,
+                    last_assessed: now,
+                    listed_in: None,
+                    judged_by: None,
+                },
+            })
         };
         self.update(&id.to_string(), seen).await.map(|_| ())
     }

@@ -1,7 +1,7 @@
-//! How far reconciliation has come: which changes Graph's delta query has told, and when all guests were last gone over.
-//! Pure: what is asked of Graph is `responder`'s.
+//! How far reconciliation has come: which changes Graph's delta query has told, when all guests were last gone over, and
+//! whether everybody has been judged by the policy in force. Pure: what is asked of Graph is `responder`'s.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{Incident, ResourceKind};
@@ -24,6 +24,17 @@ pub struct Delta {
     pub told_before_gap: Option<Timestamp>,
 }
 
+/// The policy by which everybody is judged, with the operator's ceiling.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InForce {
+    /// The policy's hash and the ceiling: whoever changes either judges anew.
+    pub policy: String,
+    /// When it was taken. With the policy it names this record: the one before may come back.
+    pub since: Timestamp,
+    /// When a going over had come to its end after which everybody had been judged by it. `None`: not yet.
+    pub applied_at: Option<Timestamp>,
+}
+
 /// One going over all accounts from outside, a page at a time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
@@ -38,6 +49,9 @@ pub struct Listing {
     /// When the last of the looks is due that it has put into the queue: the next page's come after it.
     #[serde(default)]
     pub looks_until: Option<Timestamp>,
+    /// Since when the policy had been in force that was in force when it began.
+    #[serde(default)]
+    pub applies: Option<Timestamp>,
 }
 
 /// Where a listing goes on.
@@ -50,6 +64,10 @@ pub enum ListingPlace {
     },
     /// Among the guests that the ledger knows, after this one.
     Known {
+        after: Option<String>,
+    },
+    /// Everybody has a look in the queue. Up to this one all have been judged by the policy.
+    Judged {
         after: Option<String>,
     },
     Ended {
@@ -97,9 +115,29 @@ impl Delta {
     }
 }
 
-impl Listing {
+impl InForce {
+    /// A policy that is being written is changed several times in a row: the last of them is applied.
+    const SETTLES: SignedDuration = SignedDuration::from_mins(1);
+
     #[must_use]
-    pub fn begin(before: Option<&Self>, now: Timestamp) -> Self {
+    pub fn begin(policy: String, now: Timestamp) -> Self {
+        Self { policy, since: now, applied_at: None }
+    }
+
+    /// It stays as it is for now. A moment to come is of a clock that was set back since.
+    #[must_use]
+    pub fn has_settled(&self, now: Timestamp) -> bool {
+        let old = now.duration_since(self.since);
+        old.is_negative() || old >= Self::SETTLES
+    }
+}
+
+impl Listing {
+    /// Another begins so long after it did.
+    const EVERY: SignedDuration = SignedDuration::from_hours(24);
+
+    #[must_use]
+    pub fn begin(before: Option<&Self>, in_force: Option<&InForce>, now: Timestamp) -> Self {
         Self {
             began_at: now,
             place: ListingPlace::Users { cursor: None },
@@ -107,12 +145,37 @@ impl Listing {
             met: 0,
             missed: 0,
             looks_until: before.and_then(|before| before.looks_until),
+            applies: in_force.map(|in_force| in_force.since),
         }
+    }
+
+    /// Everybody has been met.
+    pub fn met_all(&mut self) {
+        self.place = ListingPlace::Judged { after: None };
+        self.last_whole = Some(self.began_at);
     }
 
     pub fn end(&mut self, now: Timestamp) {
         self.place = ListingPlace::Ended { at: now };
-        self.last_whole = Some(self.began_at);
+    }
+
+    /// Whether this policy is what it is about to apply to everybody, or has applied.
+    #[must_use]
+    pub fn is_of(&self, in_force: &InForce) -> bool {
+        self.applies == Some(in_force.since)
+    }
+
+    /// Whether another is to begin: its time has come, or the policy is another. One that is under way comes to its end
+    /// first. Whomever it has still to meet is judged by the new policy already, so that all have been after as long.
+    #[must_use]
+    pub fn is_over(&self, in_force: Option<&InForce>, now: Timestamp) -> bool {
+        let has_met_all = match self.place {
+            ListingPlace::Users { cursor: _ } | ListingPlace::Known { after: _ } => false,
+            ListingPlace::Judged { after: _ } | ListingPlace::Ended { at: _ } => true,
+        };
+        let other = in_force.is_some_and(|policy| !self.is_of(policy) && policy.has_settled(now));
+        // The clock may have been set back since it began.
+        has_met_all && (other || now.duration_since(self.began_at).abs() >= Self::EVERY)
     }
 }
 
@@ -131,8 +194,6 @@ pub fn told_until(deltas: &[Delta], listing: Option<&Listing>) -> Option<Timesta
 
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
-
     use super::*;
 
     fn at(minutes: i64) -> Timestamp {
@@ -145,7 +206,8 @@ mod tests {
     }
 
     fn whole(began: i64) -> Listing {
-        let mut listing = Listing::begin(None, at(began));
+        let mut listing = Listing::begin(None, None, at(began));
+        listing.met_all();
         listing.end(at(began + 5));
         listing
     }
@@ -154,7 +216,7 @@ mod tests {
     fn nothing_is_known_before_everything_was_listed_once() {
         let deltas = both(100);
         assert_eq!(told_until(&deltas, None), None);
-        assert_eq!(told_until(&deltas, Some(&Listing::begin(None, at(101)))), None);
+        assert_eq!(told_until(&deltas, Some(&Listing::begin(None, None, at(101)))), None);
         assert_eq!(told_until(&deltas, Some(&whole(99))), None, "it began before the cursors");
         assert_eq!(told_until(&deltas, Some(&whole(101))), Some(at(85)));
         assert_eq!(told_until(&deltas[..1], Some(&whole(101))), None);
@@ -192,5 +254,32 @@ mod tests {
             "the gap is older than the second beginning"
         );
         assert_eq!(told_until(&deltas, Some(&whole(20_011))), Some(at(19_985)));
+    }
+
+    fn in_force(since: i64) -> InForce {
+        InForce::begin("one".to_owned(), at(since))
+    }
+
+    #[test]
+    fn another_policy_begins_a_listing_once_it_stays_as_it_is() {
+        let (before, other) = (in_force(90), in_force(200));
+        let mut listing = Listing::begin(None, Some(&before), at(100));
+        assert!(!listing.is_over(Some(&other), at(300)), "it is under way");
+        listing.met_all();
+        assert!(!listing.is_over(Some(&before), at(300)));
+        assert!(!listing.is_over(Some(&other), at(200)), "somebody may still be writing");
+        assert!(listing.is_over(Some(&other), at(201)));
+        assert!(!Listing { applies: Some(at(200)), ..listing }.is_over(Some(&other), at(201)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_keeps_no_listing_from_beginning() {
+        let future = in_force(10_000);
+        let mut listing = Listing::begin(None, Some(&in_force(90)), at(100));
+        listing.met_all();
+        assert!(listing.is_over(Some(&future), at(300)));
+        let mut of_tomorrow = Listing::begin(None, None, at(10_000));
+        of_tomorrow.met_all();
+        assert!(of_tomorrow.is_over(None, at(300)));
     }
 }

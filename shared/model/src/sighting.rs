@@ -70,6 +70,9 @@ impl Incident {
                 } else if another_question {
                     self.told = None;
                     self.ask(self.waits_because.clone(), routes, now);
+                } else if has_its_own_voice_again {
+                    // Whoever was asked was asked by a message that has come to its end.
+                    self.ask(self.waits_because.clone(), routes, now);
                 }
             }
             State::Open | State::Refused { .. } | State::Failed { .. } => {
@@ -148,7 +151,7 @@ impl Incident {
         }
         let mut news = false;
         for Achieved { step, done_at, put_back, found_so: _, earlier: _ } in &mut self.achieved {
-            let settled = done_at.checked_add(Self::SETTLES_AFTER).is_ok_and(|settled| now >= settled);
+            let settled = !is_fresh(*done_at, now);
             let known = put_back.is_some_and(|put_back| put_back >= *done_at);
             if snapshot.shows(*step) == Some(false) && settled && !known {
                 *put_back = Some(*done_at);
@@ -246,8 +249,23 @@ impl Incident {
 
     /// It was done a moment ago, and a replica may show the state before.
     fn settles(&self, step: Step, now: Timestamp) -> bool {
-        let fresh =
-            |done_at: Timestamp| done_at.checked_add(Self::SETTLES_AFTER).is_ok_and(|settled| now < settled);
-        self.achieved.iter().any(|achieved| achieved.step == step && fresh(achieved.done_at))
+        self.achieved.iter().any(|achieved| achieved.step == step && is_fresh(achieved.done_at, now))
     }
+
+    /// This read shows the contrary of what was done a moment ago. It may be old: the same is believed from then on.
+    #[must_use]
+    pub fn believes_at(&self, snapshot: &Snapshot, now: Timestamp) -> Option<Timestamp> {
+        let contrary = |achieved: &&Achieved| {
+            let shows = snapshot.shows(achieved.step);
+            shows == Some(false) && self.has_achieved(achieved.step) && is_fresh(achieved.done_at, now)
+        };
+        let settled =
+            |achieved: &Achieved| achieved.done_at.checked_add(Self::SETTLES_AFTER).unwrap_or(Timestamp::MAX);
+        self.achieved.iter().filter(contrary).map(settled).max()
+    }
+}
+
+/// A replica may show the state before. What was done in time to come was done before the clock was set back.
+fn is_fresh(done_at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(done_at).abs() < Incident::SETTLES_AFTER
 }

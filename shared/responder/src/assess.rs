@@ -32,6 +32,8 @@ pub(crate) struct Judged {
     pub(crate) snapshot: Snapshot,
     /// More may be known then.
     pub(crate) look_again_at: Option<Timestamp>,
+    /// The policy that did, with the ceiling.
+    pub(crate) by: String,
 }
 
 /// The flow `assess`.
@@ -221,7 +223,7 @@ impl Assessor {
             verdict.findings.retain(|finding| !finding.unknown);
         }
         let snapshot = Snapshot { unsettled, ..snapshot_of(&facts) };
-        Ok(Judged { verdict, snapshot, look_again_at })
+        Ok(Judged { verdict, snapshot, look_again_at, by: self.rules.name_of(&policy) })
     }
 
     /// A name that is not one group's admits and protects nobody: people ought to know before somebody depends on it.

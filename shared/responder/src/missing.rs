@@ -25,7 +25,10 @@ impl Assessor {
     ) -> Result<End, Trouble> {
         let now = self.clock.now();
         if let Some(deleted) = self.reader.deleted_user(change.id).await? {
-            return self.close_deleted(change, deleted).await;
+            let end = self.close_deleted(change, deleted).await?;
+            // Whatever the policy says of him: it is asked again when he is restored.
+            self.ledger.note_judged(change.id, &self.rules.name_of(&self.rules.policy())).await?;
+            return Ok(end);
         }
         if change.kind == ChangeKind::Deleted {
             self.close_gone(change, "the guest was deleted for good", now).await?;

@@ -80,7 +80,8 @@ impl Reconciler {
             let Some(mut stored) = self.ledger.delta(resource).await? else {
                 return self.begin(resource, None).await;
             };
-            let rests = |ended: Timestamp| now.duration_since(ended) < Self::EVERY;
+            // The clock may have been set back since.
+            let rests = |ended: Timestamp| now.duration_since(ended).abs() < Self::EVERY;
             if stored.value.round_ended_at.is_some_and(rests) || self.is_busy(now).await? {
                 return Ok(());
             }

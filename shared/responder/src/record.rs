@@ -6,10 +6,10 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use ledger::Stored;
+use ledger::{KnownGuest, Stored};
 use model::{
     Change, Finding, Incident, IncidentKey, Mode, NoticeKind, ObjectId, Outcome, RuleId, Sighting, Snapshot,
-    State, Step, StepResult, Subject, Wake,
+    Source, State, Step, StepResult, Subject, Wake,
 };
 use policy::{Ends, Held, Verdict};
 
@@ -25,7 +25,7 @@ impl Assessor {
         judged: Judged,
         now: Timestamp,
     ) -> Result<(), Trouble> {
-        let Judged { verdict, snapshot, look_again_at } = judged;
+        let Judged { verdict, snapshot, look_again_at, by } = judged;
         let Verdict {
             subject,
             admitted_by: _,
@@ -38,9 +38,10 @@ impl Assessor {
             changes_at,
         } = verdict;
         let Some(subject) = subject else {
-            return self.close_all(change, "it is an internal member", now).await;
+            self.close_all(change, "it is an internal member", now).await?;
+            return Ok(self.ledger.note_judged(change.id, &by).await?);
         };
-        self.remember(&subject, now).await?;
+        let before = self.remember(&subject, now).await?;
         let mut open = self.ledger.incidents_of(change.id).await?;
         for stored in &mut open {
             // A closed one is not written below, and must know all the same.
@@ -48,6 +49,10 @@ impl Assessor {
                 *stored = self.ledger.replace(stored.clone()).await?;
             }
         }
+        let believes_at = open.iter().filter_map(|stored| stored.value.believes_at(&snapshot, now)).max();
+        let doubted = believes_at.is_some();
+        // What a notification told of is looked at once more in any case, and later than that.
+        let believes_at = believes_at.filter(|_| change.source != Source::Notification);
         let taken: BTreeSet<Step> = open
             .iter()
             .flat_map(|stored| &stored.value.achieved)
@@ -58,11 +63,16 @@ impl Assessor {
             let key = self.key(&subject, &finding, change);
             let place = open.iter().position(|stored| stored.value.key == key);
             let current = place.map(|index| open.swap_remove(index));
+            if doubted && told_with.is_some() && current.is_some() {
+                // Whoever speaks for it may not believe this read yet: none of them acts before, or it would be in silence.
+                continue;
+            }
             let (subject, correlation, snapshot) = (subject.clone(), change.correlation, snapshot.clone());
             let met = Sighting { subject, finding, snapshot, told_with, correlation };
             self.meet(key, current, (met, speaks_for), now).await?;
         }
-        let read = Read { snapshot: &snapshot, suspended: &suspended };
+        let looks_at_groups = self.rules.policy().looks_at_groups();
+        let read = Read { snapshot: &snapshot, suspended: &suspended, looks_at_groups };
         for mut gone in open {
             if let Some(why) = read.why_gone(&gone.value) {
                 if !self.may_have_done_it(&gone.value, now).await? {
@@ -77,8 +87,12 @@ impl Assessor {
         if let Some(ends) = ends.filter(|ends| ends.soon) {
             self.tell_of_end(&subject, &ends).await?;
         }
-        let again_at = [changes_at, look_again_at].into_iter().flatten().min();
-        self.look_when_due(change, again_at, now).await
+        let again_at = [changes_at, look_again_at, believes_at].into_iter().flatten().min();
+        self.look_when_due(change, again_at, now).await?;
+        if look_again_at.is_none() && !before.is_some_and(|known| known.was_judged_by(&by)) {
+            self.ledger.note_judged(change.id, &by).await?;
+        }
+        Ok(())
     }
 
     /// Once for each end: whoever wants it otherwise has the time of the notice to say so.
@@ -227,17 +241,18 @@ impl Assessor {
         self.queues.tell_about(&stored.value, now).await
     }
 
-    /// Keeps the inventory of guests. A note a day is enough to tell a known guest from an unknown id.
-    async fn remember(&self, subject: &Subject, now: Timestamp) -> Result<(), Trouble> {
+    /// Keeps the inventory of guests. A note a day is enough to tell a known guest from an unknown id. Returns what was
+    /// known before.
+    async fn remember(&self, subject: &Subject, now: Timestamp) -> Result<Option<KnownGuest>, Trouble> {
         let day = jiff::SignedDuration::from_hours(24);
         let known = self.ledger.known(subject.id).await?;
-        if let Some(known) = known
-            && known.kind == subject.kind
-            && now.duration_since(known.last_assessed) < day
-        {
-            return Ok(());
+        let is_fresh = |known: &KnownGuest| {
+            known.kind == subject.kind && now.duration_since(known.last_assessed).abs() < day
+        };
+        if !known.as_ref().is_some_and(is_fresh) {
+            self.ledger.remember(subject.id, subject.kind, now).await?;
         }
-        Ok(self.ledger.remember(subject.id, subject.kind, now).await?)
+        Ok(known)
     }
 }
 
@@ -245,6 +260,8 @@ impl Assessor {
 struct Read<'a> {
     snapshot: &'a Snapshot,
     suspended: &'a [Held],
+    /// Without a rule about groups nobody reads them.
+    looks_at_groups: bool,
 }
 
 impl Read<'_> {
@@ -262,11 +279,11 @@ impl Read<'_> {
         if self.snapshot.unsettled.contains(group) {
             return None;
         }
-        let Snapshot { member_of: Some(member_of), owner_of: Some(owner_of), .. } = self.snapshot else {
-            return None;
-        };
         let under_way =
             incident.is_under_way() || matches!(incident.state, State::Done { .. } | State::Partly { .. });
+        let Snapshot { member_of: Some(member_of), owner_of: Some(owner_of), .. } = self.snapshot else {
+            return (!self.looks_at_groups && !under_way).then(|| NOT_BROKEN.to_owned());
+        };
         let mut steps = incident.plan().steps.iter();
         if under_way && steps.all(|step| self.snapshot.shows(*step) == Some(true)) {
             return None;

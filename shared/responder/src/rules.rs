@@ -24,6 +24,12 @@ impl Rules {
     pub fn policy(&self) -> Arc<Policy> {
         Arc::clone(&self.policy.borrow())
     }
+
+    /// Changes with whatever may change a verdict: the policy, and how far it may go.
+    #[must_use]
+    pub fn name_of(&self, policy: &Policy) -> String {
+        format!("{}/{}", policy.hash(), self.ceiling)
+    }
 }
 
 /// Domains, and when they were read.

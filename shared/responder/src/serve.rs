@@ -41,11 +41,18 @@ impl Remediator {
 
     async fn approve(&self, id: &IncidentId, plan: PlanHash, request: &Request) -> Result<Answer, Trouble> {
         let now = self.clock.now();
-        let Some(stored) = self.ledger.incident(id).await? else {
+        let Some(mut stored) = self.ledger.incident(id).await? else {
             return Ok(Answer::Refused { why: format!("there is no incident `{id}`") });
         };
         if let Some(answer) = only_observed(&stored.value) {
             return Ok(answer);
+        }
+        // Whoever was asked was asked by that one's message, and hears by it what comes of the answer.
+        if let Some(speaker) = self.speaker_of(&stored.value).await?
+            && speaker.value.question() == plan
+            && speaker.value.state.waits().is_some()
+        {
+            stored = speaker;
         }
         // People read of these in the same message, and the plan is the same.
         let told_with = self.told_with(&stored.value).await?;

@@ -121,7 +121,9 @@ impl Remediator {
                 let speaker = self.speaker_of(&stored.value).await?;
                 let why = speaker.map_or_else(
                     || nothing.unwrap_or_else(|| refused.in_words()),
-                    |id| format!("`{id}` speaks for this incident, and what was done is written there; undo that one"),
+                    |Stored { value, .. }| {
+                        format!("`{}` speaks for this incident, and what was done is written there; undo that one", value.id)
+                    },
                 );
                 Ok(Answer::Refused { why })
             }
@@ -235,13 +237,13 @@ impl Remediator {
     }
 
     /// The incident that people were told of instead of this one.
-    async fn speaker_of(&self, incident: &Incident) -> Result<Option<IncidentId>, Trouble> {
+    pub(crate) async fn speaker_of(&self, incident: &Incident) -> Result<Option<Stored<Incident>>, Trouble> {
         let Some(rule) = &incident.told_with else { return Ok(None) };
         let siblings = self.ledger.incidents_of(incident.key.guest).await?;
         let speaks = |one: &Incident| {
             one.key.rule == *rule && one.key.object == incident.key.object && !one.state.is_closed()
         };
-        Ok(siblings.into_iter().map(|stored| stored.value).find(speaks).map(|one| one.id))
+        Ok(siblings.into_iter().find(|stored| speaks(&stored.value)))
     }
 
     /// The incidents that this one speaks for.

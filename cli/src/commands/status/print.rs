@@ -28,7 +28,7 @@ pub(super) fn print(status: &Status) -> anyhow::Result<()> {
     let subscriptions =
         (!subscriptions.is_empty()).then(|| subscriptions.into_iter().collect::<Vec<_>>().join("; "));
     out::line(&format!("subscriptions: {}", subscriptions.as_deref().unwrap_or("none")))?;
-    out::line(&status.reconciled.in_words())?;
+    status.reconciled.in_words().iter().try_for_each(|line| out::line(line))?;
     status.watching.in_words().iter().try_for_each(|line| out::line(line))?;
     let channels = listed(
         status

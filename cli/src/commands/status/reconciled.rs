@@ -1,8 +1,9 @@
-//! Up to which moment every change was assessed, and how that is known.
+//! Up to which moment every change was assessed and how that is known, and whether everybody has been judged by the policy
+//! in force.
 
 use host::Store;
 use jiff::{SignedDuration, Timestamp};
-use model::{Delta, Listing, ListingPlace, ResourceKind};
+use model::{Delta, InForce, Listing, ListingPlace, ResourceKind};
 use serde::Serialize;
 
 use crate::commands::words::seconds;
@@ -16,6 +17,18 @@ pub(super) struct Reconciled {
     assessed_until: Option<Timestamp>,
     deltas: Vec<Round>,
     listing: Option<Gone>,
+    /// The policy that judges. `None`: nobody has judged yet.
+    judged_by: Option<Applied>,
+}
+
+/// How many of the accounts from outside that are known the policy in force has judged.
+#[derive(Serialize)]
+struct Applied {
+    policy: String,
+    since: Timestamp,
+    applied_at: Option<Timestamp>,
+    judged: u64,
+    of: u64,
 }
 
 /// A delta query, without its cursor.
@@ -63,10 +76,16 @@ impl Reconciled {
             )),
             (Some(_) | None, _) => {}
         }
-        Ok(Self { assessed_until, deltas, listing })
+        let judged_by = Applied::read(store, (now, troubles)).await?;
+        Ok(Self { assessed_until, deltas, listing, judged_by })
     }
 
-    pub(super) fn in_words(&self) -> String {
+    pub(super) fn in_words(&self) -> Vec<String> {
+        let judged_by = self.judged_by.as_ref().map(Applied::in_words);
+        std::iter::once(self.assessed_in_words()).chain(judged_by).collect()
+    }
+
+    fn assessed_in_words(&self) -> String {
         let Some(until) = self.assessed_until else {
             return match &self.listing {
                 Some(listing) => format!(
@@ -88,12 +107,62 @@ impl Reconciled {
     }
 }
 
+impl Applied {
+    /// All are gone over once a day: by then the policy has reached everybody who can be looked at.
+    const LATE: SignedDuration = SignedDuration::from_hours(25);
+    const PAGE: usize = 1_000;
+
+    async fn read(
+        store: &Store,
+        (now, troubles): (Timestamp, &mut Vec<String>),
+    ) -> anyhow::Result<Option<Self>> {
+        let Some(stored) = store.ledger.in_force().await? else { return Ok(None) };
+        let InForce { policy, since, applied_at } = stored.value;
+        let (mut judged, mut of, mut after) = (0, 0, None);
+        // Whom it has judged matters as long as it has not judged all.
+        while applied_at.is_none() {
+            let known = store.ledger.known_guests(after.as_deref(), Self::PAGE).await?;
+            of += known.len() as u64;
+            judged += known.iter().filter(|guest| guest.was_judged_by(&policy)).count() as u64;
+            match known.last() {
+                Some(last) if known.len() == Self::PAGE => after = Some(last.id.to_string()),
+                Some(_) | None => break,
+            }
+        }
+        if applied_at.is_none() && now.duration_since(since) > Self::LATE {
+            troubles.push(format!(
+                "the policy in force since {} has judged {judged} of {of} accounts from outside, and should have judged all: \
+                 see `guestlist dead list` and the log of `serve`",
+                seconds(since)
+            ));
+        }
+        Ok(Some(Self { policy, since, applied_at, judged, of }))
+    }
+
+    fn in_words(&self) -> String {
+        let Self { policy, since, applied_at, judged, of } = self;
+        let since = seconds(*since);
+        let policy = match policy.split_once('/') {
+            Some((hash, ceiling)) => format!("{hash}` (GUESTLIST_AT_MOST {ceiling})"),
+            None => format!("{policy}`"),
+        };
+        match applied_at {
+            Some(_) => format!("the policy `{policy} has been applied to all since {since}"),
+            None => format!(
+                "the policy `{policy} of {since} is being applied: {judged} of {of} accounts from outside that are known"
+            ),
+        }
+    }
+}
+
 impl Gone {
     fn of(listing: &Listing) -> Self {
-        let Listing { began_at, place, last_whole: _, met, missed, looks_until: _ } = listing;
+        let Listing { began_at, place, last_whole: _, met, missed, looks_until: _, applies: _ } = listing;
         let ended_at = match place {
             ListingPlace::Ended { at } => Some(*at),
-            ListingPlace::Users { cursor: _ } | ListingPlace::Known { after: _ } => None,
+            ListingPlace::Users { cursor: _ }
+            | ListingPlace::Known { after: _ }
+            | ListingPlace::Judged { after: _ } => None,
         };
         Self { began_at: *began_at, ended_at, met: *met, missed: *missed }
     }

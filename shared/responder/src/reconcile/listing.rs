@@ -1,9 +1,10 @@
 //! The going over of all accounts from outside: what the delta queries cannot know (what happened before they began, what
-//! Graph forgot to tell, memberships that changed alone) is found by a look at each of them.
+//! Graph forgot to tell, memberships that changed alone) is found by a look at each of them. A changed policy is applied to
+//! everybody by the same looks.
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::Stored;
-use model::{ChangeKind, Listing, ListingPlace, ObjectId, ResourceKind};
+use model::{ChangeKind, InForce, Listing, ListingPlace, ObjectId, ResourceKind};
 use policy::{Kind, kind_of};
 use queue::Move;
 use tokio::task::JoinSet;
@@ -14,8 +15,6 @@ use crate::trouble::after;
 use crate::{Trouble, facts_of};
 
 impl Reconciler {
-    /// A listing begins so long after the last one did.
-    const LIST_EVERY: SignedDuration = SignedDuration::from_hours(24);
     /// Pages one after another, before others of the steward have their turn.
     const PAGES_OF_A_LISTING: usize = 4;
     /// Looks of a listing are due one after another, those of the next page after those of the one before: a live event
@@ -28,13 +27,15 @@ impl Reconciler {
 
     pub(super) async fn list(&self) -> Result<(), Trouble> {
         let now = self.clock.now();
+        let in_force = self.ledger.in_force().await?.map(|stored| stored.value);
+        let in_force = in_force.as_ref();
         let mut stored = match self.ledger.listing().await? {
-            Some(stored) if !self.begins(&stored.value, now).await? => stored,
+            Some(stored) if !self.begins(&stored.value, in_force, now).await? => stored,
             Some(mut stored) => {
-                stored.value = Listing::begin(Some(&stored.value), now);
+                stored.value = Listing::begin(Some(&stored.value), in_force, now);
                 self.ledger.replace(stored).await?
             }
-            None => self.ledger.insert(Listing::begin(None, now)).await?,
+            None => self.ledger.insert(Listing::begin(None, in_force, now)).await?,
         };
         for _ in 0..Self::PAGES_OF_A_LISTING {
             if Self::is_ahead(&stored.value, now) || self.is_busy(now).await? {
@@ -43,6 +44,11 @@ impl Reconciler {
             stored = match stored.value.place.clone() {
                 ListingPlace::Users { cursor } => self.list_users(stored, cursor).await?,
                 ListingPlace::Known { after } => self.look_for_missed(stored, after).await?,
+                ListingPlace::Judged { after } => match self.see_judged(stored, after, in_force).await? {
+                    Some(stored) => stored,
+                    // They are about to be looked at.
+                    None => return Ok(()),
+                },
                 ListingPlace::Ended { at: _ } => return Ok(()),
             };
         }
@@ -54,22 +60,26 @@ impl Reconciler {
     fn is_ahead(listing: &Listing, now: Timestamp) -> bool {
         let by = match &listing.place {
             ListingPlace::Users { cursor: _ } => Self::AHEAD,
-            ListingPlace::Known { after: _ } => SignedDuration::ZERO,
+            ListingPlace::Known { after: _ } | ListingPlace::Judged { after: _ } => SignedDuration::ZERO,
             ListingPlace::Ended { at: _ } => return false,
         };
         listing.looks_until.is_some_and(|until| until > after(now, by))
     }
 
-    /// Its time has come, or a delta query has begun anew since.
-    async fn begins(&self, listing: &Listing, now: Timestamp) -> Result<bool, Trouble> {
+    /// Its time has come, the policy has changed, or a delta query has begun anew since.
+    async fn begins(
+        &self,
+        listing: &Listing,
+        in_force: Option<&InForce>,
+        now: Timestamp,
+    ) -> Result<bool, Trouble> {
         for resource in [ResourceKind::User, ResourceKind::Group] {
             let delta = self.ledger.delta(resource).await?;
             if delta.is_some_and(|stored| stored.value.begun_at > listing.began_at) {
                 return Ok(true);
             }
         }
-        let ended = matches!(listing.place, ListingPlace::Ended { at: _ });
-        Ok(ended && now.duration_since(listing.began_at) >= Self::LIST_EVERY)
+        Ok(listing.is_over(in_force, now))
     }
 
     async fn list_users(
@@ -83,7 +93,8 @@ impl Reconciler {
             graph::Sweep::Page(page) => page,
             graph::Sweep::StartAnew(why) => {
                 tracing::warn!("the listing of accounts begins anew: {why}");
-                stored.value = Listing::begin(Some(&stored.value), now);
+                let in_force = self.ledger.in_force().await?.map(|stored| stored.value);
+                stored.value = Listing::begin(Some(&stored.value), in_force.as_ref(), now);
                 return Ok(self.ledger.replace(stored).await?);
             }
         };
@@ -130,12 +141,42 @@ impl Reconciler {
                 stored.value.place = ListingPlace::Known { after: Some(last.id.to_string()) };
             }
             Some(_) | None => {
-                stored.value.end(now);
+                stored.value.met_all();
                 let Listing { met, missed, began_at, .. } = &stored.value;
                 tracing::info!(listing.met = met, listing.missed = missed, listing.began_at = %began_at, "all accounts from outside were gone over");
             }
         }
         Ok(self.ledger.replace(stored).await?)
+    }
+
+    /// Goes on for as long as everybody has been judged by the policy that this listing applies.
+    async fn see_judged(
+        &self,
+        mut stored: Stored<Listing>,
+        after_this: Option<String>,
+        in_force: Option<&InForce>,
+    ) -> Result<Option<Stored<Listing>>, Trouble> {
+        let now = self.clock.now();
+        let mine = in_force.filter(|policy| stored.value.is_of(policy) && policy.applied_at.is_none());
+        let Some(InForce { policy, since, applied_at: _ }) = mine else {
+            stored.value.end(now);
+            return Ok(Some(self.ledger.replace(stored).await?));
+        };
+        let known = self.ledger.known_guests(after_this.as_deref(), Self::KNOWN).await?;
+        if !known.iter().all(|guest| guest.was_judged_by(policy)) {
+            return Ok(None);
+        }
+        match known.last() {
+            Some(last) if known.len() == Self::KNOWN => {
+                stored.value.place = ListingPlace::Judged { after: Some(last.id.to_string()) };
+            }
+            Some(_) | None => {
+                self.ledger.note_applied(*since, now).await?;
+                tracing::info!(policy.name = policy, policy.since = %since, "the policy has been applied to all");
+                stored.value.end(now);
+            }
+        }
+        Ok(Some(self.ledger.replace(stored).await?))
     }
 
     /// Answers when the last look that was put into the queue is due.

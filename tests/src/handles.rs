@@ -101,6 +101,12 @@ impl World {
         self.store.ledger.told_until().await.unwrap()
     }
 
+    /// Every change up to this moment has been assessed.
+    pub async fn assessed_until(&self) -> Option<Timestamp> {
+        let depth = self.store.queues.changes.depth(self.clock.now()).await.unwrap();
+        self.store.assessed_until(depth.owed_since).await.unwrap()
+    }
+
     #[must_use]
     pub fn remediator(&self) -> &Remediator {
         match &self.worker("remediate").handler {

@@ -25,7 +25,7 @@ impl World {
         self.store.ledger.insert(request).await.unwrap();
         let job = Job::Serve { request: id.clone() };
         let wake = move_of(format!("request/{id}"), &job, now, Collapse::Earliest).unwrap();
-        self.store.queues.remediations.send(vec![wake], now).await.unwrap();
+        self.store.queues.remediations.send(vec![wake]).await.unwrap();
         id
     }
 

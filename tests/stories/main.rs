@@ -5,6 +5,7 @@ mod all_of_it;
 mod applying;
 mod asking;
 mod asking_later;
+mod assessed;
 mod attacks;
 mod breaker;
 mod canary;

@@ -83,6 +83,76 @@ async fn looks_of_a_listing_are_twenty_a_second_over_all_its_pages_and_it_waits_
 }
 
 #[tokio::test]
+async fn looks_at_what_a_delta_query_tells_are_twenty_a_second_and_the_next_page_waits_for_them() {
+    let mut world = World::with_policy(PARTNERS_ONLY).await;
+    world.reconcile_all().await;
+    world.settle().await;
+    of_old(&world, 1_000);
+    world.simulator.reset_traffic();
+    let changes = world.store.queues.changes.clone();
+    world.clock.advance(SignedDuration::from_mins(11));
+    world.reconcile().await;
+    for (after, due) in [(0, 1), (1, 21), (10, 201)] {
+        let moment = world.clock.now().checked_add(SignedDuration::from_secs(after)).unwrap();
+        assert_eq!(changes.depth(moment).await.unwrap().ready, due, "after {after} s");
+    }
+    // A page is a hundred: those of the first seven are due within 35 seconds.
+    assert_eq!(asked(&world, "users/delta").requests, 7);
+    world.reconcile().await;
+    assert_eq!(asked(&world, "users/delta").requests, 7);
+    world.clock.advance(SignedDuration::from_secs(30));
+    world.reconcile().await;
+    assert_eq!(asked(&world, "users/delta").requests, 7, "six hundred are due");
+    world.settle_now().await;
+    world.reconcile().await;
+    assert_eq!(asked(&world, "users/delta").requests, 10);
+}
+
+#[tokio::test]
+async fn looks_at_the_guests_of_a_changed_group_are_twenty_a_second() {
+    let mut world = World::with_policy(&CLOSED_GROUPS.replace("mode: enforce", "mode: observe")).await;
+    let plans = world.tenant.group("Plans");
+    let guests = of_old(&world, 60);
+    guests.iter().for_each(|guest| world.tenant.join(*guest, plans));
+    world.settle().await;
+    world.reconcile_all().await;
+    world.settle().await;
+    world.tenant.rename(plans, "Finance Plans");
+    // The first look at the group reads what a replica has not heard of yet.
+    world.settle_now().await;
+    world.clock.advance(SignedDuration::from_mins(5));
+    world.worker("assess").run_due(1).await.unwrap();
+    let changes = &world.store.queues.changes;
+    for (after, due) in [(0, 1), (1, 21), (3, 60)] {
+        let moment = world.clock.now().checked_add(SignedDuration::from_secs(after)).unwrap();
+        assert_eq!(changes.depth(moment).await.unwrap().ready, due, "after {after} s");
+    }
+    world.settle().await;
+    for guest in guests {
+        assert_eq!(world.incidents(guest).await.len(), 1);
+    }
+    world.slack.texts();
+}
+
+/// What reconciliation asks for is no news to a look that waits: that one is still read with the priority of a live event.
+#[tokio::test]
+async fn a_live_event_stays_one_when_the_sweep_tells_of_it_too() {
+    let mut world = World::with_policy(PARTNERS_ONLY).await;
+    world.reconcile_all().await;
+    world.settle().await;
+    world.clock.advance(SignedDuration::from_mins(11));
+    let sam = world.tenant.invite("sam@northwind.example");
+    world.simulator.deliver_due().await;
+    world.simulator.reset_traffic();
+    world.reconcile().await;
+    world.settle_now().await;
+    assert_eq!(asked(&world, "users/{}").of_low_priority, 0);
+    world.settle().await;
+    world.expect_disabled(sam);
+    assert_eq!(world.slack.read_all().len(), 1);
+}
+
+#[tokio::test]
 async fn graph_turns_the_sweep_away_before_a_live_event_and_the_sweep_waits_as_it_was_told() {
     let mut world = World::with_policy(PARTNERS_ONLY).await;
     let guests = of_old(&world, 60);

@@ -152,7 +152,7 @@ async fn ask_all(
         wakes.push(responder::move_of(format!("request/{id}"), &job, now, Collapse::Earliest)?);
         asked.push(Asked { request: id, answer: None });
     }
-    store.queues.remediations.send(wakes, now).await?;
+    store.queues.remediations.send(wakes).await?;
     for _ in 0..wait.saturating_mul(20).max(1) {
         for one in asked.iter_mut().filter(|one| one.answer.is_none()) {
             if let Some(stored) = store.ledger.request(&one.request).await?

@@ -55,7 +55,7 @@ pub(super) async fn operate(world: &mut World, witness: &mut Witness, act: Act) 
     world.store.ledger.insert(asked).await?;
     let job = Job::Serve { request: request.clone() };
     let wake = responder::move_of(format!("request/{request}"), &job, now, Collapse::Earliest)?;
-    world.store.queues.remediations.send(vec![wake], now).await?;
+    world.store.queues.remediations.send(vec![wake]).await?;
     world.look();
     Ok(())
 }

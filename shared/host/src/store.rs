@@ -44,14 +44,16 @@ impl Store {
         Ok(Self { ledger, queues, database })
     }
 
-    /// Up to when every change was told and assessed, if the oldest job that waits in `changes` is due since
-    /// `oldest_ready`. `None`: nobody can say.
+    /// Up to when every change was told and assessed, if the first of the jobs in `changes` is owed since `owed_since`.
+    /// `None`: nobody can say.
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub async fn assessed_until(&self, oldest_ready: Option<Timestamp>) -> anyhow::Result<Option<Timestamp>> {
+    pub async fn assessed_until(&self, owed_since: Option<Timestamp>) -> anyhow::Result<Option<Timestamp>> {
         let told = self.ledger.told_until().await?;
-        Ok(told.map(|told| oldest_ready.map_or(told, |oldest| oldest.min(told))))
+        let assessed = told.map(|told| owed_since.map_or(told, |owed_since| owed_since.min(told)));
+        // What nobody knows the beginning of is owed since ever.
+        Ok(assessed.filter(|until| *until > Timestamp::MIN))
     }
 
     #[must_use]

@@ -10,14 +10,19 @@ impl Ledger {
         self.get(&resource.to_string()).await
     }
 
-    /// Until when every change has been told, by Graph's delta queries and the last listing. `None`: nobody can say.
-    pub async fn told_until(&self) -> Result<Option<Timestamp>, LedgerError> {
+    /// Those that have begun.
+    pub async fn deltas(&self) -> Result<Vec<Delta>, LedgerError> {
         let mut deltas = Vec::new();
         for resource in [ResourceKind::User, ResourceKind::Group] {
             deltas.extend(self.delta(resource).await?.map(|stored| stored.value));
         }
+        Ok(deltas)
+    }
+
+    /// Until when every change has been told, by Graph's delta queries and the last listing. `None`: nobody can say.
+    pub async fn told_until(&self) -> Result<Option<Timestamp>, LedgerError> {
         let listing = self.listing().await?.map(|stored| stored.value);
-        Ok(model::told_until(&deltas, listing.as_ref()))
+        Ok(model::told_until(&self.deltas().await?, listing.as_ref()))
     }
 
     /// The policy by which everybody is judged. `None`: nobody has said yet.

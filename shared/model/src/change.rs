@@ -74,6 +74,7 @@ pub struct Change {
     /// Of a group: the members that the notification named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<MemberHint>,
+    /// When we were told of it. What nobody told has happened since then, and is owed since then.
     pub received_at: Timestamp,
     pub correlation: Correlation,
 }

@@ -22,6 +22,9 @@ pub struct Delta {
     pub told_until: Timestamp,
     /// What had been told before the query began anew, and what happened since was lost.
     pub told_before_gap: Option<Timestamp>,
+    /// When the last of the looks is due that it has put into the queue.
+    #[serde(default)]
+    pub looks_until: Option<Timestamp>,
 }
 
 /// The policy by which everybody is judged, with the operator's ceiling.
@@ -92,6 +95,7 @@ impl Delta {
             begun_at: now,
             told_until: now,
             told_before_gap: before.and_then(|before| before.covers_until(listing)),
+            looks_until: before.and_then(|before| before.looks_until),
         }
     }
 
@@ -107,11 +111,20 @@ impl Delta {
         }
     }
 
+    /// Since when what its next page tells may have happened: told late, it is owed since then.
+    #[must_use]
+    pub fn owed_since(&self) -> Timestamp {
+        self.told_until.checked_sub(Incident::LOOKS_FOR).unwrap_or(Timestamp::MIN)
+    }
+
     /// Until when every change has been told, where what was lost has been made good by a listing.
     fn covers_until(&self, listing: Option<&Listing>) -> Option<Timestamp> {
-        let made_good =
-            listing.and_then(|listing| listing.last_whole).is_some_and(|whole| whole >= self.begun_at);
+        let made_good = listing.is_some_and(|listing| self.is_made_good(listing));
         if made_good { Some(self.told_until) } else { self.told_before_gap }
+    }
+
+    fn is_made_good(&self, listing: &Listing) -> bool {
+        listing.last_whole.is_some_and(|whole| whole >= self.begun_at)
     }
 }
 
@@ -177,6 +190,12 @@ impl Listing {
         // The clock may have been set back since it began.
         has_met_all && (other || now.duration_since(self.began_at).abs() >= Self::EVERY)
     }
+}
+
+/// What happened before the delta queries began, or was lost since, has been found by a listing before this one.
+#[must_use]
+pub fn is_made_good(deltas: &[Delta], listing: &Listing) -> bool {
+    deltas.iter().all(|delta| delta.is_made_good(listing))
 }
 
 /// Every change up to this moment has been told, by the delta queries of users and of groups and by the last listing.

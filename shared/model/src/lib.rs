@@ -32,7 +32,7 @@ pub use breaker::{Breaker, Budget, Counted, Opened, Place, Reset, Touched};
 pub use canary::{Back, Canary, Flight, Idle, Lost};
 pub use change::{Change, ChangeKind, MemberHint, ResourceKind, Source};
 pub use clock::Clock;
-pub use coverage::{Delta, InForce, Listing, ListingPlace, told_until};
+pub use coverage::{Delta, InForce, Listing, ListingPlace, is_made_good, told_until};
 pub use delivery::{ChannelName, ChannelState, Delivery, DeliveryStatus, RolledUp, Routes, due_deliveries};
 pub use finding::Finding;
 pub use ids::{Correlation, IncidentId, ObjectId, ParseIdError, RuleId, Slot, SubscriptionId, TenantId};

@@ -3,7 +3,7 @@
 use embedded::rusqlite::{self, Connection, OptionalExtension as _, Row, params};
 use jiff::Timestamp;
 
-use crate::{Acked, Dead, DeadId, Hold, Receipt, moves};
+use crate::{Acked, Collapse, Dead, DeadId, Hold, Move, Receipt, moves};
 
 const COLUMNS: &str = "id, key, body, why, deliveries, buried_at";
 
@@ -80,7 +80,8 @@ pub(crate) fn replay(db: &Connection, queue: &str, id: DeadId, now: Timestamp) -
     let Some(letter) = find(db, queue, id)? else {
         return Ok(false);
     };
-    moves::send_old(db, queue, &letter.key, &letter.body, now)?;
+    let Dead { key, body, .. } = letter;
+    moves::send(db, queue, &Move { key, body, due: now, owed_since: now, collapse: Collapse::Yields })?;
     remove(db, queue, id)
 }
 

@@ -62,12 +62,11 @@ impl Local {
         self.name
     }
 
-    pub(crate) async fn send(&self, moves: Vec<Move>, now: Timestamp) -> Result<(), QueueError> {
+    pub(crate) async fn send(&self, moves: Vec<Move>) -> Result<(), QueueError> {
         if moves.is_empty() {
             return Ok(());
         }
-        self.write(move |db, queue| moves.iter().try_for_each(|one| moves::send(db, queue, one, now)))
-            .await?;
+        self.write(move |db, queue| moves.iter().try_for_each(|one| moves::send(db, queue, one))).await?;
         self.wake();
         Ok(())
     }

@@ -12,14 +12,22 @@ pub struct Move {
     pub key: String,
     pub body: String,
     pub due: Timestamp,
+    /// Since when this is owed: since long before it lies here, if nobody told of it in time, and not before it is due, if
+    /// nothing waits for it until then.
+    pub owed_since: Timestamp,
     pub collapse: Collapse,
 }
 
-/// Which due time wins when a move meets one that waits for the same key. The newer body always does.
+/// What wins when a move meets one that waits for the same key: of the moments at which they are due, and since when they
+/// are owed, and of the bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Collapse {
+    /// The earlier moments, the newer body.
     Earliest,
+    /// The later moments, the newer body.
     Latest,
+    /// The earlier moments, the body that waits.
+    Yields,
 }
 
 /// A message that one worker holds until its lease ends.
@@ -29,8 +37,7 @@ pub struct Claimed {
     pub body: String,
     /// How often this body was handed out, this time included.
     pub deliveries: u32,
-    /// When the key began to wait. A move that collapses into another does not make it younger.
-    pub enqueued_at: Timestamp,
+    pub owed_since: Timestamp,
     pub receipt: Receipt,
 }
 
@@ -71,13 +78,15 @@ pub struct Depth {
     pub dead: u64,
     /// Since when the first of the ready ones could have been claimed.
     pub oldest_ready: Option<Timestamp>,
+    /// Since when the first of all that is not dead is owed: what waits for another try, and what somebody works on, too.
+    pub owed_since: Option<Timestamp>,
 }
 
 impl Depth {
     /// Nothing is left to be done, dead letters apart.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        let Self { ready, waiting, claimed, dead: _, oldest_ready: _ } = self;
+        let Self { ready, waiting, claimed, dead: _, oldest_ready: _, owed_since: _ } = self;
         *ready == 0 && *waiting == 0 && *claimed == 0
     }
 }

@@ -11,57 +11,75 @@ struct Row {
     id: i64,
     claimed: bool,
     ready_at: i64,
+    owed_since: i64,
     next_due: Option<i64>,
+    next_owed_since: Option<i64>,
 }
 
-pub(crate) fn send(db: &Connection, queue: &str, one: &Move, now: Timestamp) -> rusqlite::Result<()> {
-    let Move { key, body, due, collapse } = one;
-    let due = due.as_microsecond();
-    let Some(row) = find(db, queue, key)? else {
-        return insert(db, queue, (key, body), due, now);
-    };
-    let wins = |waiting: i64| match collapse {
-        Collapse::Earliest => due.min(waiting),
-        Collapse::Latest => due.max(waiting),
-    };
-    if row.claimed {
-        let latest = *collapse == Collapse::Latest;
-        mark_dirty(db, &row, Some((body, latest)), row.next_due.map_or(due, wins), now)
-    } else {
-        db.prepare_cached("UPDATE queue_moves SET body = ?2, ready_at = ?3, deliveries = 0 WHERE id = ?1")?
-            .execute(params![row.id, body, wins(row.ready_at)])
-            .map(|_| ())
+/// When something is due, and since when it is owed.
+#[derive(Clone, Copy)]
+struct Moments {
+    due: i64,
+    owed_since: i64,
+}
+
+impl Moments {
+    fn both(collapse: Collapse, one: Self, other: Self) -> Self {
+        let wins = |one: i64, other: i64| match collapse {
+            Collapse::Earliest | Collapse::Yields => one.min(other),
+            Collapse::Latest => one.max(other),
+        };
+        Self { due: wins(one.due, other.due), owed_since: wins(one.owed_since, other.owed_since) }
     }
 }
 
-/// As [`send`], for a body that is older than any that waits for its key.
-pub(crate) fn send_old(
-    db: &Connection,
-    queue: &str,
-    key: &str,
-    body: &str,
-    now: Timestamp,
-) -> rusqlite::Result<()> {
-    let due = now.as_microsecond();
+impl Row {
+    fn waits(&self) -> Moments {
+        Moments { due: self.ready_at, owed_since: self.owed_since }
+    }
+
+    fn next(&self) -> Option<Moments> {
+        Some(Moments { due: self.next_due?, owed_since: self.next_owed_since? })
+    }
+}
+
+pub(crate) fn send(db: &Connection, queue: &str, one: &Move) -> rusqlite::Result<()> {
+    let Move { key, body, due, owed_since, collapse } = one;
+    let moments = Moments { due: due.as_microsecond(), owed_since: owed_since.as_microsecond() };
     let Some(row) = find(db, queue, key)? else {
-        return insert(db, queue, (key, body), due, now);
+        return insert(db, queue, (key, body), moments);
     };
-    match (row.claimed, row.next_due) {
-        (true, None) => mark_dirty(db, &row, Some((body, false)), due, now),
-        (true, Some(next)) => mark_dirty(db, &row, None, due.min(next), now),
-        (false, _) => db
-            .prepare_cached("UPDATE queue_moves SET ready_at = ?2 WHERE id = ?1")?
-            .execute(params![row.id, due.min(row.ready_at)])
-            .map(|_| ()),
+    let yields = *collapse == Collapse::Yields;
+    if row.claimed {
+        let next = row.next();
+        let body = (next.is_none() || !yields).then_some((body.as_str(), *collapse == Collapse::Latest));
+        mark_dirty(db, &row, body, next.map_or(moments, |next| Moments::both(*collapse, moments, next)))
+    } else {
+        let Moments { due, owed_since } = Moments::both(*collapse, moments, row.waits());
+        db.prepare_cached(
+            "UPDATE queue_moves SET body = coalesce(?2, body), ready_at = ?3, enqueued_at = ?4,
+                 deliveries = iif(?2 IS NULL, deliveries, 0)
+             WHERE id = ?1",
+        )?
+        .execute(params![row.id, (!yields).then_some(body), due, owed_since])
+        .map(|_| ())
     }
 }
 
 fn find(db: &Connection, queue: &str, key: &str) -> rusqlite::Result<Option<Row>> {
     db.prepare_cached(
-        "SELECT id, claimed, ready_at, next_due FROM queue_moves WHERE queue = ?1 AND key = ?2",
+        "SELECT id, claimed, ready_at, enqueued_at, next_due, next_enqueued_at FROM queue_moves
+         WHERE queue = ?1 AND key = ?2",
     )?
     .query_row([queue, key], |row| {
-        Ok(Row { id: row.get(0)?, claimed: row.get(1)?, ready_at: row.get(2)?, next_due: row.get(3)? })
+        Ok(Row {
+            id: row.get(0)?,
+            claimed: row.get(1)?,
+            ready_at: row.get(2)?,
+            owed_since: row.get(3)?,
+            next_due: row.get(4)?,
+            next_owed_since: row.get(5)?,
+        })
     })
     .optional()
 }
@@ -70,13 +88,12 @@ fn insert(
     db: &Connection,
     queue: &str,
     (key, body): (&str, &str),
-    due: i64,
-    now: Timestamp,
+    Moments { due, owed_since }: Moments,
 ) -> rusqlite::Result<()> {
     db.prepare_cached(
         "INSERT INTO queue_moves (queue, key, body, ready_at, enqueued_at) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
-    .execute(params![queue, key, body, due, now.as_microsecond()])
+    .execute(params![queue, key, body, due, owed_since])
     .map(|_| ())
 }
 
@@ -85,16 +102,15 @@ fn mark_dirty(
     db: &Connection,
     row: &Row,
     next: Option<(&str, bool)>,
-    due: i64,
-    now: Timestamp,
+    Moments { due, owed_since }: Moments,
 ) -> rusqlite::Result<()> {
     let (body, latest) = next.unzip();
     db.prepare_cached(
         "UPDATE queue_moves SET next_body = coalesce(?2, next_body), next_due = ?3,
-             next_enqueued_at = coalesce(next_enqueued_at, ?4), next_latest = coalesce(?5, next_latest)
+             next_enqueued_at = ?4, next_latest = coalesce(?5, next_latest)
          WHERE id = ?1",
     )?
-    .execute(params![row.id, body, due, now.as_microsecond(), latest])
+    .execute(params![row.id, body, due, owed_since, latest])
     .map(|_| ())
 }
 
@@ -116,7 +132,7 @@ pub(crate) fn claim(
                 key: row.get(1)?,
                 body: row.get(2)?,
                 deliveries: row.get(3)?,
-                enqueued_at: moment(4, row.get(4)?)?,
+                owed_since: moment(4, row.get(4)?)?,
                 receipt: Receipt { id: row.get(0)?, claim: row.get(5)? },
             })
         })?
@@ -162,6 +178,8 @@ pub(crate) fn delay(
         .prepare_cached(
             "UPDATE queue_moves SET body = coalesce(next_body, ?4, body),
                  ready_at = iif(next_latest = 1, max(?3, coalesce(next_due, ?3)), min(?3, coalesce(next_due, ?3))),
+                 enqueued_at = iif(next_latest = 1, max(enqueued_at, coalesce(next_enqueued_at, enqueued_at)),
+                                                    min(enqueued_at, coalesce(next_enqueued_at, enqueued_at))),
                  claimed = 0, deliveries = iif(next_body IS NULL AND ?4 IS NULL, deliveries, 0),
                  next_body = NULL, next_due = NULL, next_enqueued_at = NULL, next_latest = 0
              WHERE id = ?1 AND claim = ?2 AND claimed = 1",
@@ -195,18 +213,20 @@ pub(crate) fn depth(db: &Connection, queue: &str, now: Timestamp) -> rusqlite::R
                 count(*) FILTER (WHERE ready_at > ?2 AND claimed = 0),
                 count(*) FILTER (WHERE ready_at > ?2 AND claimed = 1),
                 (SELECT count(*) FROM queue_dead WHERE queue = ?1),
-                min(ready_at) FILTER (WHERE ready_at <= ?2)
+                min(ready_at) FILTER (WHERE ready_at <= ?2),
+                min(enqueued_at)
          FROM queue_moves WHERE queue = ?1",
     )?
     .query_row(params![queue, now.as_microsecond()], |row| {
         let count = |column| row.get(column).map(|count: i64| u64::try_from(count).unwrap_or(0));
-        let oldest: Option<i64> = row.get(4)?;
+        let at = |column| row.get::<_, Option<i64>>(column)?.map(|at| moment(column, at)).transpose();
         Ok(Depth {
             ready: count(0)?,
             waiting: count(1)?,
             claimed: count(2)?,
             dead: count(3)?,
-            oldest_ready: oldest.map(|at| moment(4, at)).transpose()?,
+            oldest_ready: at(4)?,
+            owed_since: at(5)?,
         })
     })
 }

@@ -29,9 +29,9 @@ impl Queue {
 
     /// Takes all moves or none, and answers when they are durable. A move collapses into one that waits for its key;
     /// where the key is claimed, it waits until that one is settled, and then runs at its own due time.
-    pub async fn send(&self, moves: Vec<Move>, now: Timestamp) -> Result<(), QueueError> {
+    pub async fn send(&self, moves: Vec<Move>) -> Result<(), QueueError> {
         match self {
-            Self::Local(local) => local.send(moves, now).await,
+            Self::Local(local) => local.send(moves).await,
         }
     }
 

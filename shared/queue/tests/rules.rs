@@ -19,11 +19,12 @@ fn queue() -> Queue {
 }
 
 fn due(key: &str, body: &str, second: i64) -> Move {
-    Move { key: key.to_owned(), body: body.to_owned(), due: at(second), collapse: Collapse::Earliest }
+    let (key, body, due) = (key.to_owned(), body.to_owned(), at(second));
+    Move { key, body, due, owed_since: due, collapse: Collapse::Earliest }
 }
 
 async fn send(queue: &Queue, key: &str, body: &str, second: i64) {
-    queue.send(vec![due(key, body, second)], at(second)).await.unwrap();
+    queue.send(vec![due(key, body, second)]).await.unwrap();
 }
 
 #[track_caller]
@@ -44,7 +45,7 @@ async fn claim_one(queue: &Queue, second: i64) -> Claimed {
 #[tokio::test]
 async fn the_oldest_due_comes_first_and_nothing_before_it_is_due() {
     let queue = queue();
-    queue.send(vec![due("a", "third", 3), due("b", "first", 1), due("c", "second", 2)], at(0)).await.unwrap();
+    queue.send(vec![due("a", "third", 3), due("b", "first", 1), due("c", "second", 2)]).await.unwrap();
     expect_bodies(&claim(&queue, 0).await, &[]);
     assert_eq!(queue.next_due().await.unwrap(), Some(at(1)));
     expect_bodies(&queue.claim(at(9), LEASE, 2).await.unwrap(), &["first", "second"]);
@@ -55,13 +56,13 @@ async fn the_oldest_due_comes_first_and_nothing_before_it_is_due() {
 async fn a_move_collapses_into_one_that_waits_and_the_newer_body_wins() {
     let queue = queue();
     send(&queue, "a", "old", 10).await;
-    queue.send(vec![due("a", "new", 20)], at(1)).await.unwrap();
+    queue.send(vec![due("a", "new", 20)]).await.unwrap();
     assert_eq!(queue.next_due().await.unwrap(), Some(at(10)), "the earlier due time stays");
     let later = Move { collapse: Collapse::Latest, ..due("a", "newest", 30) };
-    queue.send(vec![later], at(2)).await.unwrap();
+    queue.send(vec![later]).await.unwrap();
     assert_eq!(queue.next_due().await.unwrap(), Some(at(30)), "the later due time wins where asked for");
     let claimed = claim_one(&queue, 30).await;
-    assert_eq!((claimed.body.as_str(), claimed.enqueued_at), ("newest", at(10)));
+    assert_eq!((claimed.body.as_str(), claimed.owed_since), ("newest", at(30)));
 }
 
 #[tokio::test]
@@ -70,11 +71,11 @@ async fn a_move_for_a_claimed_key_runs_after_it() {
     send(&queue, "a", "first", 0).await;
     let first = claim_one(&queue, 0).await;
     send(&queue, "a", "second", 1).await;
-    queue.send(vec![due("a", "third", 5)], at(2)).await.unwrap();
+    queue.send(vec![due("a", "third", 5)]).await.unwrap();
     expect_bodies(&claim(&queue, 3).await, &[]);
     assert_eq!(queue.ack(&first).await.unwrap(), Acked::RunsAgain);
     let third = claim_one(&queue, 3).await;
-    assert_eq!((third.body.as_str(), third.deliveries, third.enqueued_at), ("third", 1, at(1)));
+    assert_eq!((third.body.as_str(), third.deliveries, third.owed_since), ("third", 1, at(1)));
     assert_eq!(queue.ack(&third).await.unwrap(), Acked::Gone);
     assert!(queue.depth(at(3)).await.unwrap().is_drained());
 }
@@ -84,7 +85,7 @@ async fn a_second_look_that_arrives_during_the_first_keeps_its_due_time() {
     let queue = queue();
     send(&queue, "a", "first look", 0).await;
     let first = claim_one(&queue, 0).await;
-    queue.send(vec![due("a", "second look", 300)], at(0)).await.unwrap();
+    queue.send(vec![due("a", "second look", 300)]).await.unwrap();
     assert_eq!(queue.ack(&first).await.unwrap(), Acked::RunsAgain);
     expect_bodies(&claim(&queue, 299).await, &[]);
     expect_bodies(&claim(&queue, 300).await, &["second look"]);
@@ -160,7 +161,7 @@ async fn a_message_that_is_given_back_waits_and_its_deliveries_count_on() {
     assert_eq!(queue.delay(&first, at(10), None).await.unwrap(), Hold::Kept);
     expect_bodies(&claim(&queue, 9).await, &[]);
     let second = claim_one(&queue, 10).await;
-    assert_eq!((second.body.as_str(), second.deliveries, second.enqueued_at), ("work", 2, at(0)));
+    assert_eq!((second.body.as_str(), second.deliveries, second.owed_since), ("work", 2, at(0)));
     queue.delay(&second, at(20), Some("rewritten".into())).await.unwrap();
     let third = claim_one(&queue, 20).await;
     assert_eq!((third.body.as_str(), third.deliveries), ("rewritten", 1));
@@ -175,7 +176,7 @@ async fn what_arrived_in_the_meantime_wins_over_what_is_given_back() {
     queue.delay(&old, at(60), Some("old, again".into())).await.unwrap();
     let new = claim_one(&queue, 5).await;
     assert_eq!((new.body.as_str(), new.deliveries), ("new", 1));
-    queue.send(vec![due("a", "newest", 60)], at(6)).await.unwrap();
+    queue.send(vec![due("a", "newest", 60)]).await.unwrap();
     queue.delay(&new, at(10), None).await.unwrap();
     assert_eq!(queue.next_due().await.unwrap(), Some(at(10)), "the earlier due time wins");
 }
@@ -222,7 +223,7 @@ async fn dead_letters_are_paged_looked_at_dropped_and_replayed() {
 async fn a_replayed_letter_does_not_push_out_what_is_newer() {
     let queue = queue();
     let id = queue.bury_new("a", "old", "unreadable", at(0)).await.unwrap();
-    queue.send(vec![due("a", "new", 60)], at(1)).await.unwrap();
+    queue.send(vec![due("a", "new", 60)]).await.unwrap();
     queue.replay(id, at(2)).await.unwrap();
     let new = claim_one(&queue, 2).await;
     assert_eq!(new.body, "new");
@@ -243,10 +244,7 @@ fn a_dead_letter_has_a_number() {
 #[tokio::test]
 async fn the_depth_tells_what_is_ready_what_waits_and_what_is_held() {
     let queue = queue();
-    queue
-        .send(vec![due("a", "1", 1), due("b", "2", 2), due("c", "3", 50), due("d", "4", 3)], at(0))
-        .await
-        .unwrap();
+    queue.send(vec![due("a", "1", 1), due("b", "2", 2), due("c", "3", 50), due("d", "4", 3)]).await.unwrap();
     assert_eq!(queue.claim(at(1), LEASE, 1).await.unwrap().len(), 1);
     queue.bury_new("e", "5", "unreadable", at(2)).await.unwrap();
     let depth = queue.depth(at(3)).await.unwrap();

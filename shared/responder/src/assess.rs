@@ -162,7 +162,7 @@ impl Assessor {
         let (tenant, correlation) = (self.ledger.tenant(), (self.correlate)());
         let source = Source::Request;
         let change = Change { tenant, resource, id, kind, source, members, received_at: now, correlation };
-        self.queues.changes.send(two_looks(change, now)?.into(), now).await?;
+        self.queues.changes.send(two_looks(change, now)?.into()).await?;
         Ok(End::Done)
     }
 

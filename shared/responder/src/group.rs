@@ -14,6 +14,7 @@ use policy::{Kind, kind_of};
 use crate::assess::Seen;
 use crate::facts::group_of;
 use crate::group_memory::{Owners, changed_owners, users_among};
+use crate::pace::Pace;
 use crate::queues::two_looks;
 use crate::trouble::is_not_found;
 use crate::{Assessor, End, Trouble, facts_of};
@@ -219,14 +220,15 @@ impl Assessor {
         tracing::info!(correlation = %change.correlation, group.id = %change.id, "looking at the guests of a group");
         let owners: Vec<ObjectId> = users_among(read).into_iter().collect();
         let (owners, unread) = present(self.reader.users(&owners).await);
-        self.look_at_each(change, owners).await?;
+        let mut pace = Pace::after(None);
+        self.look_at_each(change, owners, &mut pace).await?;
         if let Some(trouble) = unread {
             return Err(trouble);
         }
         let mut next = None;
         loop {
             let page = self.reader.members_page(change.id, next).await?;
-            self.look_at_each(change, page.items).await?;
+            self.look_at_each(change, page.items, &mut pace).await?;
             match page.next {
                 Some(link) => next = Some(link),
                 None => return Ok(fingerprint),
@@ -235,15 +237,15 @@ impl Assessor {
     }
 
     /// Twice each, because what is read of a guest's groups may be as old as what is read of the group.
-    async fn look_at_each(&self, change: &Change, users: Vec<User>) -> Result<(), Trouble> {
+    async fn look_at_each(&self, change: &Change, users: Vec<User>, pace: &mut Pace) -> Result<(), Trouble> {
         let now = self.clock.now();
         let mut looks = Vec::new();
         for user in self.outsiders(users).await? {
-            let look = Change { source: Source::Request, received_at: now, ..of_guest(change, user.id) };
-            looks.extend(two_looks(look, now)?);
+            let look = Change { source: Source::Request, ..of_guest(change, user.id) };
+            looks.extend(two_looks(look, pace.next(now))?);
         }
         if !looks.is_empty() {
-            self.queues.changes.send(looks, now).await?;
+            self.queues.changes.send(looks).await?;
         }
         Ok(())
     }
@@ -269,17 +271,17 @@ impl Assessor {
     async fn group_is_gone(&self, change: &Change) -> Result<End, Trouble> {
         let now = self.clock.now();
         let filter = ledger::IncidentFilter { object: Some(change.id), ..ledger::IncidentFilter::default() };
-        let mut cursor = None;
+        let (mut cursor, mut pace) = (None, Pace::after(None));
         loop {
             let page = self.ledger.incidents(&filter, cursor, 500).await?;
             let open = page.incidents.iter().filter(|stored| !stored.value.state.is_closed());
             let guests: BTreeSet<ObjectId> = open.map(|stored| stored.value.key.guest).collect();
             let mut looks = Vec::new();
             for guest in guests {
-                looks.extend(two_looks(of_guest(change, guest), now)?);
+                looks.extend(two_looks(of_guest(change, guest), pace.next(now))?);
             }
             if !looks.is_empty() {
-                self.queues.changes.send(looks, now).await?;
+                self.queues.changes.send(looks).await?;
             }
             match page.next {
                 Some(next) => cursor = Some(next),

@@ -17,6 +17,7 @@ mod meter;
 mod missing;
 mod notices;
 mod owed;
+mod pace;
 mod queues;
 mod receive;
 mod reconcile;

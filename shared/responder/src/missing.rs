@@ -89,7 +89,7 @@ impl Assessor {
             }
             stored.value.vanish(ended_by(&by.to_string()), &self.rules.routes, now);
             let stored = self.ledger.replace(stored).await?;
-            self.queues.tell_about(&stored.value, now).await?;
+            self.queues.tell_about(&stored.value).await?;
         }
         Ok(End::Done)
     }

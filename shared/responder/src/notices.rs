@@ -118,7 +118,7 @@ impl Notices {
 
     async fn tell(&self, notice: &Notice) -> Result<(), Trouble> {
         let due = due_deliveries(&notice.deliveries);
-        self.queues.tell(&AlertJob::Notice(notice.key.clone()), due, self.clock.now()).await
+        self.queues.tell(&AlertJob::Notice(notice.key.clone()), due).await
     }
 
     /// In these channels only.

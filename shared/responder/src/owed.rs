@@ -59,7 +59,7 @@ impl Teller {
         tracing::info!(channel.name = %name, "the channel takes messages again");
         if rolls_up {
             let due = vec![(name.clone(), next_roll_up(now))];
-            self.notices.queues.tell(&AlertJob::RollUp, due, now).await?;
+            self.notices.queues.tell(&AlertJob::RollUp, due).await?;
         }
         self.send_what_is_owed(name, now).await
     }
@@ -73,7 +73,7 @@ impl Teller {
                 let mark = Mark { channel: name, sequence, status: &status, posted: None };
                 self.mark_incident(id, mark).await?;
                 let due = vec![(name.clone(), *updated_at)];
-                self.notices.queues.tell(&AlertJob::Incident(id.clone()), due, now).await?;
+                self.notices.queues.tell(&AlertJob::Incident(id.clone()), due).await?;
             }
         }
         for Stored { value, .. } in self.ledger.due_notices(within, Self::AT_ONCE).await? {
@@ -81,7 +81,7 @@ impl Teller {
             for (sequence, status) in owed(deliveries, name, now) {
                 self.mark_notice(key, name, sequence, &status).await?;
                 let due = vec![(name.clone(), *last_at)];
-                self.notices.queues.tell(&AlertJob::Notice(key.clone()), due, now).await?;
+                self.notices.queues.tell(&AlertJob::Notice(key.clone()), due).await?;
             }
         }
         Ok(())

@@ -24,11 +24,26 @@ pub struct Queues {
     pub chores: Queue,
 }
 
+/// What is owed from the moment at which it is due.
+///
 /// # Errors
 /// The job cannot be written as JSON.
 pub fn move_of(key: String, job: &Job, due: Timestamp, collapse: Collapse) -> Result<Move, Trouble> {
     let body = serde_json::to_string(job).map_err(Trouble::now)?;
-    Ok(Move { key, body, due, collapse })
+    Ok(Move { key, body, due, owed_since: due, collapse })
+}
+
+/// A look at what has changed, which is owed since then. What reconciliation asks for is no news to a look that waits.
+fn look_of(key: String, change: Change, due: Timestamp) -> Result<Move, Trouble> {
+    let owed_since = change.received_at.min(due);
+    let collapse = match change.source {
+        Source::Reconciliation => Collapse::Yields,
+        Source::Notification | Source::SecondLook | Source::Request | Source::TimePassed => {
+            Collapse::Earliest
+        }
+    };
+    let look = move_of(key, &Job::Assess { change, missing: None }, due, collapse)?;
+    Ok(Move { owed_since, ..look })
 }
 
 /// A look at a user at the moment at which time alone may change what is said of him. The earliest that was asked for
@@ -61,14 +76,14 @@ fn look_key(change: &Change) -> String {
 
 /// A single look at that moment, for what need not have changed.
 pub(crate) fn one_look(change: Change, at: Timestamp) -> Result<Move, Trouble> {
-    move_of(look_key(&change), &Job::Assess { change, missing: None }, at, Collapse::Earliest)
+    look_of(look_key(&change), change, at)
 }
 
 /// Replicas lag, so every change is looked at twice.
 const SECOND_LOOK: SignedDuration = SignedDuration::from_mins(5);
 
-/// A look at once, and one in five minutes. A later change moves the second look, and never delays the first.
-pub(crate) fn two_looks(change: Change, now: Timestamp) -> Result<[Move; 2], Trouble> {
+/// A look at that moment, and one five minutes later. A later change moves the second look, and never delays the first.
+pub(crate) fn two_looks(change: Change, at: Timestamp) -> Result<[Move; 2], Trouble> {
     let object = look_key(&change);
     // What arrives later takes the place of what has the same key. A deletion must not be forgotten for an update, and
     // members that one notification named must not be forgotten for those of the next.
@@ -78,11 +93,10 @@ pub(crate) fn two_looks(change: Change, now: Timestamp) -> Result<[Move; 2], Tro
         ChangeKind::Updated => format!("{object}/members/{}", digest(&change.members)),
     };
     let again = Change { source: Source::SecondLook, ..change.clone() };
-    let later = after(now, SECOND_LOOK);
-    let look = |change| Job::Assess { change, missing: None };
+    let second = Job::Assess { change: again, missing: None };
     Ok([
-        move_of(key.clone(), &look(change), now, Collapse::Earliest)?,
-        move_of(format!("{key}/again"), &look(again), later, Collapse::Latest)?,
+        look_of(key.clone(), change, at)?,
+        move_of(format!("{key}/again"), &second, after(at, SECOND_LOOK), Collapse::Latest)?,
     ])
 }
 
@@ -103,24 +117,22 @@ impl Queues {
         incident: &IncidentId,
         correlation: Correlation,
         due: Timestamp,
-        now: Timestamp,
     ) -> Result<(), Trouble> {
         let job = Job::Remediate { incident: incident.clone(), correlation };
         let wake = move_of(format!("guest/{guest}"), &job, due, Collapse::Earliest)?;
-        Ok(self.remediations.send(vec![wake], now).await?)
+        Ok(self.remediations.send(vec![wake]).await?)
     }
 
     /// Wakes `alert` for every delivery of the incident that is scheduled.
-    pub(crate) async fn tell_about(&self, incident: &Incident, now: Timestamp) -> Result<(), Trouble> {
+    pub(crate) async fn tell_about(&self, incident: &Incident) -> Result<(), Trouble> {
         let about = AlertJob::Incident(incident.id.clone());
-        self.tell(&about, due_deliveries(&incident.deliveries), now).await
+        self.tell(&about, due_deliveries(&incident.deliveries)).await
     }
 
     pub(crate) async fn tell(
         &self,
         about: &AlertJob,
         due: Vec<(ChannelName, Timestamp)>,
-        now: Timestamp,
     ) -> Result<(), Trouble> {
         let mut moves = Vec::with_capacity(due.len());
         for (channel, at) in due {
@@ -134,6 +146,6 @@ impl Queues {
         if moves.is_empty() {
             return Ok(());
         }
-        Ok(self.alerts.send(moves, now).await?)
+        Ok(self.alerts.send(moves).await?)
     }
 }

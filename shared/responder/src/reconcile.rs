@@ -13,6 +13,7 @@ use model::{
     Change, ChangeKind, Clock, Correlation, Delta, MemberHint, NoticeKind, ObjectId, ResourceKind, Source,
 };
 
+use crate::pace::Pace;
 use crate::queues::two_looks;
 use crate::{Directory, Notices, Queues, Trouble};
 
@@ -82,18 +83,22 @@ impl Reconciler {
             };
             // The clock may have been set back since.
             let rests = |ended: Timestamp| now.duration_since(ended).abs() < Self::EVERY;
-            if stored.value.round_ended_at.is_some_and(rests) || self.is_busy(now).await? {
+            let is_ahead = Pace::after(stored.value.looks_until).is_ahead(now);
+            if stored.value.round_ended_at.is_some_and(rests) || is_ahead || self.is_busy(now).await? {
                 return Ok(());
             }
             let cursor = graph::Cursor::from(stored.value.cursor.clone());
-            let told = match self.page(resource, DeltaFrom::Cursor(&cursor)).await? {
+            let owed_since = stored.value.owed_since();
+            let told = match self.page(resource, DeltaFrom::Cursor(&cursor), owed_since).await? {
                 Sweep::Page(told) => told,
                 Sweep::StartAnew(why) => {
                     tracing::warn!(delta.resource = %resource, "changes may have been lost: {why}");
                     return self.begin(resource, Some(stored)).await;
                 }
             };
-            self.put(told.changes, now).await?;
+            let mut pace = Pace::after(stored.value.looks_until);
+            self.put(told.changes, &mut pace, now).await?;
+            stored.value.looks_until = pace.last();
             let (cursor, caught_up) = match told.next {
                 DeltaNext::More(cursor) => (cursor, false),
                 DeltaNext::CaughtUp(cursor) => (cursor, true),
@@ -107,12 +112,12 @@ impl Reconciler {
     /// From now on. What happened before is found by the listing, which is due because of this.
     async fn begin(&self, resource: ResourceKind, before: Option<Stored<Delta>>) -> Result<(), Trouble> {
         let now = self.clock.now();
-        let mut page = self.page(resource, DeltaFrom::Now).await?;
+        let mut page = self.page(resource, DeltaFrom::Now, now).await?;
         let cursor = loop {
             match page {
                 Sweep::Page(Told { changes: _, next: DeltaNext::CaughtUp(cursor) }) => break cursor,
                 Sweep::Page(Told { changes: _, next: DeltaNext::More(cursor) }) => {
-                    page = self.page(resource, DeltaFrom::Cursor(&cursor)).await?;
+                    page = self.page(resource, DeltaFrom::Cursor(&cursor), now).await?;
                 }
                 Sweep::StartAnew(why) => {
                     return Err(Trouble::now(anyhow::anyhow!(
@@ -135,18 +140,22 @@ impl Reconciler {
         Ok(())
     }
 
-    async fn page(&self, resource: ResourceKind, from: DeltaFrom<'_>) -> Result<Sweep<Told>, Trouble> {
-        let now = self.clock.now();
+    async fn page(
+        &self,
+        resource: ResourceKind,
+        from: DeltaFrom<'_>,
+        owed_since: Timestamp,
+    ) -> Result<Sweep<Told>, Trouble> {
         Ok(match resource {
             ResourceKind::User => match self.reader.users_delta(from).await? {
                 Sweep::Page(DeltaPage { items, next }) => {
-                    Sweep::Page(Told { changes: self.of_users(items, now).await?, next })
+                    Sweep::Page(Told { changes: self.of_users(items, owed_since).await?, next })
                 }
                 Sweep::StartAnew(why) => Sweep::StartAnew(why),
             },
             ResourceKind::Group => match self.reader.groups_delta(from).await? {
                 Sweep::Page(DeltaPage { items, next }) => {
-                    Sweep::Page(Told { changes: self.of_groups(items, now), next })
+                    Sweep::Page(Told { changes: self.of_groups(items, owed_since), next })
                 }
                 Sweep::StartAnew(why) => Sweep::StartAnew(why),
             },
@@ -154,7 +163,7 @@ impl Reconciler {
     }
 
     /// Whoever is gone matters only if he was known.
-    async fn of_users(&self, users: Vec<ChangedUser>, now: Timestamp) -> Result<Vec<Change>, Trouble> {
+    async fn of_users(&self, users: Vec<ChangedUser>, owed_since: Timestamp) -> Result<Vec<Change>, Trouble> {
         let (mut changes, mut met) = (Vec::new(), BTreeSet::new());
         for ChangedUser { id, removed } in users {
             if !met.insert((id, removed.is_some()))
@@ -162,16 +171,16 @@ impl Reconciler {
             {
                 continue;
             }
-            changes.push(self.change(ResourceKind::User, id, kind(removed), now));
+            changes.push(self.change(ResourceKind::User, id, kind(removed), owed_since));
         }
         Ok(changes)
     }
 
-    fn of_groups(&self, groups: Vec<ChangedGroup>, now: Timestamp) -> Vec<Change> {
+    fn of_groups(&self, groups: Vec<ChangedGroup>, owed_since: Timestamp) -> Vec<Change> {
         let mut changes = Vec::new();
         for ChangedGroup { id, removed, members, owners: _ } in groups {
             // Owners are read with every look at a group, and held against those seen before.
-            let of_group = self.change(ResourceKind::Group, id, kind(removed), now);
+            let of_group = self.change(ResourceKind::Group, id, kind(removed), owed_since);
             let hint = |link: &ChangedLink| MemberHint { id: link.id, removed: link.removed };
             if members.is_empty() || removed.is_some() {
                 changes.push(of_group);
@@ -185,7 +194,13 @@ impl Reconciler {
         changes
     }
 
-    fn change(&self, resource: ResourceKind, id: ObjectId, kind: ChangeKind, now: Timestamp) -> Change {
+    fn change(
+        &self,
+        resource: ResourceKind,
+        id: ObjectId,
+        kind: ChangeKind,
+        received_at: Timestamp,
+    ) -> Change {
         Change {
             tenant: self.ledger.tenant(),
             resource,
@@ -193,21 +208,21 @@ impl Reconciler {
             kind,
             source: Source::Reconciliation,
             members: Vec::new(),
-            received_at: now,
+            received_at,
             correlation: (self.correlate)(),
         }
     }
 
-    async fn put(&self, changes: Vec<Change>, now: Timestamp) -> Result<(), Trouble> {
+    async fn put(&self, changes: Vec<Change>, pace: &mut Pace, now: Timestamp) -> Result<(), Trouble> {
         if changes.is_empty() {
             return Ok(());
         }
         tracing::info!(delta.changes = changes.len(), "reconciliation tells of changes");
         let mut looks = Vec::with_capacity(changes.len().saturating_mul(2));
         for change in changes {
-            looks.extend(two_looks(change, now)?);
+            looks.extend(two_looks(change, pace.next(now))?);
         }
-        Ok(self.queues.changes.send(looks, now).await?)
+        Ok(self.queues.changes.send(looks).await?)
     }
 
     async fn is_busy(&self, now: Timestamp) -> Result<bool, Trouble> {

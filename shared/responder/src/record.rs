@@ -80,7 +80,7 @@ impl Assessor {
                 }
             } else if gone.value.complete(&snapshot, &self.rules.routes, now) {
                 let stored = self.ledger.replace(gone).await?;
-                self.queues.tell_about(&stored.value, now).await?;
+                self.queues.tell_about(&stored.value).await?;
             }
         }
         self.forget_old_joins(change.id, &snapshot, &taken, now).await?;
@@ -159,7 +159,7 @@ impl Assessor {
     ) -> Result<(), Trouble> {
         let Some(at) = changes_at.filter(|at| *at > now) else { return Ok(()) };
         let look = look_when_due(change, at, (self.correlate)())?;
-        Ok(self.queues.changes.send(vec![look], now).await?)
+        Ok(self.queues.changes.send(vec![look]).await?)
     }
 
     fn key(&self, subject: &Subject, finding: &Finding, change: &Change) -> IncidentKey {
@@ -191,10 +191,10 @@ impl Assessor {
     }
 
     async fn wake(&self, mut stored: Stored<Incident>, now: Timestamp) -> Result<(), Trouble> {
-        self.queues.tell_about(&stored.value, now).await?;
+        self.queues.tell_about(&stored.value).await?;
         if let Wake::Due { at } = stored.value.wake {
             let Incident { id, key, correlation, .. } = &stored.value;
-            self.queues.wake_remediate(key.guest, id, *correlation, at, now).await?;
+            self.queues.wake_remediate(key.guest, id, *correlation, at).await?;
             stored.value.wake_sent(now);
             match self.ledger.replace(stored).await {
                 // `remediate` was faster than this note, and has moved the incident on.
@@ -226,7 +226,7 @@ impl Assessor {
                 any = true;
                 stored.value.vanish(why.to_owned(), &self.rules.routes, now);
                 let stored = self.ledger.replace(stored).await?;
-                self.queues.tell_about(&stored.value, now).await?;
+                self.queues.tell_about(&stored.value).await?;
             }
         }
         Ok(any)
@@ -238,7 +238,7 @@ impl Assessor {
         }
         stored.value.resolve(why.to_owned(), &self.rules.routes, now);
         let stored = self.ledger.replace(stored).await?;
-        self.queues.tell_about(&stored.value, now).await
+        self.queues.tell_about(&stored.value).await
     }
 
     /// Keeps the inventory of guests. A note a day is enough to tell a known guest from an unknown id. Returns what was

@@ -66,7 +66,7 @@ impl Remediator {
             }
         }
         let Incident { key, correlation, .. } = &stored.value;
-        self.queues.wake_remediate(key.guest, id, *correlation, now, now).await?;
+        self.queues.wake_remediate(key.guest, id, *correlation, now).await?;
         let text = if self.ledger.stop().await?.is_some() {
             "approved; writes are stopped, and it is carried out after `guestlist resume`"
         } else {
@@ -140,7 +140,7 @@ impl Remediator {
         }
         // Whoever has decided otherwise at this moment has written the incident: then nothing is suspended either.
         for stored in self.ledger.replace_all_suspended(rejected, &suspensions).await? {
-            self.queues.tell_about(&stored.value, now).await?;
+            self.queues.tell_about(&stored.value).await?;
         }
         Ok(done())
     }

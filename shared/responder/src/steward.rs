@@ -36,21 +36,21 @@ impl Steward {
         let mut woken = 0_usize;
         for stored in self.ledger.due_incidents(now, Self::A_ROUND).await? {
             woken = woken.saturating_add(1);
-            self.queues.tell_about(&stored.value, now).await?;
+            self.queues.tell_about(&stored.value).await?;
             if Self::waits_for_remediate(&stored.value.state, stored.value.wake, now) {
                 let Incident { id, key, correlation, .. } = &stored.value;
-                self.queues.wake_remediate(key.guest, id, *correlation, now, now).await?;
+                self.queues.wake_remediate(key.guest, id, *correlation, now).await?;
             }
         }
         for stored in self.ledger.due_notices(now, Self::A_ROUND).await? {
             woken = woken.saturating_add(1);
             let due = due_deliveries(&stored.value.deliveries);
             let about = AlertJob::Notice(stored.value.key.clone());
-            self.queues.tell(&about, due, now).await?;
+            self.queues.tell(&about, due).await?;
         }
         for stored in self.ledger.due_channels(now, Self::A_ROUND).await? {
             woken = woken.saturating_add(1);
-            self.queues.tell(&AlertJob::RollUp, vec![(stored.value.name.clone(), now)], now).await?;
+            self.queues.tell(&AlertJob::RollUp, vec![(stored.value.name.clone(), now)]).await?;
         }
         for stored in self.ledger.waiting(Self::A_ROUND).await? {
             let Request { id, asked_at, .. } = stored.value;
@@ -60,7 +60,7 @@ impl Steward {
             woken = woken.saturating_add(1);
             let job = Job::Serve { request: id.clone() };
             let wake = move_of(format!("request/{id}"), &job, now, Collapse::Earliest)?;
-            self.queues.remediations.send(vec![wake], now).await?;
+            self.queues.remediations.send(vec![wake]).await?;
         }
         if let Some(stored) = self.ledger.breaker().await? {
             // Whoever opened it may have died before he could say so.
@@ -85,7 +85,7 @@ impl Steward {
                 received_at: now,
                 correlation,
             };
-            self.queues.changes.send(vec![look_when_due(&change, now, correlation)?], now).await?;
+            self.queues.changes.send(vec![look_when_due(&change, now, correlation)?]).await?;
             match self.ledger.delete(stored).await {
                 // Lifted, or prolonged, a moment ago.
                 Ok(()) | Err(LedgerError::Conflict { place: _ }) => {}

@@ -163,7 +163,7 @@ impl Remediator {
         for _ in 0..Self::GIVES_BACK {
             match self.write_end(result.clone(), unused).await {
                 Ok(stored) => {
-                    self.queues.tell_about(&stored.value, self.clock.now()).await?;
+                    self.queues.tell_about(&stored.value).await?;
                     return Ok(wanted_at(&stored.value));
                 }
                 Err(LedgerError::Conflict { place }) => {
@@ -188,7 +188,7 @@ impl Remediator {
 
     pub(crate) async fn write_down(&self, stored: Stored<Incident>) -> Result<Option<Timestamp>, Trouble> {
         let stored = self.ledger.replace(stored).await?;
-        self.queues.tell_about(&stored.value, self.clock.now()).await?;
+        self.queues.tell_about(&stored.value).await?;
         Ok(wanted_at(&stored.value))
     }
 

@@ -288,9 +288,9 @@ impl Remediator {
         let Incident { id, key, correlation, .. } = &stored.value;
         let now = self.clock.now();
         if let State::Undoing { look_again_at, .. } = &stored.value.state {
-            self.queues.wake_remediate(key.guest, id, *correlation, *look_again_at, now).await?;
+            self.queues.wake_remediate(key.guest, id, *correlation, *look_again_at).await?;
         }
-        self.queues.tell_about(&stored.value, now).await?;
+        self.queues.tell_about(&stored.value).await?;
         let until = to_the_second(after(now, undo.suspend_for));
         let beside = format!(
             "{} suspended for it until {until}{}",

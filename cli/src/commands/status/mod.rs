@@ -73,6 +73,8 @@ struct QueueStatus {
     claimed: u64,
     dead: u64,
     oldest_ready: Option<Timestamp>,
+    #[serde(skip)]
+    owed_since: Option<Timestamp>,
 }
 
 pub(crate) async fn run(environment: &Environment, output: Output) -> anyhow::Result<Exit> {
@@ -113,8 +115,8 @@ async fn read(settings: &Settings, store: &Store, now: Timestamp) -> anyhow::Res
         troubles
             .push(format!("{failed} failed, and somebody has to look: `guestlist incidents --state failed`"));
     }
-    let oldest = queues.iter().find(|queue| queue.name == "changes").and_then(|queue| queue.oldest_ready);
-    let reconciled = Reconciled::read(store, oldest, (now, &mut troubles)).await?;
+    let changes = queues.iter().find(|queue| queue.name == "changes");
+    let reconciled = Reconciled::read(store, changes, (now, &mut troubles)).await?;
     let watching = Watching::read(store, &mut troubles).await?;
     let for_people = ["failed", "partly", "refused", "waiting"].into_iter();
     let for_people = for_people.filter_map(|state| Some((state, *incidents.get(state)?))).collect();
@@ -197,7 +199,7 @@ async fn depths(
 ) -> anyhow::Result<Vec<QueueStatus>> {
     let mut found = Vec::new();
     for (name, queue) in queues(store) {
-        let Depth { ready, waiting, claimed, dead, oldest_ready } = queue.depth(now).await?;
+        let Depth { ready, waiting, claimed, dead, oldest_ready, owed_since } = queue.depth(now).await?;
         if dead > 0 {
             troubles.push(format!("{dead} dead letters in `{name}`: see `guestlist dead list`"));
         }
@@ -207,7 +209,7 @@ async fn depths(
             let oldest = seconds(oldest);
             troubles.push(format!("the oldest job in `{name}` waits since {oldest}: see the log of `serve`"));
         }
-        found.push(QueueStatus { name, ready, waiting, claimed, dead, oldest_ready });
+        found.push(QueueStatus { name, ready, waiting, claimed, dead, oldest_ready, owed_since });
     }
     Ok(found)
 }

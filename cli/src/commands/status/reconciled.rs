@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use model::{Delta, InForce, Listing, ListingPlace, ResourceKind};
 use serde::Serialize;
 
+use super::QueueStatus;
 use crate::commands::words::seconds;
 
 /// A round is due every ten minutes, and speaks of what happened fifteen minutes before it began.
@@ -15,6 +16,8 @@ const LATE: SignedDuration = SignedDuration::from_hours(1);
 pub(super) struct Reconciled {
     /// `None`: nobody can say so of any moment yet.
     assessed_until: Option<Timestamp>,
+    /// Changes that nobody could assess, and that wait for a person.
+    but_for_dead: u64,
     deltas: Vec<Round>,
     listing: Option<Gone>,
     /// The policy that judges. `None`: nobody has judged yet.
@@ -49,10 +52,10 @@ struct Gone {
 }
 
 impl Reconciled {
-    /// What lies in the queue longer than that was told, and not assessed.
+    /// What is owed in the queue of changes was told, and not assessed.
     pub(super) async fn read(
         store: &Store,
-        oldest_ready: Option<Timestamp>,
+        changes: Option<&QueueStatus>,
         (now, troubles): (Timestamp, &mut Vec<String>),
     ) -> anyhow::Result<Self> {
         let mut deltas = Vec::new();
@@ -63,11 +66,13 @@ impl Reconciled {
             }
         }
         let listing = store.ledger.listing().await?.map(|stored| Gone::of(&stored.value));
-        let assessed_until = store.assessed_until(oldest_ready).await?;
+        let assessed_until = store.assessed_until(changes.and_then(|queue| queue.owed_since)).await?;
+        let but_for_dead = changes.map_or(0, |queue| queue.dead);
         let late = |since: Timestamp| now.duration_since(since) > LATE;
         match (assessed_until, &listing) {
             (Some(until), _) if late(until) => troubles.push(format!(
-                "changes since {} may have been missed: reconciliation does not keep up; see the log of `serve`",
+                "not every change since {} was assessed: reconciliation does not keep up, or a look fails again and again; \
+                 see the log of `serve`",
                 seconds(until)
             )),
             (None, Some(listing)) if late(listing.began_at) => troubles.push(format!(
@@ -77,7 +82,7 @@ impl Reconciled {
             (Some(_) | None, _) => {}
         }
         let judged_by = Applied::read(store, (now, troubles)).await?;
-        Ok(Self { assessed_until, deltas, listing, judged_by })
+        Ok(Self { assessed_until, but_for_dead, deltas, listing, judged_by })
     }
 
     pub(super) fn in_words(&self) -> Vec<String> {
@@ -103,7 +108,12 @@ impl Reconciled {
         if let Some(Gone { began_at, ended_at: Some(_), met, missed: _ }) = &self.listing {
             known = format!("{known}, and {met} accounts from outside gone over at {}", seconds(*began_at));
         }
-        format!("every change up to {} was assessed: {known}", seconds(until))
+        let but = match self.but_for_dead {
+            0 => String::new(),
+            1 => " but for 1 dead letter".to_owned(),
+            dead => format!(" but for {dead} dead letters"),
+        };
+        format!("every change up to {} was assessed{but}: {known}", seconds(until))
     }
 }
 

@@ -108,7 +108,8 @@ impl Admin {
         let mut oldest_change = None;
         for queue in [&queues.changes, &queues.remediations, &queues.alerts, &queues.chores] {
             let name = queue.name();
-            let Depth { ready, waiting, claimed, dead: buried, oldest_ready } = queue.depth(now).await?;
+            let Depth { ready, waiting, claimed, dead: buried, oldest_ready, owed_since } =
+                queue.depth(now).await?;
             for (state, count) in [("ready", ready), ("waiting", waiting), ("claimed", claimed)] {
                 depth.with_label_values(&[name, state]).set(number(count));
             }
@@ -116,7 +117,7 @@ impl Admin {
             oldest.with_label_values(&[name]).set(age);
             dead.with_label_values(&[name]).set(number(buried));
             if name == queues.changes.name() {
-                oldest_change = oldest_ready;
+                oldest_change = owed_since;
             }
         }
         Ok(oldest_change)

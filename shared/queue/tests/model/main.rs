@@ -15,7 +15,7 @@ use simple::{Message, Model};
 
 #[derive(Debug, Clone)]
 enum Act {
-    Send(Vec<(u8, i64, bool)>),
+    Send(Vec<(u8, i64, i64, Collapse)>),
     Claim { lease: i64, max: usize },
     Ack(usize),
     Delay { which: usize, due: i64, rewrite: bool },
@@ -26,7 +26,8 @@ enum Act {
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
-    let send = (0..3_u8, -5..20_i64, any::<bool>());
+    let how = prop_oneof![Just(Collapse::Earliest), Just(Collapse::Latest), Just(Collapse::Yields)];
+    let send = (0..3_u8, -5..20_i64, -20..20_i64, how);
     let act = prop_oneof![
         4 => prop::collection::vec(send, 1..3).prop_map(Act::Send),
         4 => (1..10_i64, 1..4_usize).prop_map(|(lease, max)| Act::Claim { lease, max }),
@@ -110,25 +111,26 @@ impl Trial {
         }
     }
 
-    async fn send(&mut self, moves: Vec<(u8, i64, bool)>) {
+    async fn send(&mut self, moves: Vec<(u8, i64, i64, Collapse)>) {
         let mut sent = Vec::new();
-        for (key, due, latest) in moves {
-            let (key, body, due) = (format!("key {key}"), self.body(), self.model.now + due);
-            self.model.send(&key, &body, due, latest);
-            self.newest.insert(key.clone(), body.clone());
-            let collapse = if latest { Collapse::Latest } else { Collapse::Earliest };
-            sent.push(Move { key, body, due: at(due), collapse });
+        for (key, due, owed, collapse) in moves {
+            let (key, body) = (format!("key {key}"), self.body());
+            let (due, owed) = (self.model.now + due, self.model.now + owed);
+            if self.model.send(&key, &body, (due, owed), collapse) {
+                self.newest.insert(key.clone(), body.clone());
+            }
+            sent.push(Move { key, body, due: at(due), owed_since: at(owed), collapse });
         }
-        self.queue.send(sent, self.now()).await.unwrap();
+        self.queue.send(sent).await.unwrap();
     }
 
     async fn claim(&mut self, lease: i64, max: usize) {
         let expected = self.model.claim(lease, max, self.claims.len());
         let claimed = self.queue.claim(self.now(), SignedDuration::from_secs(lease), max).await.unwrap();
         let told =
-            claimed.iter().map(|one| (one.key.clone(), one.body.clone(), one.deliveries, one.enqueued_at));
+            claimed.iter().map(|one| (one.key.clone(), one.body.clone(), one.deliveries, one.owed_since));
         let expected =
-            expected.into_iter().map(|(key, body, deliveries, since)| (key, body, deliveries, at(since)));
+            expected.into_iter().map(|(key, body, deliveries, owed)| (key, body, deliveries, at(owed)));
         assert_eq!(told.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
         for one in claimed {
             let lease = (self.claims.len(), self.model.now + lease);
@@ -208,6 +210,7 @@ impl Trial {
         let ready = alive.clone().filter(|message| message.ready <= now);
         assert_eq!(depth.oldest_ready, ready.clone().map(|message| at(message.ready)).min());
         assert_eq!(depth.ready, count(ready));
+        assert_eq!(depth.owed_since, alive.clone().map(|message| at(message.owed)).min());
         let later = alive.clone().filter(|message| message.ready > now);
         assert_eq!(depth.waiting, count(later.clone().filter(|message| message.holder.is_none())));
         assert_eq!(depth.claimed, count(later.filter(|message| message.holder.is_some())));

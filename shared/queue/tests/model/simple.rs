@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use guestlist_queue::{Acked, Hold};
+use guestlist_queue::{Acked, Collapse, Hold};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
@@ -12,7 +12,7 @@ pub(crate) struct Message {
     /// The number of the claim that holds it.
     pub(crate) holder: Option<usize>,
     deliveries: u32,
-    since: i64,
+    pub(crate) owed: i64,
     pub(crate) next: Option<Next>,
 }
 
@@ -21,7 +21,7 @@ pub(crate) struct Message {
 pub(crate) struct Next {
     body: String,
     due: i64,
-    since: i64,
+    owed: i64,
     latest: bool,
 }
 
@@ -34,33 +34,45 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    pub(crate) fn send(&mut self, key: &str, body: &str, due: i64, latest: bool) {
-        let wins = |waiting: i64| {
-            if latest { due.max(waiting) } else { due.min(waiting) }
+    /// Answers whether the body is the one that waits now.
+    pub(crate) fn send(&mut self, key: &str, body: &str, (due, owed): (i64, i64), how: Collapse) -> bool {
+        let wins = |new: i64, waiting: i64| match how {
+            Collapse::Earliest | Collapse::Yields => new.min(waiting),
+            Collapse::Latest => new.max(waiting),
         };
+        let (latest, yields) = (how == Collapse::Latest, how == Collapse::Yields);
         match self.alive.get_mut(key) {
-            None => self.begin(key, body, due),
+            None => self.begin(key, body, (due, owed)),
             Some(message) if message.holder.is_none() => {
+                (message.ready, message.owed) = (wins(due, message.ready), wins(owed, message.owed));
+                if yields {
+                    return false;
+                }
                 message.body = body.to_owned();
-                message.ready = wins(message.ready);
                 message.deliveries = 0;
             }
-            Some(message) => {
-                let before = message.next.as_ref();
-                let (due, since) = before.map_or((due, self.now), |next| (wins(next.due), next.since));
-                message.next = Some(Next { body: body.to_owned(), due, since, latest });
-            }
+            Some(message) => match &mut message.next {
+                None => message.next = Some(Next { body: body.to_owned(), due, owed, latest }),
+                Some(next) => {
+                    (next.due, next.owed) = (wins(due, next.due), wins(owed, next.owed));
+                    if yields {
+                        return false;
+                    }
+                    (next.body, next.latest) = (body.to_owned(), latest);
+                }
+            },
         }
+        true
     }
 
-    pub(crate) fn begin(&mut self, key: &str, body: &str, due: i64) {
+    pub(crate) fn begin(&mut self, key: &str, body: &str, (due, owed): (i64, i64)) {
         let message = Message {
             id: self.made,
             body: body.to_owned(),
             ready: due,
             holder: None,
             deliveries: 0,
-            since: self.now,
+            owed,
             next: None,
         };
         self.made += 1;
@@ -69,15 +81,7 @@ impl Model {
 
     pub(crate) fn replay(&mut self, which: usize) {
         let (key, body) = self.dead.remove(which);
-        let now = self.now;
-        match self.alive.get_mut(&key) {
-            None => self.begin(&key, &body, now),
-            Some(message) if message.holder.is_none() => message.ready = message.ready.min(now),
-            Some(message) => match &mut message.next {
-                Some(next) => next.due = next.due.min(now),
-                None => message.next = Some(Next { body, due: now, since: now, latest: false }),
-            },
-        }
+        self.send(&key, &body, (self.now, self.now), Collapse::Yields);
     }
 
     pub(crate) fn claim(&mut self, lease: i64, max: usize, first: usize) -> Vec<(String, String, u32, i64)> {
@@ -90,7 +94,7 @@ impl Model {
                 message.holder = Some(first + n);
                 message.ready = now + lease;
                 message.deliveries += 1;
-                (key.clone(), message.body.clone(), message.deliveries, message.since)
+                (key.clone(), message.body.clone(), message.deliveries, message.owed)
             })
             .collect()
     }
@@ -103,12 +107,12 @@ impl Model {
         let Some(message) = self.held(key, claim) else {
             return Acked::LeaseLost;
         };
-        let Some(Next { body, due, since, latest: _ }) = message.next.take() else {
+        let Some(Next { body, due, owed, latest: _ }) = message.next.take() else {
             self.alive.remove(key);
             return Acked::Gone;
         };
         *message =
-            Message { id: message.id, body, ready: due, holder: None, deliveries: 0, since, next: None };
+            Message { id: message.id, body, ready: due, holder: None, deliveries: 0, owed, next: None };
         Acked::RunsAgain
     }
 
@@ -121,7 +125,8 @@ impl Model {
         let mut body = body;
         if let Some(next) = message.next.take() {
             body = Some(next.body);
-            message.ready = if next.latest { due.max(next.due) } else { due.min(next.due) };
+            let wins: fn(i64, i64) -> i64 = if next.latest { i64::max } else { i64::min };
+            (message.ready, message.owed) = (wins(due, next.due), wins(message.owed, next.owed));
         }
         if let Some(body) = body {
             message.body = body;

@@ -108,10 +108,10 @@ impl Receiver {
             looks.extend(two_looks(change, now)?);
         }
         if !looks.is_empty() {
-            self.queues.changes.send(looks, now).await?;
+            self.queues.changes.send(looks).await?;
         }
         if !chores.is_empty() {
-            self.queues.chores.send(chores, now).await?;
+            self.queues.chores.send(chores).await?;
         }
         let buried = u64::try_from(unreadable.len()).unwrap_or(u64::MAX);
         // All at once, so that they share a commit.

@@ -2,7 +2,7 @@
 //! Graph forgot to tell, memberships that changed alone) is found by a look at each of them. A changed policy is applied to
 //! everybody by the same looks.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use ledger::Stored;
 use model::{ChangeKind, InForce, Listing, ListingPlace, ObjectId, ResourceKind};
 use policy::{Kind, kind_of};
@@ -10,18 +10,13 @@ use queue::Move;
 use tokio::task::JoinSet;
 
 use super::Reconciler;
+use crate::pace::Pace;
 use crate::queues::one_look;
-use crate::trouble::after;
 use crate::{Trouble, facts_of};
 
 impl Reconciler {
     /// Pages one after another, before others of the steward have their turn.
     const PAGES_OF_A_LISTING: usize = 4;
-    /// Looks of a listing are due one after another, those of the next page after those of the one before: a live event
-    /// never waits for a page of them.
-    const APART: SignedDuration = SignedDuration::from_millis(50);
-    /// A page is asked for so long before its looks can be due: longer than it takes until the next look at this.
-    const AHEAD: SignedDuration = SignedDuration::from_secs(30);
     /// Known guests at a time, when those that were not met are looked for.
     const KNOWN: usize = 500;
 
@@ -58,12 +53,12 @@ impl Reconciler {
     /// Enough of its looks are still to come. Those whom it has not met are looked for, and it ends, when all of them are due:
     /// what is said of its end would be too early else.
     fn is_ahead(listing: &Listing, now: Timestamp) -> bool {
-        let by = match &listing.place {
-            ListingPlace::Users { cursor: _ } => Self::AHEAD,
-            ListingPlace::Known { after: _ } | ListingPlace::Judged { after: _ } => SignedDuration::ZERO,
-            ListingPlace::Ended { at: _ } => return false,
-        };
-        listing.looks_until.is_some_and(|until| until > after(now, by))
+        let pace = Pace::after(listing.looks_until);
+        match &listing.place {
+            ListingPlace::Users { cursor: _ } => pace.is_ahead(now),
+            ListingPlace::Known { after: _ } | ListingPlace::Judged { after: _ } => pace.is_under_way(now),
+            ListingPlace::Ended { at: _ } => false,
+        }
     }
 
     /// Its time has come, the policy has changed, or a delta query has begun anew since.
@@ -113,7 +108,7 @@ impl Reconciler {
             ended.map_err(Trouble::now)??;
         }
         stored.value.met = stored.value.met.saturating_add(count(&met));
-        stored.value.looks_until = self.look_at(&met, stored.value.looks_until, now).await?;
+        self.look_at(&met, &mut stored.value, now).await?;
         stored.value.place = match page.next {
             Some(next) => ListingPlace::Users { cursor: Some(next.as_str().to_owned()) },
             None => ListingPlace::Known { after: None },
@@ -135,7 +130,7 @@ impl Reconciler {
         };
         let missed: Vec<ObjectId> = known.iter().filter(was_missed).map(|guest| guest.id).collect();
         stored.value.missed = stored.value.missed.saturating_add(count(&missed));
-        stored.value.looks_until = self.look_at(&missed, stored.value.looks_until, now).await?;
+        self.look_at(&missed, &mut stored.value, now).await?;
         match known.last() {
             Some(last) if known.len() == Self::KNOWN || !missed.is_empty() => {
                 stored.value.place = ListingPlace::Known { after: Some(last.id.to_string()) };
@@ -179,25 +174,31 @@ impl Reconciler {
         Ok(Some(self.ledger.replace(stored).await?))
     }
 
-    /// Answers when the last look that was put into the queue is due.
-    async fn look_at(
-        &self,
-        ids: &[ObjectId],
-        before: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Result<Option<Timestamp>, Trouble> {
+    /// The looks of a page are due after those of the page before.
+    async fn look_at(&self, ids: &[ObjectId], listing: &mut Listing, now: Timestamp) -> Result<(), Trouble> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let owed_since = self.owed_since(listing, now).await?;
+        let mut pace = Pace::after(listing.looks_until);
         let mut looks: Vec<Move> = Vec::with_capacity(ids.len());
-        let mut last = before;
         for id in ids {
-            let due = last.map_or(now, |last| after(last, Self::APART).max(now));
-            let change = self.change(ResourceKind::User, *id, ChangeKind::Updated, now);
-            looks.push(one_look(change, due)?);
-            last = Some(due);
+            let change = self.change(ResourceKind::User, *id, ChangeKind::Updated, owed_since);
+            looks.push(one_look(change, pace.next(now))?);
         }
-        if !looks.is_empty() {
-            self.queues.changes.send(looks, now).await?;
-        }
-        Ok(last)
+        self.queues.changes.send(looks).await?;
+        listing.looks_until = pace.last();
+        Ok(())
+    }
+
+    /// Where it makes good what was lost, nothing is called assessed before its looks have come to their end.
+    async fn owed_since(&self, listing: &Listing, now: Timestamp) -> Result<Timestamp, Trouble> {
+        let deltas = self.ledger.deltas().await?;
+        Ok(if model::is_made_good(&deltas, listing) {
+            now
+        } else {
+            model::told_until(&deltas, Some(listing)).unwrap_or(Timestamp::MIN)
+        })
     }
 }
 

@@ -49,7 +49,7 @@ impl Teller {
             .await?;
         if !taken {
             let due = vec![(name.clone(), next_roll_up(now))];
-            self.notices.queues.tell(&AlertJob::RollUp, due, now).await?;
+            self.notices.queues.tell(&AlertJob::RollUp, due).await?;
         }
         Ok(taken)
     }

@@ -52,7 +52,7 @@ impl Remediator {
                 }
                 Ok(stored) => {
                     self.notices.breaker_opened(&breaker).await?;
-                    self.queues.tell_about(&stored.value, now).await?;
+                    self.queues.tell_about(&stored.value).await?;
                     return Ok(Counted::Waits);
                 }
                 // Another worker took a place at this moment, unless it is the incident that somebody has written.

@@ -1,5 +1,8 @@
 //! What reads have disproved is not ours, whoever does the same after that: no undo gives back what a person took.
 
+use std::time::Duration;
+
+use guestlist_tests::{Guest, World};
 use jiff::SignedDuration;
 use model::Answer;
 use simulator::{Failure, Fault, RetryAfter, Stale};
@@ -105,5 +108,53 @@ async fn a_removal_that_somebody_reversed_at_once_is_judged_and_sent_once_more()
     world.settle().await;
     world.expect_no_member(adele, finance);
     assert_eq!(world.incident_in(adele, finance).await.state.word(), "done");
+    world.slack.texts();
+}
+
+/// Two looks at a guest under two keys: the one that read first is answered last.
+async fn overtaken(before: &str, since: &str) -> (World, Guest) {
+    let mut world = World::with_policy(&PARTNERS_ONLY.replace("mode: enforce", "mode: observe")).await;
+    let adele = world.tenant.invite(before);
+    world.settle_now().await;
+    world.clock.advance(SignedDuration::from_mins(5));
+    let path = format!("/users/{}", adele.id());
+    let answered = world.calls("GET", &path);
+    world.next_faults([Fault::new("GET", &path, Failure::Delay(Duration::from_millis(1_500)))]);
+    let worker = world.worker("assess").clone();
+    let slow = tokio::spawn(async move { worker.run_due(1).await.unwrap() });
+    while world.calls("GET", &path) == answered {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    world.clock.advance(SignedDuration::from_millis(1));
+    world.tenant.change(adele, |user| user.mail = Some(since.to_owned()));
+    world.clock.advance(SignedDuration::from_mins(1));
+    world.settle_now().await;
+    slow.await.unwrap();
+    (world, adele)
+}
+
+#[tokio::test]
+async fn a_look_that_is_overtaken_takes_nothing_back_that_the_faster_one_found() {
+    let (mut world, adele) = overtaken("adele@fabrikam.com", "adele@evil.example").await;
+    assert!(
+        world.states(adele).await.iter().all(|state| *state == "open"),
+        "{:?}",
+        world.states(adele).await
+    );
+    world.settle_for(SignedDuration::from_mins(1)).await;
+    assert!(
+        world.states(adele).await.iter().all(|state| *state == "open"),
+        "{:?}",
+        world.states(adele).await
+    );
+    world.slack.texts();
+}
+
+#[tokio::test]
+async fn a_look_that_is_overtaken_finds_nothing_again_that_the_faster_one_found_gone() {
+    let (mut world, adele) = overtaken("adele@northwind.example", "adele@fabrikam.com").await;
+    assert_eq!(world.states(adele).await, ["resolved"]);
+    world.settle_for(SignedDuration::from_mins(1)).await;
+    assert_eq!(world.states(adele).await, ["resolved"]);
     world.slack.texts();
 }

@@ -4,7 +4,9 @@ use guestlist_tests::{Group, Guest, World};
 use jiff::SignedDuration;
 use model::{IncidentId, Mode, RequestId};
 use serde_json::Value;
+use simulator::{Failure, Fault};
 
+use crate::given::disabled;
 use crate::policies::PARTNERS_ONLY;
 
 /// Closed groups ask first, everything else acts.
@@ -126,5 +128,46 @@ async fn under_the_lowest_ceiling_no_way_leads_to_a_write_and_it_is_seen() {
     assert_eq!((status, &said["at_most"]), (200, &Value::from("observe")), "{said}");
     assert_eq!(world.metric(r#"guestlist_at_most{mode="observe"}"#).await, Some(1.0));
     assert_eq!(world.metric(r#"guestlist_at_most{mode="enforce"}"#).await, Some(0.0));
+    world.slack.read_all();
+}
+
+/// Somebody has asked for an undo, and Graph has not taken it before the process starts under the lowest ceiling.
+async fn undo_under_the_lowest_ceiling(failure: Failure) -> (World, Guest, IncidentId) {
+    let (mut world, sam, id) = disabled().await;
+    world.clock.advance(SignedDuration::from_hours(1));
+    world.ask_undo(&id, false).await;
+    world.next_faults((0..6).map(|_| Fault::new("PATCH", "/users", failure)));
+    world.run("remediate").await;
+    world.simulator.set_faults(|faults| faults.queued.clear());
+    assert_eq!(world.states(sam).await, ["undoing"]);
+    world.assembly.settings.ceiling = Mode::Observe;
+    world.restart().await;
+    world.settle_for(SignedDuration::from_mins(40)).await;
+    (world, sam, id)
+}
+
+#[tokio::test]
+async fn an_undo_that_was_not_sent_before_the_lowest_ceiling_has_failed_and_can_be_asked_for_again() {
+    let (mut world, sam, id) = undo_under_the_lowest_ceiling(Failure::Reset).await;
+    world.expect_no_writes();
+    assert!(!world.tenant.is_enabled(sam));
+    assert_eq!(world.states(sam).await, ["failed"]);
+    let told = world.slack.texts().pop().unwrap();
+    assert!(told.contains("he undo failed: it was not sent: `GUESTLIST_AT_MOST` is `observe`"), "{told}");
+    assert_eq!(world.store.queues.remediations.next_due().await.unwrap(), None, "nobody waits for it");
+    world.assembly.settings.ceiling = Mode::Enforce;
+    world.restart().await;
+    world.undo(&id).await;
+    world.expect_enabled_again(sam);
+    assert_eq!(world.states(sam).await, ["undone"]);
+    world.slack.read_all();
+}
+
+#[tokio::test]
+async fn an_undo_whose_answer_was_lost_before_the_lowest_ceiling_is_found_out() {
+    let (world, sam, _) = undo_under_the_lowest_ceiling(Failure::LostAnswer).await;
+    assert!(world.tenant.is_enabled(sam));
+    world.forget_writes("/users/");
+    assert_eq!(world.states(sam).await, ["undone"]);
     world.slack.read_all();
 }

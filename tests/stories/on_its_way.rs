@@ -6,7 +6,7 @@ use model::{Answer, Breaker, Budget, Opened};
 use simulator::{Failure, Fault, RetryAfter, Stale};
 
 use crate::given::{disabled_without_a_word, found};
-use crate::policies::closing;
+use crate::policies::{AGENCY, closing};
 
 const EVIL: &str = "{ domain: [evil.example] }";
 
@@ -156,4 +156,40 @@ async fn what_was_undone_for_the_speaker_is_undone_for_whom_it_speaks() {
     world.forget_writes("/");
     world.slack.read_all();
     assert!(!world.tenant.is_enabled(sam), "what an admin took was given back: {answer:?}");
+}
+
+/// An owner, of whom people were told, is a member for a moment, too. Nobody hears Graph's answer to the write that ends that, and
+/// the next look finds him an owner only, of whom the action takes nothing.
+#[tokio::test]
+async fn what_was_done_to_an_owner_is_told_although_nothing_is_left_of_what_asked_for_it() {
+    let mut world = World::with_policy(AGENCY).await;
+    let (sam, sales) = (world.tenant.invite("sam@northwind.example"), world.tenant.group("Sales"));
+    world.settle().await;
+    world.tenant.own(sam, sales);
+    world.settle().await;
+    assert!(world.slack.next_text().contains("nothing was done"));
+    world.simulator.set_faults(|faults| faults.stale = None);
+    world.tenant.join(sam, sales);
+    world.deliver().await;
+    world.run("assess").await;
+    world.next_faults((0..6).map(|_| Fault::new("DELETE", "/groups", Failure::LostAnswer)));
+    world.run("remediate").await;
+    world.simulator.set_faults(|faults| faults.queued.clear());
+    world.expect_no_member(sam, sales);
+    assert_eq!(world.states(sam).await, ["open"]);
+    world.deliver().await;
+    world.run("assess").await;
+    world.settle().await;
+    assert_eq!(world.states(sam).await, ["done"]);
+    let told = world.slack.next_text();
+    assert!(
+        told.contains("Removed the guest from the group `Sales`") && told.contains("guestlist undo"),
+        "{told}"
+    );
+    world.live_on(SignedDuration::from_hours(24)).await;
+    world.slack.expect_silence();
+    let id = world.incident(sam).await.id;
+    world.undo(&id).await;
+    world.expect_member_again(sam, sales);
+    world.slack.read_all();
 }

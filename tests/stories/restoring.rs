@@ -4,7 +4,7 @@ use guestlist_tests::{Guest, Setup, World};
 use insta::assert_snapshot;
 use jiff::SignedDuration;
 use model::{Answer, IncidentId};
-use simulator::{Failure, Fault, Stale};
+use simulator::{Failure, Fault, RetryAfter, Stale};
 
 use crate::deleting::{deleted, world};
 use crate::given::{come_back, granting, refused};
@@ -81,6 +81,35 @@ async fn a_deletion_that_no_read_has_shown_yet_can_be_undone() {
     world.expect_deleted(mallory);
     assert_eq!(world.states(mallory).await, ["sent"]);
     let id = world.incident(mallory).await.id;
+    world.undo(&id).await;
+    world.expect_restored(mallory);
+    assert_eq!(world.states(mallory).await, ["undone"]);
+    world.slack.read_all();
+}
+
+#[tokio::test]
+async fn a_deletion_that_no_read_had_shown_when_its_undo_failed_is_told_and_can_be_undone() {
+    let mut world = world().await;
+    let mallory = world.tenant.invite("mallory@evil.example");
+    world.deliver().await;
+    world.run("assess").await;
+    world.run("remediate").await;
+    world.expect_deleted(mallory);
+    assert_eq!(world.states(mallory).await, ["sent"]);
+    let id = world.incident(mallory).await.id;
+    world.clock.advance(SignedDuration::from_secs(5));
+    let denied = Failure::Status(403, RetryAfter::None);
+    world.next_faults((0..4).map(|_| Fault::new("POST", "/directory", denied)));
+    world.ask_undo(&id, false).await;
+    world.run("remediate").await;
+    assert_eq!(world.states(mallory).await, ["failed"]);
+    world.forget_writes("/directory/");
+    world.simulator.set_faults(|faults| faults.queued.clear());
+    world.settle().await;
+    assert_eq!(world.states(mallory).await, ["done"]);
+    let told = world.slack.texts().pop().unwrap();
+    assert!(told.contains("Deleted the account") && told.contains("guestlist undo"), "{told}");
+    world.clock.advance(HOUR);
     world.undo(&id).await;
     world.expect_restored(mallory);
     assert_eq!(world.states(mallory).await, ["undone"]);

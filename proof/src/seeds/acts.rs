@@ -13,6 +13,8 @@ pub enum Book {
     Agency,
     /// A blocked domain; whoever was there before is left alone.
     Blocked,
+    /// Whoever is of a blocked domain or in a confidential group is deleted; some groups are closed.
+    Deleting,
     /// Everything ends: the partner, a stay, an exception; and whoever does not accept is not waited for.
     Timed,
 }
@@ -70,6 +72,11 @@ pub enum Act {
     Restore(usize),
     /// For good.
     Purge(usize),
+    /// An administrator restores one of those who are deleted, or ends it for good.
+    Reclaim {
+        deleted: usize,
+        purge: bool,
+    },
     Enable(usize),
     Disable(usize),
     /// The guest gets a directory role, or loses it.

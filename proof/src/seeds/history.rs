@@ -47,7 +47,12 @@ impl History {
     #[must_use]
     pub fn draw(seed: u64, options: Options) -> Self {
         let mut draws = Draws::new(seed, "history");
-        let (book, reach) = (book(&mut draws), reach(&mut draws));
+        let mut deletions = Draws::new(seed, "deletions");
+        let deletes = deletions.percent(25);
+        let (mut book, reach) = (book(&mut draws), reach(&mut draws));
+        if deletes {
+            book = Book::Deleting;
+        }
         let (protects, edits) = (draws.percent(25), draws.percent(50));
         let of_old = draws.of(&[0, 20, 90]);
         let asks = reach == Reach::Ask || book == Book::Closed { owners_ask: true };
@@ -61,6 +66,7 @@ impl History {
         }
         while acts.len() < options.acts {
             let act = act(&mut draws, kind);
+            let act = if deletes { of_deletions(&mut deletions, act) } else { act };
             acts.push(Timed { after_ms: gap(&mut draws), act });
         }
         Self { of_old, book, reach, protects, acts }
@@ -73,6 +79,22 @@ fn book(draws: &mut Draws) -> Book {
         1 => Book::Blocked,
         4 => Book::Timed,
         n => Book::Closed { owners_ask: n == 2 },
+    }
+}
+
+/// Where accounts are deleted, the policy goes back to that, more is a reason for it, and people bring some of them back.
+fn of_deletions(draws: &mut Draws, act: Act) -> Act {
+    match act {
+        Act::Policy { book: Book::Agency | Book::Blocked | Book::Closed { .. }, reach, protects }
+            if draws.percent(60) =>
+        {
+            Act::Policy { book: Book::Deleting, reach, protects }
+        }
+        Act::Label { group, label: None } => Act::Label { group, label: LABELS[1] },
+        Act::Mail { guest, domain: _ } if draws.percent(40) => Act::Mail { guest, domain: "evil.example" },
+        act if draws.percent(88) => act,
+        _ if draws.percent(60) => Act::Reclaim { deleted: draws.index(4), purge: draws.percent(25) },
+        _ => Act::Undo { incident: draws.index(12), force: draws.percent(25) },
     }
 }
 

@@ -30,6 +30,7 @@ pub(super) async fn judge(world: &World, witness: &mut Witness) -> anyhow::Resul
     demands_are_met(world, witness, &current).await?;
     nobody_else_was_touched(world, witness);
     writes_are_accounted_for(witness, &all, &outcomes);
+    deletions_can_be_undone(world, witness, &all, &outcomes);
     people_were_told(world, witness, &all);
     telling::judge(world, witness, &all, &outcomes);
     nothing_is_stuck(world, witness, &all).await?;
@@ -81,6 +82,7 @@ fn is_there(world: &World, user: &User, taken: Taken) -> bool {
     let people = world.simulator.tenant();
     match taken {
         Taken::SignIn => user.enabled,
+        Taken::Account => user.deleted_at.is_none(),
         Taken::Membership(group) => people.is_member(group, user.id),
         Taken::Ownership(group) => people.is_owner(group, user.id),
     }
@@ -162,8 +164,8 @@ fn was_last_owner(why: &str, taken: Taken) -> bool {
 fn nobody_else_was_touched(world: &World, witness: &mut Witness) {
     let people = world.simulator.tenant();
     let dave = people.user(world.dave);
-    if !dave.is_some_and(|dave| dave.enabled) {
-        witness.complain("a colleague was disabled".to_owned());
+    if !dave.is_some_and(|dave| dave.enabled && dave.deleted_at.is_none()) {
+        witness.complain("a colleague was disabled or deleted".to_owned());
     }
     for group in &world.groups {
         let is_there = people.group(*group).is_some_and(|group| group.deleted_at.is_none());
@@ -203,6 +205,51 @@ fn writes_are_accounted_for(witness: &mut Witness, all: &[Incident], outcomes: &
             complaints.push(format!("{}: no incident says that it did `{step}`", change.at));
         }
     }
+    for (change, beyond) in &witness.unapproved {
+        let Change { guest, taken, at, .. } = change;
+        let step = step(change);
+        // With one approval, and as long as it was not seen to be done.
+        let never_shown = |one: &&Outcome| one.step == step && one.result == StepResult::NeverShown;
+        if outcomes.iter().filter(never_shown).count() < *beyond {
+            complaints
+                .push(format!("{at}: {taken:?} was taken from {guest}, and nobody had approved of that"));
+        }
+    }
+    witness.complaints.extend(complaints);
+}
+
+/// Whoever is deleted, and was by us last, is deleted by an incident that can be undone; and no undo says that it restored
+/// somebody who is deleted still.
+/// Whose deletion it was is told by the moments of Entra's clock and of ours: not where ours was wrong by more than it may be.
+fn deletions_can_be_undone(world: &World, witness: &mut Witness, all: &[Incident], outcomes: &[Outcome]) {
+    if witness.skewed > Incident::SETTLES_AFTER {
+        return;
+    }
+    let people = world.simulator.tenant();
+    let mut complaints = Vec::new();
+    for guest in &world.guests {
+        let Some(at) = people.user(*guest).and_then(|user| user.deleted_at) else { continue };
+        let (delete, restore) = (Step::Delete { user: id(*guest) }, Step::Restore { user: id(*guest) });
+        let of_account = |change: &&Change| change.guest == *guest && change.taken == Taken::Account;
+        let last = witness.changes.iter().rfind(of_account);
+        // Nobody else has deleted him since.
+        if last.is_some_and(|last| {
+            !last.given && last.at.duration_since(at).abs() < SignedDuration::from_secs(1)
+        }) {
+            let offers = |one: &&Incident| one.key.guest == id(*guest) && one.has_achieved(delete);
+            if !all.iter().any(|one| offers(&one)) {
+                complaints.push(format!("{guest} was deleted at {at}, and no incident can give him back"));
+            }
+        }
+        let shown = |outcome: &&Outcome| outcome.step == restore && outcome.result == StepResult::Done;
+        let slack = slack() + witness.skewed + witness.jumped(at);
+        for outcome in outcomes.iter().filter(shown) {
+            if outcome.at.duration_since(at) > slack {
+                let (name, then) = (&outcome.incident, outcome.at);
+                complaints.push(format!("{name} says of {guest}, deleted at {at}, that {then} he was there"));
+            }
+        }
+    }
     witness.complaints.extend(complaints);
 }
 
@@ -216,6 +263,8 @@ pub(super) fn step(change: &Change) -> Step {
     match (change.taken, change.given) {
         (Taken::SignIn, false) => Step::Disable { user },
         (Taken::SignIn, true) => Step::Enable { user },
+        (Taken::Account, false) => Step::Delete { user },
+        (Taken::Account, true) => Step::Restore { user },
         (Taken::Membership(group), false) => Step::RemoveMember { user, group: id(group) },
         (Taken::Membership(group), true) => Step::AddMember { user, group: id(group) },
         (Taken::Ownership(group), false) => Step::RemoveOwner { user, group: id(group) },
@@ -300,8 +349,14 @@ fn everything_was_assessed(world: &World, witness: &mut Witness) {
     let mut changes: Vec<_> = witness.changed.clone().into_iter().collect();
     if world.policy.looks_at_groups() {
         let there = |group| people.group(group).is_some_and(|group| group.deleted_at.is_none());
-        let linked = witness.linked.iter().filter(|(_, (group, _))| there(*group));
-        changes.extend(linked.map(|(guest, (_, at))| (*guest, *at)));
+        let linked = witness.linked.iter().flat_map(|(guest, all)| all.iter().map(move |one| (*guest, one)));
+        let linked = linked.filter(|(_, one)| there(one.group)).map(|(guest, one)| (guest, one.at));
+        changes.extend(linked.collect::<BTreeMap<_, _>>());
+        for (group, at) in witness.passed.clone().into_iter().filter(|(group, _)| there(*group)) {
+            if world.seam.asked_about(group).is_none_or(|asked| asked < at) {
+                witness.complain(format!("{group} changed at {at}, and was not read since"));
+            }
+        }
     }
     for (guest, changed) in changes {
         if people.user(guest).is_none_or(|user| user.deleted_at.is_some()) {

@@ -118,8 +118,7 @@ pub(super) fn act(world: &mut World, witness: &mut Witness, act: Act) -> anyhow:
             }
         }
         Act::Restore(n) => {
-            let deleted = |guest: &Uuid| people.user(*guest).is_some_and(|user| user.deleted_at.is_some());
-            if let Some(guest) = guest(n).filter(deleted) {
+            if let Some(guest) = guest(n).filter(|guest| is_deleted(world, *guest)) {
                 people.restore_user(guest)?;
                 witness.touched([guest], now);
             }
@@ -128,6 +127,18 @@ pub(super) fn act(world: &mut World, witness: &mut Witness, act: Act) -> anyhow:
             if let Some(guest) = guest(n).filter(|guest| people.user(*guest).is_some()) {
                 people.purge_user(guest)?;
                 world.roles.retain(|holder| *holder != guest);
+            }
+        }
+        Act::Reclaim { deleted: n, purge } => {
+            let deleted: Vec<Uuid> =
+                world.guests.iter().copied().filter(|one| is_deleted(world, *one)).collect();
+            let Some(guest) = deleted.get(n % deleted.len().max(1)).copied() else { return Ok(()) };
+            if purge {
+                people.purge_user(guest)?;
+                world.roles.retain(|holder| *holder != guest);
+            } else {
+                people.restore_user(guest)?;
+                witness.touched([guest], now);
             }
         }
         Act::Enable(n) => {
@@ -204,7 +215,7 @@ fn link(world: &World, witness: &mut Witness, link: Link) -> anyhow::Result<()> 
         (true, true) => people.add_owner(group, guest)?,
         (true, false) => people.remove_owner(group, guest)?,
     }
-    witness.linked.insert(guest, (group, world.clock.now()));
+    witness.link_changed(world, (guest, group), owner);
     Ok(())
 }
 
@@ -214,6 +225,10 @@ fn is_enabled(world: &World, guest: Uuid) -> Option<bool> {
 
 fn is_there(world: &World, guest: Uuid) -> bool {
     world.simulator.tenant().user(guest).is_some_and(|user| user.deleted_at.is_none())
+}
+
+fn is_deleted(world: &World, guest: Uuid) -> bool {
+    world.simulator.tenant().user(guest).is_some_and(|user| user.deleted_at.is_some())
 }
 
 fn is_group(world: &World, group: Uuid) -> bool {
@@ -230,15 +245,19 @@ pub(super) fn contradict(world: &World, witness: &mut Witness, n: usize) -> anyh
         return Ok(());
     };
     let group = match change.taken {
-        Taken::SignIn => None,
+        Taken::SignIn | Taken::Account => None,
         Taken::Membership(group) | Taken::Ownership(group) => Some(group),
     };
-    if !is_there(world, change.guest) || !group.is_none_or(|group| is_group(world, group)) {
+    let deleted = change.taken == Taken::Account && !change.given;
+    let stands = if deleted { is_deleted(world, change.guest) } else { is_there(world, change.guest) };
+    if !stands || !group.is_none_or(|group| is_group(world, group)) {
         return Ok(());
     }
     match (change.taken, change.given) {
         (Taken::SignIn, false) => people.enable(change.guest)?,
         (Taken::SignIn, true) => people.disable(change.guest)?,
+        (Taken::Account, false) => people.restore_user(change.guest)?,
+        (Taken::Account, true) => people.delete_user(change.guest)?,
         (Taken::Membership(group), false) => people.add_member(group, change.guest)?,
         (Taken::Membership(group), true) => people.remove_member(group, change.guest)?,
         (Taken::Ownership(group), false) => people.add_owner(group, change.guest)?,

@@ -35,6 +35,7 @@ pub(super) async fn play(world: &mut World, witness: &mut Witness, act: Act) -> 
         | Act::Delete(_)
         | Act::Restore(_)
         | Act::Purge(_)
+        | Act::Reclaim { .. }
         | Act::Enable(_)
         | Act::Disable(_)
         | Act::Role { .. } => people::act(world, witness, act)?,

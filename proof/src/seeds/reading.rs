@@ -29,6 +29,8 @@ impl Reach {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Taken {
     SignIn,
+    /// Softly: the account waits among the deleted users.
+    Account,
     Membership(Uuid),
     Ownership(Uuid),
 }
@@ -104,6 +106,11 @@ impl Policy {
                 "existing: {{ before: {BEFORE}, mode: observe }}\nguardrails:\n  - id: blocked-domain\n    severity: high\n    \
                  if: {{ domain: [evil.example, \"*.evil.example\"] }}\n    then: [disable, leave-groups]\n"
             ),
+            Book::Deleting => "guardrails:\n  - id: blocked-domain\n    severity: high\n    if: { domain: [evil.example, \
+                               \"*.evil.example\"] }\n    then: [delete]\n  - id: secret-groups\n    if: { joins: { label: \
+                               Confidential } }\n    then: [delete]\n  - id: closed-groups\n    if: { joins: { name: \
+                               \"Finance *\" } }\n    then: [leave-group]\n"
+                .to_owned(),
             Book::Timed => {
                 let exceptions = excepted.map_or_else(String::new, |id| {
                     format!("exceptions:\n  - {{ guest: {id}, from: [otherwise.guest], until: {EXCEPTED_UNTIL} }}\n")
@@ -156,6 +163,7 @@ impl Policy {
             Book::Closed { owners_ask } => self.closed(&place, kind, owners_ask),
             Book::Agency => self.agency(&place, kind),
             Book::Blocked => self.blocked(&place),
+            Book::Deleting => self.deleting(&place),
             Book::Timed => self.timed(user, kind, now),
         };
         for demand in &mut demands {
@@ -212,14 +220,11 @@ impl Policy {
 
     fn blocked(&self, place: &Place<'_>) -> Vec<Demand> {
         let user = place.user;
-        let blocked = |address: &&String| is_below(&domain(address), "evil.example");
         let told = || vec![demand("blocked-domain", None, Taken::SignIn, Reach::Observe)];
-        let mail = user.mail.iter().find(|mail| !is_below(&domain(mail), "contoso.com"));
-        match mail {
-            // Nothing tells where a guest is from: that is told, and not acted on. Whoever signs in with us needs no address.
-            None if kind_of(user) == Kind::LocalGuest => Vec::new(),
-            None => told(),
-            Some(mail) if blocked(&mail) => {
+        match proof_of_blocked(user) {
+            Proof::None => Vec::new(),
+            Proof::Weak => told(),
+            Proof::Plain => {
                 let reach = if is_of_old(user) { Reach::Observe } else { self.reach };
                 let mut demands = vec![demand("blocked-domain", None, Taken::SignIn, reach)];
                 let groups = place.there.iter().filter(|group| place.is_in(group));
@@ -228,12 +233,28 @@ impl Policy {
                 );
                 demands
             }
-            // An address that proves little is told, and not acted on.
-            Some(_) if user.other_mails.iter().chain(&user.proxy_addresses).any(|one| blocked(&one)) => {
-                told()
-            }
-            Some(_) => Vec::new(),
         }
+    }
+
+    fn deleting(&self, place: &Place<'_>) -> Vec<Demand> {
+        let reach = match proof_of_blocked(place.user) {
+            Proof::None => None,
+            Proof::Weak => Some(Reach::Observe),
+            Proof::Plain => Some(self.reach),
+        };
+        let account = |reach| demand("blocked-domain", None, Taken::Account, reach);
+        let mut demands: Vec<Demand> = reach.map(account).into_iter().collect();
+        for group in place.there {
+            // What he would be in does not cost him his account.
+            if is_confidential(group) && group.members.contains(&place.user.id) {
+                demands.push(demand("secret-groups", Some(group.id), Taken::Account, self.reach));
+            }
+            if is_named_closed(group) && place.is_in(group) {
+                let membership = Taken::Membership(group.id);
+                demands.push(demand("closed-groups", Some(group.id), membership, self.reach));
+            }
+        }
+        demands
     }
 
     fn timed(&self, user: &User, kind: Kind, now: Timestamp) -> Vec<Demand> {
@@ -276,7 +297,7 @@ impl Place<'_> {
 
     fn is_by_hand(&self, taken: Taken) -> bool {
         let (id, as_member) = match taken {
-            Taken::SignIn => return false,
+            Taken::SignIn | Taken::Account => return false,
             Taken::Membership(id) => (id, true),
             Taken::Ownership(id) => (id, false),
         };
@@ -317,9 +338,39 @@ fn is_partner(user: &User) -> bool {
     user.mail.iter().any(|mail| is_below(&domain(mail), "fabrikam.com"))
 }
 
+/// How plain it is that somebody is of the blocked domain.
+enum Proof {
+    None,
+    /// Nothing tells where a guest is from, or an address that proves little does: that is told, and not acted on.
+    Weak,
+    Plain,
+}
+
+fn proof_of_blocked(user: &User) -> Proof {
+    let blocked = |address: &&String| is_below(&domain(address), "evil.example");
+    let mail = user.mail.iter().find(|mail| !is_below(&domain(mail), "contoso.com"));
+    match mail {
+        // Whoever signs in with us needs no address.
+        None if kind_of(user) == Kind::LocalGuest => Proof::None,
+        None => Proof::Weak,
+        Some(mail) if blocked(&mail) => Proof::Plain,
+        Some(_) if user.other_mails.iter().chain(&user.proxy_addresses).any(|one| blocked(&one)) => {
+            Proof::Weak
+        }
+        Some(_) => Proof::None,
+    }
+}
+
 fn is_closed(group: &Group) -> bool {
+    is_named_closed(group) || is_confidential(group)
+}
+
+fn is_named_closed(group: &Group) -> bool {
     group.display_name.to_lowercase().starts_with("finance ")
-        || group.label.as_ref().is_some_and(|label| label.name == "Confidential")
+}
+
+fn is_confidential(group: &Group) -> bool {
+    group.label.as_ref().is_some_and(|label| label.name == "Confidential")
 }
 
 fn is_of_old(user: &User) -> bool {

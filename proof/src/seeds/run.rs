@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use jiff::SignedDuration;
 
 use super::history::{History, Options};
+use super::reading::Taken;
 use super::seam::Trace;
 use super::witness::Witness;
 use super::world::{QUIET, World};
@@ -95,7 +96,12 @@ async fn tally(world: &World, witness: &Witness) -> anyhow::Result<BTreeMap<&'st
         }
     }
     for change in &witness.changes {
-        count(if change.given { "(given back)" } else { "(taken)" });
+        count(match (change.taken, change.given) {
+            (Taken::Account, false) => "(deleted)",
+            (Taken::Account, true) => "(restored)",
+            (Taken::SignIn | Taken::Membership(_) | Taken::Ownership(_), false) => "(taken)",
+            (Taken::SignIn | Taken::Membership(_) | Taken::Ownership(_), true) => "(given back)",
+        });
     }
     Ok(tally)
 }

@@ -46,7 +46,7 @@ struct Inner {
     dies_in: Option<u64>,
     dead: bool,
     trace: Trace,
-    /// When each user was last asked about.
+    /// When each user and each group was last asked about.
     asked: BTreeMap<Uuid, Timestamp>,
 }
 
@@ -177,14 +177,17 @@ impl Seam {
         self.inner().trace.note(at, line, body);
     }
 
-    /// When Graph was last asked about this user.
-    pub(super) fn asked_about(&self, user: Uuid) -> Option<Timestamp> {
-        self.inner().asked.get(&user).copied()
+    /// When Graph was last asked about this user, or about this group itself.
+    pub(super) fn asked_about(&self, id: Uuid) -> Option<Timestamp> {
+        self.inner().asked.get(&id).copied()
     }
 
-    fn note_users(&self, text: &str) {
+    fn note_asked(&self, text: &str) {
         let now = self.shared.clock.now();
-        let ids = text.split("/users/").skip(1).filter_map(|rest| rest.get(..36)?.parse::<Uuid>().ok());
+        let id = |rest: &str| rest.get(..36)?.parse::<Uuid>().ok();
+        let users = text.split("/users/").skip(1).filter_map(id);
+        let groups = text.split("/groups/").skip(1).filter(|rest| rest.get(36..37) == Some("?"));
+        let ids = users.chain(groups.filter_map(id));
         self.inner().asked.extend(ids.map(|id| (id, now)));
     }
 
@@ -238,8 +241,8 @@ pub(super) async fn out(State(seam): State<Seam>, request: Request, next: Next) 
     let line = format!("> {} {}", parts.method, parts.uri);
     seam.travel().await;
     seam.note(&line, &body);
-    seam.note_users(&line);
-    seam.note_users(&String::from_utf8_lossy(&body));
+    seam.note_asked(&line);
+    seam.note_asked(&String::from_utf8_lossy(&body));
     // What was asked of Graph before the process died may arrive all the same.
     let changes = parts.method != http::Method::GET;
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;

@@ -11,6 +11,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::oracle::step;
+use super::reading::Taken;
 use super::witness::{Change, Witness};
 use super::world::World;
 
@@ -44,7 +45,12 @@ pub(super) fn judge(world: &World, witness: &mut Witness, all: &[Incident], outc
         complaints.extend(claimed(witness, incident, mine));
         complaints.extend(not_in_its_last_form(world, incident, mine));
     }
-    complaints.extend(witness.changes.iter().filter_map(|change| untold(change, all, outcomes, &told)));
+    // Whose deletion it was is told by the moments of two clocks: not where ours was wrong by more than it may be.
+    let told_apart =
+        |change: &&Change| change.taken != Taken::Account || witness.skewed <= Incident::SETTLES_AFTER;
+    complaints.extend(
+        witness.changes.iter().filter(told_apart).filter_map(|change| untold(change, all, outcomes, &told)),
+    );
     complaints.into_iter().for_each(|complaint| witness.complain(complaint));
 }
 

@@ -17,6 +17,9 @@ const JUST_ENDED: SignedDuration = SignedDuration::from_secs(90);
 /// For so long a write is sent again whose answer got lost, or that nobody saw: a quarter of an hour, and a moment.
 const SENT_AGAIN: SignedDuration = SignedDuration::from_mins(16);
 
+/// The longest that a replica lags: a read may show nothing of what came so shortly before.
+const REPLICAS_LAG: SignedDuration = SignedDuration::from_secs(13);
+
 /// Since when a reason holds, or when it did.
 #[derive(Debug, Clone, Copy)]
 struct Held {
@@ -68,6 +71,14 @@ pub struct Change {
     pub at: Timestamp,
 }
 
+/// Somebody came into a group, or went.
+#[derive(Debug, Clone, Copy)]
+pub struct Linked {
+    pub group: Uuid,
+    pub owner: bool,
+    pub at: Timestamp,
+}
+
 #[derive(Debug, Default)]
 pub struct Witness {
     reasons: BTreeMap<Reason, Vec<Held>>,
@@ -77,9 +88,11 @@ pub struct Witness {
     pub rejected: BTreeMap<Uuid, Timestamp>,
     /// The last change of each guest that the tenant tells of.
     pub changed: BTreeMap<Uuid, Timestamp>,
-    /// The last time that each joined or left a group, or came to own one, and which: nobody needs to look where no rule
-    /// does, or at a group that is gone.
-    pub linked: BTreeMap<Uuid, (Uuid, Timestamp)>,
+    /// When each joined or left a group, or came to own one, and which, in order: nobody needs to look where no rule does, or
+    /// at a group that is gone.
+    pub linked: BTreeMap<Uuid, Vec<Linked>>,
+    /// Groups that somebody owned for a moment in which nobody looked, and when that ended.
+    pub passed: Vec<(Uuid, Timestamp)>,
     /// What the tenant was like, each with until when.
     recent: Vec<(Timestamp, Seen)>,
     /// Who is there now, and the policy.
@@ -93,6 +106,9 @@ pub struct Witness {
     /// Something changed that the tenant tells nobody of: who holds a role.
     pub unheard: bool,
     pub changes: Vec<Change>,
+    /// What was taken more often than somebody had approved of it, and by how much: what no read has shown in its time is
+    /// sent once more.
+    pub unapproved: Vec<(Change, usize)>,
     pub complaints: Vec<String>,
 }
 
@@ -165,18 +181,53 @@ impl Witness {
                     "{at}: {taken:?} was given back to {guest}, and nobody has asked for it"
                 ));
             }
+            self.carry_over(change);
             return;
         }
         let reach = self.reach(change, None);
         let fine = match reach {
             Some(Reach::Enforce) => true,
-            Some(Reach::Ask) => self.is_approved(change),
+            Some(Reach::Ask) => {
+                let beyond = self.uses_beyond_approvals(change);
+                if beyond > 0 {
+                    self.unapproved.push((change, beyond));
+                }
+                true
+            }
             Some(Reach::Observe) | None => false,
         };
+        self.carry_over(change);
         if !fine {
             self.complain(format!(
                 "{at}: {taken:?} was taken from {guest}; the policy's demand is {reach:?}"
             ));
+        }
+    }
+
+    /// What we do may be a reason, too: whoever comes back is judged by what he comes back to.
+    fn carry_over(&mut self, change: Change) {
+        let Change { guest, taken, given, at } = change;
+        let Some((_, seen)) = &mut self.last else { return };
+        match taken {
+            Taken::SignIn => {}
+            Taken::Account => {
+                let him = seen.users.iter_mut().filter(|user| user.id == guest);
+                him.for_each(|user| user.deleted_at = (!given).then_some(at));
+            }
+            Taken::Membership(id) | Taken::Ownership(id) => {
+                for group in seen.groups.iter_mut().filter(|group| group.id == id) {
+                    let owns = matches!(taken, Taken::Ownership(_));
+                    let all = if owns { &mut group.owners } else { &mut group.members };
+                    if given {
+                        all.insert(guest);
+                    } else {
+                        all.remove(&guest);
+                    }
+                }
+            }
+        }
+        if given {
+            self.note_time(at);
         }
     }
 
@@ -225,8 +276,9 @@ impl Witness {
     }
 
     /// An approval serves once: what a link is taken a second time for was approved of twice. (An account that is disabled
-    /// already is disabled again without a word.) Whose answer got lost is sent again for a quarter of an hour.
-    fn is_approved(&self, change: Change) -> bool {
+    /// already is disabled again without a word.) Whose answer got lost is sent again for a quarter of an hour. How often
+    /// nobody had approved, up to this change.
+    fn uses_beyond_approvals(&self, change: Change) -> usize {
         let before = |at: &&Timestamp| **at <= change.at;
         let approvals = self.approved.get(&change.guest).map_or(0, |all| all.iter().filter(before).count());
         let same =
@@ -241,7 +293,11 @@ impl Witness {
         if change.taken == Taken::SignIn {
             uses = uses.min(1);
         }
-        approvals >= 1 && (approvals >= uses || self.ever_enforced(change))
+        match approvals {
+            0 => usize::MAX,
+            _ if self.ever_enforced(change) => 0,
+            _ => uses.saturating_sub(approvals),
+        }
     }
 
     /// Some of its uses needed no approval.
@@ -258,6 +314,28 @@ impl Witness {
     /// The tenant tells of this.
     pub(super) fn touched(&mut self, guests: impl IntoIterator<Item = Uuid>, now: Timestamp) {
         self.changed.extend(guests.into_iter().map(|guest| (guest, now)));
+    }
+
+    /// Somebody joined or left a group, or its owners, now. What nobody can have seen leaves nothing to be looked at but the
+    /// group: an ownership is in no notification.
+    pub(super) fn link_changed(&mut self, world: &World, (guest, group): (Uuid, Uuid), owner: bool) {
+        let at = world.clock.now();
+        let all = self.linked.entry(guest).or_default();
+        let seen = [guest, group].into_iter().filter_map(|id| world.seam.asked_about(id)).max();
+        let unseen = |one: &Linked| {
+            let just_before = |seen: Timestamp| seen.duration_since(one.at) < REPLICAS_LAG;
+            (one.group, one.owner, owner) == (group, true, true) && seen.is_none_or(just_before)
+        };
+        let ends = !world.simulator.tenant().is_owner(group, guest);
+        if ends && all.pop_if(|one| unseen(one)).is_some() {
+            self.passed.push((group, at));
+        } else {
+            all.push(Linked { group, owner, at });
+        }
+        // Where no rule is about groups nobody looks at one that changes, and whoever comes into one that protects him is
+        // found as whoever gets a role is: a day later at most.
+        let protects = world.simulator.tenant().group(group).is_some_and(|group| group.role_assignable);
+        self.unheard |= protects && !world.policy.looks_at_groups();
     }
 
     #[must_use]
@@ -277,6 +355,12 @@ fn understood(write: &Write) -> Option<Change> {
             let enabled = fields.get("accountEnabled")?.as_bool()?;
             (fields.len() == 1).then_some(())?;
             Some(Change { guest: guest.parse().ok()?, taken: Taken::SignIn, given: enabled, at })
+        }
+        ("DELETE", ["users", guest]) => {
+            Some(Change { guest: guest.parse().ok()?, taken: Taken::Account, given: false, at })
+        }
+        ("POST", ["directory", "deletedItems", guest, "restore"]) => {
+            Some(Change { guest: guest.parse().ok()?, taken: Taken::Account, given: true, at })
         }
         ("DELETE", ["groups", group, relation, guest, "$ref"]) => {
             let taken = taken(relation, group.parse().ok()?)?;

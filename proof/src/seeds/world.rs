@@ -197,9 +197,9 @@ fn tenant(seed: u64, clock: &Virtual) -> Simulator {
     let mut options = simulator::Options::contoso(Arc::new(move || clock.now()));
     options.deliver = Delivery::ByHand;
     options.seed = seed;
-    // Taking an ownership away needs more than taking somebody out of a group.
+    // Taking an ownership away needs more than taking somebody out of a group, and so does a deletion.
     for app in options.apps.iter_mut().filter(|app| app.client_id == simulator::contoso::WRITER) {
-        app.roles.push("Group.ReadWrite.All".to_owned());
+        app.roles.extend(["Group.ReadWrite.All", "User.DeleteRestore.All"].map(str::to_owned));
     }
     Simulator::new(options)
 }

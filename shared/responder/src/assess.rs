@@ -24,12 +24,15 @@ pub(crate) struct Seen {
     pub(crate) memberships: Option<graph::MembershipsRead>,
     /// Groups of which the read contradicts what Graph has just told: it is looked again before anything is said.
     pub(crate) unsettled: BTreeSet<ObjectId>,
+    /// Before the read was sent.
+    pub(crate) read_at: Timestamp,
 }
 
 /// What comes of looking at somebody.
 pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
     pub(crate) snapshot: Snapshot,
+    pub(crate) read_at: Timestamp,
     /// More may be known then.
     pub(crate) look_again_at: Option<Timestamp>,
     /// The policy that did, with the ceiling.
@@ -98,14 +101,14 @@ impl Assessor {
     /// Of a guest who is known, his groups are read in the same round trip. Of all others they are asked for only when it
     /// is plain that they are guests.
     async fn read(&self, id: ObjectId) -> Result<Result<Seen, graph::GraphError>, Trouble> {
-        let unsettled = BTreeSet::new();
+        let (unsettled, read_at) = (BTreeSet::new(), self.clock.now());
         let with_groups = self.rules.policy().looks_at_groups() && self.ledger.known(id).await?.is_some();
         if !with_groups {
             let read = self.reader.user(id).await;
-            return Ok(read.map(|user| Seen { user, memberships: None, unsettled }));
+            return Ok(read.map(|user| Seen { user, memberships: None, unsettled, read_at }));
         }
         let read = self.reader.user_and_memberships(id).await;
-        Ok(read.map(|(user, memberships)| Seen { user, memberships: Some(memberships), unsettled }))
+        Ok(read.map(|(user, memberships)| Seen { user, memberships: Some(memberships), unsettled, read_at }))
     }
 
     /// What no waiting mends is told at once. Where a person has to mend the credential or its permissions, the change
@@ -186,7 +189,7 @@ impl Assessor {
     /// The same judgement as everywhere; the guest's groups and directory roles are read only where something depends on
     /// them.
     async fn judge(&self, seen: Seen, now: Timestamp) -> Result<Judged, Trouble> {
-        let Seen { user, memberships, unsettled } = seen;
+        let Seen { user, memberships, unsettled, read_at } = seen;
         let (id, policy) = (user.id, self.rules.policy());
         let domains = self.directory.verified_domains(&self.reader, now).await?;
         let suspensions = self.ledger.suspensions(id).await?;
@@ -223,7 +226,7 @@ impl Assessor {
             verdict.findings.retain(|finding| !finding.unknown);
         }
         let snapshot = Snapshot { unsettled, ..snapshot_of(&facts) };
-        Ok(Judged { verdict, snapshot, look_again_at, by: self.rules.name_of(&policy) })
+        Ok(Judged { verdict, snapshot, read_at, look_again_at, by: self.rules.name_of(&policy) })
     }
 
     /// A name that is not one group's admits and protects nobody: people ought to know before somebody depends on it.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use graph::{GraphError, GroupRead, MembershipsRead, Person, User};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use ledger::{Joined, KnownGroup, Stored};
 use model::{Attempt, Change, ChangeKind, MemberHint, ObjectId, ResourceKind, Source};
 use policy::{Kind, kind_of};
@@ -53,6 +53,7 @@ impl Assessor {
             return self.group_is_gone(change).await;
         }
         let mut named = named(&change.members);
+        let read_at = self.clock.now();
         let ids: Vec<ObjectId> = named.keys().copied().collect();
         let guests = self.known_among(&ids).await?;
         let (group, people) = self.reader.group_and_people(change.id, &ids, &guests).await;
@@ -73,7 +74,8 @@ impl Assessor {
         people.extend(others.into_iter().map(|user| Person { user, memberships: None }));
         let (concerned, unread_guests) = self.guests_among(people, &named).await?;
         let owners = Owners { now: users_among(&group), changed };
-        let (unsettled, unseen) = self.look_at_guests(change, &group, concerned, (&owners, attempt)).await?;
+        let (unsettled, unseen) =
+            self.look_at_guests(change, &group, concerned, (&owners, attempt, read_at)).await?;
         // Whoever could be read was judged: one who cannot keeps nobody else waiting.
         if let Some(trouble) = unread.or(unread_others).or(unread_guests) {
             return Err(trouble);
@@ -144,7 +146,7 @@ impl Assessor {
         change: &Change,
         of: &GroupRead,
         concerned: Vec<Concerned>,
-        (owners, attempt): (&Owners, Option<Attempt>),
+        (owners, attempt, read_at): (&Owners, Option<Attempt>, Timestamp),
     ) -> Result<(Vec<MemberHint>, BTreeSet<ObjectId>), Trouble> {
         let (group, believes) = (change.id, self.believes(change, attempt));
         let hides = of.group.visibility.as_deref() == Some("HiddenMembership");
@@ -173,7 +175,7 @@ impl Assessor {
                     self.ledger.put(&Joined { guest: id, group, owner, at: now }).await?;
                 }
             }
-            let seen = Seen { user, memberships: Some(read), unsettled };
+            let seen = Seen { user, memberships: Some(read), unsettled, read_at };
             self.judge_and_record(&of_guest(change, id), seen).await?;
         }
         Ok((unsettled_hints, unseen_owners))

@@ -3,10 +3,11 @@
 
 use graph::Deleted;
 use jiff::SignedDuration;
-use model::{Attempt, Change, ChangeKind, Incident, NoticeKind};
+use model::{Attempt, Change, ChangeKind, Incident, NoticeKind, Step};
 
 use crate::gone::{SOFTLY, ended_by, restorable};
 use crate::record::may_close;
+use crate::remediate::left_over;
 use crate::trouble::to_the_second;
 use crate::undo::{deleted_by, restored_at};
 use crate::whose::{Asker, whose_doing};
@@ -87,7 +88,14 @@ impl Assessor {
             if did_something || stored.value.is_under_way() || !may_close(state, now) {
                 continue;
             }
-            stored.value.vanish(ended_by(&by.to_string()), &self.rules.routes, now);
+            if stored.value.id == by {
+                // Nobody had read back what it did before something else was asked of it.
+                stored.value.achieve(Step::Delete { user: change.id }, false, now);
+                let left = left_over(&stored.value);
+                stored.value.done(left, &self.rules.routes, now);
+            } else {
+                stored.value.vanish(ended_by(&by.to_string()), &self.rules.routes, now);
+            }
             let stored = self.ledger.replace(stored).await?;
             self.queues.tell_about(&stored.value).await?;
         }

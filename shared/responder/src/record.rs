@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ledger::{KnownGuest, Stored};
 use model::{
     Change, Finding, Incident, IncidentKey, Mode, NoticeKind, ObjectId, Outcome, RuleId, Sighting, Snapshot,
@@ -25,7 +25,7 @@ impl Assessor {
         judged: Judged,
         now: Timestamp,
     ) -> Result<(), Trouble> {
-        let Judged { verdict, snapshot, look_again_at, by } = judged;
+        let Judged { verdict, snapshot, read_at, look_again_at, by } = judged;
         let Verdict {
             subject,
             admitted_by: _,
@@ -59,10 +59,19 @@ impl Assessor {
             .filter(|achieved| !achieved.found_so)
             .map(|achieved| achieved.step)
             .collect();
+        // Another look read later, and was faster: what it wrote is not taken back, and who is right is read once more.
+        let mut overtaken: Option<Timestamp> = None;
         for Spoken { finding, told_with, speaks_for } in spoken_for(findings) {
             let key = self.key(&subject, &finding, change);
             let place = open.iter().position(|stored| stored.value.key == key);
             let current = place.map(|index| open.swap_remove(index));
+            let closed_at = current.as_ref().filter(|stored| stored.value.state.is_closed());
+            if let Some(at) =
+                closed_at.and_then(|stored| written_since(stored.value.updated_at, read_at, now))
+            {
+                overtaken = overtaken.max(Some(at));
+                continue;
+            }
             if doubted && told_with.is_some() && current.is_some() {
                 // Whoever speaks for it may not believe this read yet: none of them acts before, or it would be in silence.
                 continue;
@@ -74,7 +83,12 @@ impl Assessor {
         let looks_at_groups = self.rules.policy().looks_at_groups();
         let read = Read { snapshot: &snapshot, suspended: &suspended, looks_at_groups };
         for mut gone in open {
-            if let Some(why) = read.why_gone(&gone.value) {
+            let state = &gone.value.state;
+            if let Some(at) =
+                written_since(gone.value.last_seen_at, read_at, now).filter(|_| !state.is_closed())
+            {
+                overtaken = overtaken.max(Some(at));
+            } else if let Some(why) = read.why_gone(&gone.value) {
                 if !self.may_have_done_it(&gone.value, now).await? {
                     self.close(gone, &why, now).await?;
                 }
@@ -87,9 +101,13 @@ impl Assessor {
         if let Some(ends) = ends.filter(|ends| ends.soon) {
             self.tell_of_end(&subject, &ends).await?;
         }
-        let again_at = [changes_at, look_again_at, believes_at].into_iter().flatten().min();
+        let once_more_at = overtaken.map(|at| after(at.max(now), OVERTAKEN));
+        let again_at = [changes_at, look_again_at, believes_at, once_more_at].into_iter().flatten().min();
         self.look_when_due(change, again_at, now).await?;
-        if look_again_at.is_none() && !before.is_some_and(|known| known.was_judged_by(&by)) {
+        if look_again_at.is_none()
+            && overtaken.is_none()
+            && !before.is_some_and(|known| known.was_judged_by(&by))
+        {
             self.ledger.note_judged(change.id, &by).await?;
         }
         Ok(())
@@ -244,7 +262,7 @@ impl Assessor {
     /// Keeps the inventory of guests. A note a day is enough to tell a known guest from an unknown id. Returns what was
     /// known before.
     async fn remember(&self, subject: &Subject, now: Timestamp) -> Result<Option<KnownGuest>, Trouble> {
-        let day = jiff::SignedDuration::from_hours(24);
+        let day = SignedDuration::from_hours(24);
         let known = self.ledger.known(subject.id).await?;
         let is_fresh = |known: &KnownGuest| {
             known.kind == subject.kind && now.duration_since(known.last_assessed).abs() < day
@@ -301,6 +319,15 @@ pub(crate) fn why_suspended(suspended: &[Held], key: &IncidentKey) -> Option<Str
 
 pub(crate) const NOT_BROKEN: &str = "the guest does not break this rule any more";
 pub(crate) const NOT_THERE: &str = "the guest is not in the group any more";
+
+/// A look that was overtaken by another is made once more so long after that.
+const OVERTAKEN: SignedDuration = SignedDuration::from_secs(1);
+
+/// When it was written, if that was after a read was sent. What is far in the future was written before the clock was set
+/// back.
+fn written_since(at: Timestamp, read_at: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    (at > read_at && at.duration_since(now) < Incident::SETTLES_AFTER).then_some(at)
+}
 
 /// An incident that a worker holds is his: he judges again before he acts, and finds out by himself.
 pub(crate) fn may_close(state: &State, now: Timestamp) -> bool {

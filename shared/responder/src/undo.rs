@@ -59,6 +59,9 @@ struct Given {
     deleted_at: Option<Timestamp>,
 }
 
+pub(crate) const NOTHING_IS_WRITTEN: &str =
+    "`GUESTLIST_AT_MOST` is `observe`, and nothing is written: set it to `ask` or `enforce`, and start again";
+
 pub(crate) const CHANGED: &str =
     "the account's identity has changed since; look at it, and use `--force --reason` if it is right";
 
@@ -74,9 +77,7 @@ impl Remediator {
             return Ok(Answer::Refused { why });
         }
         if self.rules.ceiling == Mode::Observe {
-            let why = "`GUESTLIST_AT_MOST` is `observe`, and nothing is written: set it to `ask` or `enforce`, and \
-                       start again";
-            return Ok(Answer::Refused { why: why.to_owned() });
+            return Ok(Answer::Refused { why: NOTHING_IS_WRITTEN.to_owned() });
         }
         let Some(stored) = self.ledger.incident(id).await? else {
             return Ok(Answer::Refused { why: format!("there is no incident `{id}`") });

@@ -3,13 +3,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::Stored;
-use model::{Incident, NoticeKind, PendingUndo, Snapshot, Step, Suspension};
+use model::{Incident, Mode, NoticeKind, Outcome, PendingUndo, Snapshot, Step, Suspension};
 
 use crate::gone::{IsOurs, Looked, NoLook, SOFTLY, is_being_reversed};
 use crate::remediate::{Reversal, next_look};
 use crate::step::Pursuit;
 use crate::trouble::{after, in_words, is_not_found, to_the_second, wait};
-use crate::undo::{CHANGED, Found, changed};
+use crate::undo::{CHANGED, Found, NOTHING_IS_WRITTEN, changed};
 use crate::walk::{CutShort, Walk};
 use crate::whose::{Asker, whose_doing};
 use crate::{Remediator, Trouble};
@@ -58,7 +58,15 @@ impl Remediator {
         let pursuit = Pursuit::FollowsUp { asked_at: since };
         let mut walk = self.walk(&stored.value, &pending.steps, &snapshot, pursuit).await?;
         let mut missing = Vec::new();
-        if let Some(first) = walk.unsent.first().copied() {
+        if let Some(first) = walk.unsent.first().copied().filter(|_| self.rules.ceiling == Mode::Observe) {
+            // Nothing is written however long anybody waits, except what may be on its way already.
+            if let Some(sent_at) = self.may_still_land(&stored.value, &walk.unsent).await? {
+                let look_again_at = next_look(sent_at, now);
+                stored.value.undo_sent(asked.0, asked.1, look_again_at, &routes, now);
+                return self.write_down(stored).await;
+            }
+            walk = walk.then(Walk::not_begun(first, format!("it was not sent: {NOTHING_IS_WRITTEN}")));
+        } else if let Some(first) = walk.unsent.first().copied() {
             let soon = after(now, Self::LEASE);
             stored.value.undo_sent(asked.0.clone(), asked.1.clone(), soon, &routes, now);
             stored = self.ledger.replace(stored).await?;
@@ -75,6 +83,22 @@ impl Remediator {
         }
         self.undo_went(&mut stored.value, (walk, &missing), &snapshot, asked).await?;
         self.write_down(stored).await
+    }
+
+    /// When the last of these was sent that may have been carried out although Graph did not say so.
+    async fn may_still_land(
+        &self,
+        incident: &Incident,
+        steps: &[Step],
+    ) -> Result<Option<Timestamp>, Trouble> {
+        let now = self.clock.now();
+        let lands = |outcome: &&Outcome| {
+            steps.contains(&outcome.step)
+                && outcome.is_unsettled()
+                && now.duration_since(outcome.at) < Incident::LOOKS_FOR
+        };
+        let outcomes = self.ledger.outcomes(&incident.id).await?;
+        Ok(outcomes.iter().filter(lands).map(|outcome| outcome.at).max())
     }
 
     /// Somebody has deleted the account since the deletion that this undo reverses: it was restored in between, and nobody

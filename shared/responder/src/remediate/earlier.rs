@@ -90,6 +90,11 @@ impl Remediator {
                 let pursuit = Pursuit::FollowsUp { asked_at: *at };
                 if let Progress::Seen { found_so } = self.take(incident, *step, snapshot, pursuit).await? {
                     incident.achieve(*step, found_so, self.clock.now());
+                    // Whoever looked in between may have planned without it: what we did is told as done all the same.
+                    let planned = incident.plan().steps.contains(step);
+                    if !planned && !found_so {
+                        incident.finding.plan.steps.push(*step);
+                    }
                 }
             }
         }

@@ -1,11 +1,12 @@
 //! Why the ledger could not do as it was asked.
 
+use dynamo::TableError;
 use embedded::StoreError;
 use model::{IncidentId, Slot};
 
 use crate::Place;
 
-/// Nothing was written, except that after [`LedgerError::Store`] it may be unknown.
+/// Nothing was written, except that after [`LedgerError::Store`] and [`LedgerError::Table`] it may be unknown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
     #[error("write `{place}`: somebody else has written it in the meantime; read it again and decide anew")]
@@ -26,4 +27,25 @@ pub enum LedgerError {
     TooManyTries { place: Place },
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Table(TableError),
+}
+
+impl From<TableError> for LedgerError {
+    fn from(error: TableError) -> Self {
+        match error {
+            // What a race is called must not hang on where the ledger lies.
+            TableError::Conflict { key } => Self::Conflict { place: key.into() },
+            error @ (TableError::Unsure { key: _ }
+            | TableError::TooLarge { key: _, bytes: _ }
+            | TableError::BadKey { key: _, why: _ }
+            | TableError::TooMuch { first: _, writes: _, why: _ }
+            | TableError::Unreadable { key: _, why: _ }
+            | TableError::Busy { table: _, why: _ }
+            | TableError::Missing { table: _ }
+            | TableError::Denied { table: _, why: _ }
+            | TableError::Unreachable { table: _, why: _ }
+            | TableError::Other { table: _, why: _ }) => Self::Table(error),
+        }
+    }
 }

@@ -1,13 +1,18 @@
 //! The primitive store under the documents: items with a place, a version, a due moment and a body, and writes that
 //! are conditional. Small enough for a key-value database in the cloud: no query but by place, by prefix and by due.
+//!
+//! Two differences between the stores are left. `due` of the embedded one knows all that was written before; that of DynamoDB
+//! may hear of it a moment later, and finds it the next time. And DynamoDB has limits, of which [`dynamo::TableError`] tells:
+//! 400 KB for a body, 1,024 bytes for a sort key and not none, 100 writes at once and no place twice among them.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use dynamo::Table;
 use embedded::Database;
 use jiff::Timestamp;
 
-use crate::{LedgerError, sqlite};
+use crate::{LedgerError, sqlite, table};
 
 /// Where an item lies. Who may write where is granted by partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +107,7 @@ pub(crate) struct Range {
 #[derive(Debug, Clone)]
 pub(crate) enum Items {
     Sqlite(Database),
+    Dynamo(Table),
 }
 
 impl Items {
@@ -111,6 +117,7 @@ impl Items {
                 let place = place.clone();
                 Ok(database.read(move |db| sqlite::get(db, &place)).await?)
             }
+            Self::Dynamo(table) => table::get(table, place).await,
         }
     }
 
@@ -121,6 +128,7 @@ impl Items {
                 let written = database.write(move |db| sqlite::put_all(db, &writes)).await?;
                 written.map_err(|place| LedgerError::Conflict { place })
             }
+            Self::Dynamo(table) => table::put_all(table, writes).await,
         }
     }
 
@@ -128,10 +136,11 @@ impl Items {
     pub(crate) async fn list(&self, range: Range) -> Result<Vec<Item>, LedgerError> {
         match self {
             Self::Sqlite(database) => Ok(database.read(move |db| sqlite::list(db, &range)).await?),
+            Self::Dynamo(table) => table::list(table, range).await,
         }
     }
 
-    /// The longest due first.
+    /// The longest due first; of those due at one moment, which come first is the store's choice.
     pub(crate) async fn due(
         &self,
         class: String,
@@ -142,6 +151,7 @@ impl Items {
             Self::Sqlite(database) => {
                 Ok(database.read(move |db| sqlite::due(db, &class, until, limit)).await?)
             }
+            Self::Dynamo(table) => table::due(table, class, until, limit).await,
         }
     }
 }

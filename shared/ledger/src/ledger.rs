@@ -3,6 +3,7 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
+use dynamo::Table;
 use embedded::Database;
 use jiff::Timestamp;
 use model::TenantId;
@@ -33,13 +34,18 @@ impl Ledger {
     /// A ledger in the embedded store.
     pub fn sqlite(database: Database, tenant: TenantId) -> Result<Self, LedgerError> {
         database.migrate("ledger", sqlite::STEPS)?;
+        Ok(Self::on(Items::Sqlite(database), tenant))
+    }
+
+    /// A ledger in a table of DynamoDB, which others may share: tenants do not meet there.
+    #[must_use]
+    pub fn dynamo(table: Table, tenant: TenantId) -> Self {
+        Self::on(Items::Dynamo(table), tenant)
+    }
+
+    fn on(items: Items, tenant: TenantId) -> Self {
         let turns = (0..TURNS).map(|_| Mutex::new(())).collect();
-        Ok(Self {
-            items: Items::Sqlite(database),
-            tenant,
-            turns: Arc::new(turns),
-            recorded: Results::default(),
-        })
+        Self { items, tenant, turns: Arc::new(turns), recorded: Results::default() }
     }
 
     #[must_use]

@@ -17,6 +17,7 @@ mod ledger;
 mod outcomes;
 mod requests;
 mod sqlite;
+mod table;
 
 pub use document::{Document, Stored};
 pub use error::LedgerError;

@@ -4,11 +4,17 @@ use guestlist_ledger::{Joined, LedgerError};
 use jiff::SignedDuration;
 use model::{Breaker, Counted, Place};
 
-use crate::given::{at, guest, incident, key, ledger};
+use crate::given::{Store, at, guest, incident, key};
 
-#[tokio::test]
-async fn two_workers_that_meet_at_the_breaker_take_two_places_or_one_tries_again() {
-    let ledger = ledger();
+on_both!(
+    two_workers_that_meet_at_the_breaker_take_two_places_or_one_tries_again,
+    an_incident_that_was_written_in_between_takes_no_place,
+    a_count_of_guests_forgets_no_place,
+    whoever_is_forgotten_is_forgotten_with_his_new_memberships,
+);
+
+async fn two_workers_that_meet_at_the_breaker_take_two_places_or_one_tries_again(store: Store) {
+    let ledger = store.ledger();
     let mut claims = Vec::new();
     for n in 1..=2 {
         let stored = ledger.open(incident(key(n, "a"), None, 0), None).await.unwrap();
@@ -34,9 +40,8 @@ async fn two_workers_that_meet_at_the_breaker_take_two_places_or_one_tries_again
     assert_eq!(breaker.established.len(), 2);
 }
 
-#[tokio::test]
-async fn an_incident_that_was_written_in_between_takes_no_place() {
-    let ledger = ledger();
+async fn an_incident_that_was_written_in_between_takes_no_place(store: Store) {
+    let ledger = store.ledger();
     let stored = ledger.open(incident(key(1, "a"), None, 0), None).await.unwrap();
     ledger.replace(stored.clone()).await.unwrap();
     let mut breaker = Breaker::default();
@@ -46,9 +51,8 @@ async fn an_incident_that_was_written_in_between_takes_no_place() {
     assert_eq!(ledger.breaker().await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn a_count_of_guests_forgets_no_place() {
-    let ledger = ledger();
+async fn a_count_of_guests_forgets_no_place(store: Store) {
+    let ledger = store.ledger();
     ledger.count_guests(Counted { guests: 400, at: at(0) }).await.unwrap();
     let before = ledger.breaker().await.unwrap().unwrap();
     let mut breaker = before.value.clone();
@@ -60,9 +64,8 @@ async fn a_count_of_guests_forgets_no_place() {
     assert_eq!((breaker.established.len(), breaker.guests.map(|counted| counted.guests)), (1, Some(500)));
 }
 
-#[tokio::test]
-async fn whoever_is_forgotten_is_forgotten_with_his_new_memberships() {
-    let ledger = ledger();
+async fn whoever_is_forgotten_is_forgotten_with_his_new_memberships(store: Store) {
+    let ledger = store.ledger();
     for (n, owner) in [(1, false), (1, true), (2, false)] {
         let joined = Joined { guest: guest(n), group: guest(9), owner, at: at(0) };
         ledger.put(&joined).await.unwrap();

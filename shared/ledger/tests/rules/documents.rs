@@ -1,16 +1,28 @@
 //! The rules of documents in general.
 
-use crate::given::{at, ledger, tenant};
-use embedded::{Database, rusqlite};
-use guestlist_ledger::{Document, Ledger, LedgerError};
+use crate::given::{Store, at, tenant};
+use guestlist_ledger::{Document, LedgerError};
 use jiff::Timestamp;
 use model::TenantId;
 use serde::{Deserialize, Serialize};
 
+on_both!(
+    a_document_is_inserted_only_where_there_is_none,
+    a_document_that_was_deleted_and_written_anew_is_another_one,
+    an_unconditional_write_makes_older_readings_stale,
+    a_list_holds_what_starts_with_the_prefix_in_order_and_goes_on_after_a_key,
+    what_is_due_is_listed_in_the_order_of_its_due_time,
+    tenants_in_one_store_do_not_meet,
+    updates_at_the_same_time_are_all_counted,
+    an_update_may_decide_to_write_nothing,
+    a_document_of_a_newer_program_is_refused_and_so_is_a_damaged_one,
+    a_field_that_a_newer_program_has_added_is_no_obstacle,
+);
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Note {
-    name: String,
-    count: u32,
+pub(crate) struct Note {
+    pub(crate) name: String,
+    pub(crate) count: u32,
 }
 
 impl Document for Note {
@@ -25,13 +37,12 @@ impl Document for Note {
     }
 }
 
-fn note(name: &str, count: u32) -> Note {
+pub(crate) fn note(name: &str, count: u32) -> Note {
     Note { name: name.to_owned(), count }
 }
 
-#[tokio::test]
-async fn a_document_is_inserted_only_where_there_is_none() {
-    let ledger = ledger();
+async fn a_document_is_inserted_only_where_there_is_none(store: Store) {
+    let ledger = store.ledger();
     ledger.insert(note("a", 1)).await.unwrap();
     let error = ledger.insert(note("a", 2)).await.unwrap_err();
     let place = format!("note#{}/a", tenant());
@@ -39,9 +50,8 @@ async fn a_document_is_inserted_only_where_there_is_none() {
     assert_eq!(ledger.get::<Note>("a").await.unwrap().unwrap().value, note("a", 1));
 }
 
-#[tokio::test]
-async fn a_document_that_was_deleted_and_written_anew_is_another_one() {
-    let ledger = ledger();
+async fn a_document_that_was_deleted_and_written_anew_is_another_one(store: Store) {
+    let ledger = store.ledger();
     let old = ledger.insert(note("a", 1)).await.unwrap();
     ledger.delete(old.clone()).await.unwrap();
     assert!(matches!(ledger.replace(old.clone()).await, Err(LedgerError::Conflict { .. })));
@@ -53,9 +63,8 @@ async fn a_document_that_was_deleted_and_written_anew_is_another_one() {
     assert!(!ledger.remove::<Note>("a").await.unwrap());
 }
 
-#[tokio::test]
-async fn an_unconditional_write_makes_older_readings_stale() {
-    let ledger = ledger();
+async fn an_unconditional_write_makes_older_readings_stale(store: Store) {
+    let ledger = store.ledger();
     let read = ledger.insert(note("a", 1)).await.unwrap();
     ledger.put(&note("a", 2)).await.unwrap();
     assert!(matches!(ledger.replace(read).await, Err(LedgerError::Conflict { .. })));
@@ -63,9 +72,8 @@ async fn an_unconditional_write_makes_older_readings_stale() {
     assert_eq!(ledger.all::<Note>("").await.unwrap().len(), 2);
 }
 
-#[tokio::test]
-async fn a_list_holds_what_starts_with_the_prefix_in_order_and_goes_on_after_a_key() {
-    let ledger = ledger();
+async fn a_list_holds_what_starts_with_the_prefix_in_order_and_goes_on_after_a_key(store: Store) {
+    let ledger = store.ledger();
     for name in ["b", "a/2", "a/10", "a/1", "a", "á/1", "a0"] {
         ledger.insert(note(name, 0)).await.unwrap();
     }
@@ -80,9 +88,8 @@ async fn a_list_holds_what_starts_with_the_prefix_in_order_and_goes_on_after_a_k
     );
 }
 
-#[tokio::test]
-async fn what_is_due_is_listed_in_the_order_of_its_due_time() {
-    let ledger = ledger();
+async fn what_is_due_is_listed_in_the_order_of_its_due_time(store: Store) {
+    let ledger = store.ledger();
     for (name, count) in [("never", 0), ("late", 30), ("soon", 10), ("later", 20)] {
         ledger.insert(note(name, count)).await.unwrap();
     }
@@ -92,11 +99,8 @@ async fn what_is_due_is_listed_in_the_order_of_its_due_time() {
     assert_eq!(ledger.due::<Note>(at(20), 10).await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn tenants_in_one_store_do_not_meet() {
-    let database = Database::in_memory().unwrap();
-    let ours = Ledger::sqlite(database.clone(), tenant()).unwrap();
-    let theirs = Ledger::sqlite(database, TenantId::from_u128(2)).unwrap();
+async fn tenants_in_one_store_do_not_meet(store: Store) {
+    let (ours, theirs) = (store.ledger(), store.ledger_of(TenantId::from_u128(2)));
     ours.insert(note("a", 1)).await.unwrap();
     assert_eq!(theirs.get::<Note>("a").await.unwrap(), None);
     assert_eq!(theirs.due::<Note>(at(99), 10).await.unwrap(), []);
@@ -104,12 +108,9 @@ async fn tenants_in_one_store_do_not_meet() {
     assert_eq!(ours.all::<Note>("").await.unwrap().len(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn updates_at_the_same_time_are_all_counted() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("guestlist.db");
+async fn updates_at_the_same_time_are_all_counted(store: Store) {
     // Two processes, each with many tasks.
-    let ledgers = [(); 2].map(|()| Ledger::sqlite(Database::open(&path).unwrap(), tenant()).unwrap());
+    let ledgers = [store.ledger(), store.ledger()];
     let count = |before: Option<Note>| Some(note("a", before.map_or(0, |note| note.count) + 1));
     let tasks: Vec<_> = (0..100)
         .map(|n| {
@@ -123,32 +124,24 @@ async fn updates_at_the_same_time_are_all_counted() {
     assert_eq!(ledgers[0].get::<Note>("a").await.unwrap().unwrap().value.count, 100);
 }
 
-#[tokio::test]
-async fn an_update_may_decide_to_write_nothing() {
-    let ledger = ledger();
+async fn an_update_may_decide_to_write_nothing(store: Store) {
+    let ledger = store.ledger();
     let read = ledger.insert(note("a", 1)).await.unwrap();
     assert_eq!(ledger.update("a", |_: Option<Note>| None).await.unwrap(), None);
     assert_eq!(ledger.update("b", |_: Option<Note>| None).await.unwrap(), None);
     assert_eq!(ledger.all::<Note>("").await.unwrap(), [read]);
 }
 
-/// Puts a body into the store behind the ledger's back.
-async fn smuggle(database: &Database, body: &'static str) {
-    let insert = "INSERT INTO ledger_items (partition, sort, version, body) VALUES (?1, 'a', 1, ?2)";
-    let partition = format!("note#{}", tenant());
-    database.write(move |db| db.execute(insert, rusqlite::params![partition, body])).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_document_of_a_newer_program_is_refused_and_so_is_a_damaged_one() {
-    for (body, words) in [
+async fn a_document_of_a_newer_program_is_refused_and_so_is_a_damaged_one(store: Store) {
+    let bodies = [
         (r#"{"v":2,"document":{"name":"a","sum":1}}"#, "run the newer Guestlist"),
         (r#"{"v":1,"document":{"name":"a"}}"#, "missing field `count`"),
         ("{", "restore a backup"),
-    ] {
-        let database = Database::in_memory().unwrap();
-        let ledger = Ledger::sqlite(database.clone(), tenant()).unwrap();
-        smuggle(&database, body).await;
+    ];
+    for (n, (body, words)) in (7..).zip(bodies) {
+        let tenant = TenantId::from_u128(n);
+        let ledger = store.ledger_of(tenant);
+        store.smuggle(format!("note#{tenant}"), body).await;
         let error = ledger.get::<Note>("a").await.unwrap_err();
         assert!(matches!(error, LedgerError::Unreadable { .. }), "{error:?}");
         assert!(error.to_string().contains(words), "{error}");
@@ -158,10 +151,13 @@ async fn a_document_of_a_newer_program_is_refused_and_so_is_a_damaged_one() {
     }
 }
 
-#[tokio::test]
-async fn a_field_that_a_newer_program_has_added_is_no_obstacle() {
-    let database = Database::in_memory().unwrap();
-    let ledger = Ledger::sqlite(database.clone(), tenant()).unwrap();
-    smuggle(&database, r#"{"v":1,"document":{"name":"a","count":3,"colour":"red"},"more":true}"#).await;
+async fn a_field_that_a_newer_program_has_added_is_no_obstacle(store: Store) {
+    let ledger = store.ledger();
+    store
+        .smuggle(
+            format!("note#{}", tenant()),
+            r#"{"v":1,"document":{"name":"a","count":3,"colour":"red"},"more":true}"#,
+        )
+        .await;
     assert_eq!(ledger.get::<Note>("a").await.unwrap().unwrap().value, note("a", 3));
 }

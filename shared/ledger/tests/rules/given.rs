@@ -1,6 +1,9 @@
-//! A ledger in memory, and incidents to write into it.
+//! A store for each test, ledgers in it, and incidents to write into them.
 
-use embedded::Database;
+use std::time::Duration;
+
+use dynamo::Table;
+use embedded::{Database, rusqlite};
 use guestlist_ledger::Ledger;
 use jiff::Timestamp;
 use model::{
@@ -16,8 +19,62 @@ pub(crate) fn tenant() -> TenantId {
     TenantId::from_u128(1)
 }
 
-pub(crate) fn ledger() -> Ledger {
-    Ledger::sqlite(Database::in_memory().unwrap(), tenant()).unwrap()
+/// Far more than a busy machine needs.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Of one test alone.
+pub(crate) enum Store {
+    Sqlite(tempfile::TempDir),
+    /// The name of a table.
+    Dynamo(String),
+}
+
+impl Store {
+    pub(crate) fn sqlite() -> Self {
+        Self::Sqlite(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn dynamo() -> Self {
+        Self::Dynamo(emulator::create_table())
+    }
+
+    /// As another process opens it.
+    pub(crate) fn ledger(&self) -> Ledger {
+        self.ledger_of(tenant())
+    }
+
+    pub(crate) fn ledger_of(&self, tenant: TenantId) -> Ledger {
+        match self {
+            Self::Sqlite(folder) => {
+                Ledger::sqlite(Database::open(&folder.path().join("guestlist.db")).unwrap(), tenant).unwrap()
+            }
+            Self::Dynamo(table) => {
+                let config = emulator::config(emulator::address());
+                Ledger::dynamo(Table::new(&config, table, PATIENCE), tenant)
+            }
+        }
+    }
+
+    /// Puts a body into the store behind the ledger's back, under the sort key `a`.
+    pub(crate) async fn smuggle(&self, partition: String, body: &'static str) {
+        match self {
+            Self::Sqlite(folder) => {
+                let database = Database::open(&folder.path().join("guestlist.db")).unwrap();
+                let insert =
+                    "INSERT INTO ledger_items (partition, sort, version, body) VALUES (?1, 'a', 1, ?2)";
+                let insert = database.write(move |db| db.execute(insert, rusqlite::params![partition, body]));
+                insert.await.unwrap();
+            }
+            Self::Dynamo(table) => {
+                let text = |text: &str| serde_json::json!({ "S": text });
+                let version = serde_json::json!({ "N": "1" });
+                let item = serde_json::json!({ "pk": text(&partition), "sk": text("a"), "v": version, "b": text(body) });
+                let put = serde_json::json!({ "TableName": table, "Item": item });
+                let answer = emulator::ask("PutItem", &put.to_string());
+                assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+            }
+        }
+    }
 }
 
 pub(crate) fn guest(n: u128) -> ObjectId {

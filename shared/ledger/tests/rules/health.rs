@@ -3,11 +3,16 @@
 use jiff::SignedDuration;
 use model::{Lag, Outcome, Step, StepResult, Watched};
 
-use crate::given::{at, guest, incident, key, ledger};
+use crate::given::{Store, at, guest, incident, key};
 
-#[tokio::test]
-async fn lags_of_two_processes_add_up_and_users_are_not_groups() {
-    let ledger = ledger();
+on_both!(
+    lags_of_two_processes_add_up_and_users_are_not_groups,
+    a_canary_goes_on_as_long_as_it_is_of_the_same_account_and_group,
+    what_became_of_a_step_is_counted_once_however_often_it_is_written,
+);
+
+async fn lags_of_two_processes_add_up_and_users_are_not_groups(store: Store) {
+    let ledger = store.ledger();
     let mut lag = Lag::default();
     lag.add(SignedDuration::from_secs(1));
     for second in [0, 1] {
@@ -17,9 +22,8 @@ async fn lags_of_two_processes_add_up_and_users_are_not_groups() {
     assert_eq!(ledger.assessed_after(Watched::Groups).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn a_canary_goes_on_as_long_as_it_is_of_the_same_account_and_group() {
-    let ledger = ledger();
+async fn a_canary_goes_on_as_long_as_it_is_of_the_same_account_and_group(store: Store) {
+    let ledger = store.ledger();
     let (user, group, other) = (guest(1), guest(2), guest(3));
     ledger.begin_canary(user, group, at(0)).await.unwrap();
     let flown = ledger.change_canary((user, group), |canary| {
@@ -38,9 +42,8 @@ async fn a_canary_goes_on_as_long_as_it_is_of_the_same_account_and_group() {
     assert!(!ledger.change_canary((user, other), |canary| canary.next_at = at(9)).await.unwrap());
 }
 
-#[tokio::test]
-async fn what_became_of_a_step_is_counted_once_however_often_it_is_written() {
-    let ledger = ledger();
+async fn what_became_of_a_step_is_counted_once_however_often_it_is_written(store: Store) {
+    let ledger = store.ledger();
     let stored = ledger.open(incident(key(1, "a"), None, 0), None).await.unwrap();
     let outcome = |result, second| Outcome {
         incident: stored.value.id.clone(),

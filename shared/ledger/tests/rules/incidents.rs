@@ -1,19 +1,33 @@
 //! The rules of incidents: one at most is open in a slot, and none is lost.
 
-use crate::given::{at, guest, incident, key, ledger, routes, rule, tenant};
-use embedded::Database;
+use crate::given::{Store, at, guest, incident, key, routes, rule};
 use guestlist_ledger::{IncidentFilter, Ledger, LedgerError, Stored};
 use jiff::SignedDuration;
 use model::{Incident, Slot};
+
+on_both!(
+    an_incident_is_found_by_its_key_and_by_its_id,
+    two_who_open_the_same_incident_do_not_both_succeed,
+    who_has_read_an_older_version_cannot_write,
+    a_closed_incident_makes_room_for_the_next_and_stays_in_the_archive,
+    an_incident_that_is_not_closed_cannot_be_replaced_by_another,
+    an_incident_of_another_tenant_is_refused,
+    the_archive_and_the_next_incident_are_written_together_or_not_at_all,
+    what_is_due_is_found_until_nothing_is_left_to_do,
+    a_message_about_an_archived_incident_is_still_due_and_can_be_ticked_off,
+    two_keys_in_one_slot_are_an_error_and_not_a_mix_up,
+    the_incidents_of_a_guest_are_his_alone,
+    a_list_goes_on_where_it_stopped_and_shows_each_incident_once,
+    another_process_sees_the_same_incidents,
+);
 
 async fn closed(ledger: &Ledger, mut stored: Stored<Incident>, second: i64) -> Stored<Incident> {
     stored.value.resolve("the guest left".to_owned(), &model::Routes::default(), at(second));
     ledger.replace(stored).await.unwrap()
 }
 
-#[tokio::test]
-async fn an_incident_is_found_by_its_key_and_by_its_id() {
-    let ledger = ledger();
+async fn an_incident_is_found_by_its_key_and_by_its_id(store: Store) {
+    let ledger = store.ledger();
     let opened = ledger.open(incident(key(1, "blocked"), None, 0), None).await.unwrap();
     assert_eq!(ledger.current(&key(1, "blocked")).await.unwrap().unwrap(), opened);
     assert_eq!(ledger.incident(&opened.value.id).await.unwrap().unwrap(), opened);
@@ -21,18 +35,16 @@ async fn an_incident_is_found_by_its_key_and_by_its_id() {
     assert_eq!(ledger.current(&key(2, "blocked")).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn two_who_open_the_same_incident_do_not_both_succeed() {
-    let ledger = ledger();
+async fn two_who_open_the_same_incident_do_not_both_succeed(store: Store) {
+    let ledger = store.ledger();
     let new = || incident(key(1, "blocked"), None, 0);
     let (one, two) = tokio::join!(ledger.open(new(), None), ledger.open(new(), None));
     let failed = [one, two].into_iter().filter_map(Result::err).collect::<Vec<_>>();
     assert!(matches!(failed.as_slice(), [LedgerError::Conflict { .. }]), "{failed:?}");
 }
 
-#[tokio::test]
-async fn who_has_read_an_older_version_cannot_write() {
-    let ledger = ledger();
+async fn who_has_read_an_older_version_cannot_write(store: Store) {
+    let ledger = store.ledger();
     let opened = ledger.open(incident(key(1, "blocked"), None, 0), None).await.unwrap();
     let (mut first, mut second) = (opened.clone(), opened);
     first.value.claim(at(1), SignedDuration::from_secs(30)).unwrap();
@@ -43,9 +55,8 @@ async fn who_has_read_an_older_version_cannot_write() {
     assert!(error.to_string().ends_with("read it again and decide anew"), "{error}");
 }
 
-#[tokio::test]
-async fn a_closed_incident_makes_room_for_the_next_and_stays_in_the_archive() {
-    let ledger = ledger();
+async fn a_closed_incident_makes_room_for_the_next_and_stays_in_the_archive(store: Store) {
+    let ledger = store.ledger();
     let first = ledger.open(incident(key(1, "blocked"), None, 0), None).await.unwrap();
     let first = closed(&ledger, first, 5).await;
     let next = incident(key(1, "blocked"), Some(&first.value), 9);
@@ -56,9 +67,8 @@ async fn a_closed_incident_makes_room_for_the_next_and_stays_in_the_archive() {
     assert_eq!(ledger.incident(&second.value.id).await.unwrap().unwrap(), second);
 }
 
-#[tokio::test]
-async fn an_incident_that_is_not_closed_cannot_be_replaced_by_another() {
-    let ledger = ledger();
+async fn an_incident_that_is_not_closed_cannot_be_replaced_by_another(store: Store) {
+    let ledger = store.ledger();
     let first = ledger.open(incident(key(1, "blocked"), None, 0), None).await.unwrap();
     let next = incident(key(1, "blocked"), Some(&first.value), 9);
     let error = ledger.open(next, Some(first.clone())).await.unwrap_err();
@@ -70,18 +80,16 @@ async fn an_incident_that_is_not_closed_cannot_be_replaced_by_another() {
     assert!(error.to_string().contains("its number does not follow the one before it"), "{error}");
 }
 
-#[tokio::test]
-async fn an_incident_of_another_tenant_is_refused() {
-    let ledger = ledger();
+async fn an_incident_of_another_tenant_is_refused(store: Store) {
+    let ledger = store.ledger();
     let mut foreign = key(1, "blocked");
     foreign.tenant = model::TenantId::from_u128(2);
     let error = ledger.open(incident(foreign, None, 0), None).await.unwrap_err();
     assert!(error.to_string().contains("it belongs to another tenant"), "{error}");
 }
 
-#[tokio::test]
-async fn the_archive_and_the_next_incident_are_written_together_or_not_at_all() {
-    let ledger = ledger();
+async fn the_archive_and_the_next_incident_are_written_together_or_not_at_all(store: Store) {
+    let ledger = store.ledger();
     let first = ledger.open(incident(key(1, "blocked"), None, 0), None).await.unwrap();
     let stale = closed(&ledger, first, 5).await;
     // Somebody notes that a message about its end was sent.
@@ -94,9 +102,8 @@ async fn the_archive_and_the_next_incident_are_written_together_or_not_at_all() 
     assert_eq!(page.incidents.len(), 1, "nothing went to the archive");
 }
 
-#[tokio::test]
-async fn what_is_due_is_found_until_nothing_is_left_to_do() {
-    let ledger = ledger();
+async fn what_is_due_is_found_until_nothing_is_left_to_do(store: Store) {
+    let ledger = store.ledger();
     for (n, second) in [(1, 30), (2, 10), (3, 20)] {
         ledger.open(incident(key(n, "blocked"), None, second), None).await.unwrap();
     }
@@ -111,9 +118,8 @@ async fn what_is_due_is_found_until_nothing_is_left_to_do() {
     assert_eq!(ledger.due_incidents(at(9_999), 10).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn a_message_about_an_archived_incident_is_still_due_and_can_be_ticked_off() {
-    let ledger = ledger();
+async fn a_message_about_an_archived_incident_is_still_due_and_can_be_ticked_off(store: Store) {
+    let ledger = store.ledger();
     let mut first = ledger.open(incident(key(1, "blocked"), None, 0), None).await.unwrap();
     // People have heard of it, so they hear of its end.
     for delivery in &mut first.value.deliveries {
@@ -137,9 +143,8 @@ async fn a_message_about_an_archived_incident_is_still_due_and_can_be_ticked_off
     );
 }
 
-#[tokio::test]
-async fn two_keys_in_one_slot_are_an_error_and_not_a_mix_up() {
-    let ledger = ledger();
+async fn two_keys_in_one_slot_are_an_error_and_not_a_mix_up(store: Store) {
+    let ledger = store.ledger();
     let mut forged = incident(key(1, "blocked"), None, 0);
     // As if the hashes of two rules were the same.
     forged.key.rule = rule("another");
@@ -152,9 +157,8 @@ async fn two_keys_in_one_slot_are_an_error_and_not_a_mix_up() {
     );
 }
 
-#[tokio::test]
-async fn the_incidents_of_a_guest_are_his_alone() {
-    let ledger = ledger();
+async fn the_incidents_of_a_guest_are_his_alone(store: Store) {
+    let ledger = store.ledger();
     for name in ["blocked", "no-guests"] {
         ledger.open(incident(key(1, name), None, 0), None).await.unwrap();
     }
@@ -168,9 +172,8 @@ async fn the_incidents_of_a_guest_are_his_alone() {
     assert!(his.iter().all(|stored| stored.value.key.guest == guest(1)));
 }
 
-#[tokio::test]
-async fn a_list_goes_on_where_it_stopped_and_shows_each_incident_once() {
-    let ledger = ledger();
+async fn a_list_goes_on_where_it_stopped_and_shows_each_incident_once(store: Store) {
+    let ledger = store.ledger();
     for n in 0..250 {
         let opened = ledger.open(incident(key(n, "blocked"), None, 0), None).await.unwrap();
         if n % 5 == 0 {
@@ -209,12 +212,8 @@ async fn a_list_goes_on_where_it_stopped_and_shows_each_incident_once() {
     }
 }
 
-#[tokio::test]
-async fn another_process_sees_the_same_incidents() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("guestlist.db");
-    let here = Ledger::sqlite(Database::open(&path).unwrap(), tenant()).unwrap();
-    let there = Ledger::sqlite(Database::open(&path).unwrap(), tenant()).unwrap();
+async fn another_process_sees_the_same_incidents(store: Store) {
+    let (here, there) = (store.ledger(), store.ledger());
     let opened = here.open(incident(key(1, "blocked"), None, 0), None).await.unwrap();
     let seen = there.incident(&opened.value.id).await.unwrap().unwrap();
     there.replace(seen).await.unwrap();

@@ -1,12 +1,23 @@
 //! The rules of what is peculiar to a kind: outcomes, suspensions, known guests, requests, notices.
 
-use crate::given::{at, guest, incident, key, ledger, rule, tenant};
+use crate::given::{Store, at, guest, incident, key, rule, tenant};
 use jiff::SignedDuration;
 use model::{
     Answer, Binding, ChannelName, ChannelState, GuestKind, IncidentId, Notice, NoticeKind, Outcome, Request,
     RequestId, RequestKind, RequestState, Step, StepResult, Stop, SubscriptionId, SubscriptionRecord,
     Suspension, Watched,
 };
+
+on_both!(
+    the_result_takes_the_place_of_the_intention_and_keeps_what_was_read_before,
+    a_step_that_is_tried_again_does_not_write_over_what_it_did_before,
+    the_last_suspension_of_a_rule_for_a_guest_counts,
+    the_stop_of_all_writes_stands_until_it_is_cleared,
+    when_a_guest_was_first_seen_stays,
+    a_subscription_is_found_by_its_nonce_before_graph_has_named_it,
+    a_request_waits_until_it_is_answered_and_a_final_answer_stays,
+    notices_and_roll_ups_are_found_when_they_are_due,
+);
 
 fn outcome(step: Step, before: Option<bool>, result: StepResult, second: i64) -> Outcome {
     let incident: IncidentId = incident(key(1, "blocked"), None, 0).id;
@@ -23,9 +34,8 @@ fn outcome(step: Step, before: Option<bool>, result: StepResult, second: i64) ->
     }
 }
 
-#[tokio::test]
-async fn the_result_takes_the_place_of_the_intention_and_keeps_what_was_read_before() {
-    let ledger = ledger();
+async fn the_result_takes_the_place_of_the_intention_and_keeps_what_was_read_before(store: Store) {
+    let ledger = store.ledger();
     let disable = Step::Disable { user: guest(1) };
     ledger.record(&outcome(disable, Some(true), StepResult::Intended, 1)).await.unwrap();
     ledger.record(&outcome(disable, Some(true), StepResult::Sent, 2)).await.unwrap();
@@ -35,9 +45,8 @@ async fn the_result_takes_the_place_of_the_intention_and_keeps_what_was_read_bef
     assert_eq!(ledger.outcomes(&expected.incident).await.unwrap(), [expected]);
 }
 
-#[tokio::test]
-async fn a_step_that_is_tried_again_does_not_write_over_what_it_did_before() {
-    let ledger = ledger();
+async fn a_step_that_is_tried_again_does_not_write_over_what_it_did_before(store: Store) {
+    let ledger = store.ledger();
     let disable = Step::Disable { user: guest(1) };
     let enable = Step::Enable { user: guest(1) };
     let history = [
@@ -55,9 +64,8 @@ async fn a_step_that_is_tried_again_does_not_write_over_what_it_did_before() {
     assert_eq!(ledger.outcomes(&another).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn the_last_suspension_of_a_rule_for_a_guest_counts() {
-    let ledger = ledger();
+async fn the_last_suspension_of_a_rule_for_a_guest_counts(store: Store) {
+    let ledger = store.ledger();
     let suspension = |n, name, until| Suspension {
         guest: guest(n),
         rule: rule(name),
@@ -80,9 +88,8 @@ async fn the_last_suspension_of_a_rule_for_a_guest_counts() {
     assert_eq!(ledger.due::<Suspension>(at(20), 10).await.unwrap().len(), 1, "its end is noticed");
 }
 
-#[tokio::test]
-async fn the_stop_of_all_writes_stands_until_it_is_cleared() {
-    let ledger = ledger();
+async fn the_stop_of_all_writes_stands_until_it_is_cleared(store: Store) {
+    let ledger = store.ledger();
     assert_eq!(ledger.stop().await.unwrap(), None);
     let stop = Stop { since: at(1), by: "anna".to_owned(), reason: "an audit".to_owned() };
     ledger.set_stop(&stop).await.unwrap();
@@ -92,9 +99,8 @@ async fn the_stop_of_all_writes_stands_until_it_is_cleared() {
     assert_eq!(ledger.stop().await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn when_a_guest_was_first_seen_stays() {
-    let ledger = ledger();
+async fn when_a_guest_was_first_seen_stays(store: Store) {
+    let ledger = store.ledger();
     for second in [5, 9] {
         ledger.remember(guest(1), GuestKind::Guest, at(second)).await.unwrap();
     }
@@ -104,9 +110,8 @@ async fn when_a_guest_was_first_seen_stays() {
     assert_eq!(ledger.known(guest(1)).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn a_subscription_is_found_by_its_nonce_before_graph_has_named_it() {
-    let ledger = ledger();
+async fn a_subscription_is_found_by_its_nonce_before_graph_has_named_it(store: Store) {
+    let ledger = store.ledger();
     let record = SubscriptionRecord {
         nonce: "abcdefghijklmnopqrstuv".parse().unwrap(),
         tenant: tenant(),
@@ -123,9 +128,8 @@ async fn a_subscription_is_found_by_its_nonce_before_graph_has_named_it() {
     assert_eq!(ledger.subscription(&"vutsrqponmlkjihgfedcba".parse().unwrap()).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn a_request_waits_until_it_is_answered_and_a_final_answer_stays() {
-    let ledger = ledger();
+async fn a_request_waits_until_it_is_answered_and_a_final_answer_stays(store: Store) {
+    let ledger = store.ledger();
     let request = |name: &str, second| Request {
         id: RequestId(name.to_owned()),
         kind: RequestKind::Undo {
@@ -155,9 +159,8 @@ async fn a_request_waits_until_it_is_answered_and_a_final_answer_stays() {
     assert_eq!(ledger.waiting(10).await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn notices_and_roll_ups_are_found_when_they_are_due() {
-    let ledger = ledger();
+async fn notices_and_roll_ups_are_found_when_they_are_due(store: Store) {
+    let ledger = store.ledger();
     let slack = ChannelName("slack".to_owned());
     let notice = Notice::new(
         "forged/1".to_owned(),

@@ -103,8 +103,7 @@ impl World {
 
     /// Every change up to this moment has been assessed.
     pub async fn assessed_until(&self) -> Option<Timestamp> {
-        let depth = self.store.queues.changes.depth(self.clock.now()).await.unwrap();
-        self.store.assessed_until(depth.owed_since).await.unwrap()
+        self.store.assessed_until(self.clock.now()).await.unwrap()
     }
 
     #[must_use]

@@ -2,11 +2,22 @@
 
 use guestlist_tests::World;
 use jiff::SignedDuration;
-use simulator::{Failure, Fault, RetryAfter};
+use simulator::{Failure, Fault, Quota, RetryAfter};
 
 use crate::policies::PARTNERS_ONLY;
 
 const ROUND: SignedDuration = SignedDuration::from_mins(11);
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// What the timers of a real process do, again and again.
+async fn rounds(world: &mut World, count: usize) {
+    for _ in 0..count {
+        world.clock.advance(ROUND);
+        world.reconcile().await;
+        world.settle_for(SignedDuration::from_mins(1)).await;
+    }
+}
 
 async fn reconciled() -> World {
     let mut world = World::with_policy(PARTNERS_ONLY).await;
@@ -22,7 +33,9 @@ async fn reconciled() -> World {
 async fn what_was_there_before_is_looked_at_before_anything_is_called_assessed() {
     let mut world = World::with_policy(PARTNERS_ONLY).await;
     let old = world.guest_of_old("old@northwind.example");
-    world.reconcile_all().await;
+    for _ in 0..3 {
+        world.reconcile().await;
+    }
     assert!(world.told_until().await.is_some());
     assert_eq!(world.assessed_until().await, None, "he waits in the queue");
     world.settle_now().await;
@@ -63,5 +76,59 @@ async fn a_look_that_fails_again_and_again_is_owed_since_people_told_of_it() {
     world.settle().await;
     world.expect_disabled(sam);
     assert!(world.assessed_until().await.unwrap() > invited_at);
+    world.slack.texts();
+}
+
+/// The clock was three days ahead while reconciliation told of a change, and is then put right.
+#[tokio::test]
+async fn a_clock_that_is_set_back_keeps_nobody_from_being_asked_about() {
+    let mut world = reconciled().await;
+    world.clock.advance(HOUR * 72);
+    let _adele = world.guest_today("adele@fabrikam.com");
+    rounds(&mut world, 2).await;
+    world.clock.advance(-(HOUR * 72));
+    assert_eq!(world.assessed_until().await, None, "nobody knows when that was");
+    let sam = world.guest_today("sam@northwind.example");
+    rounds(&mut world, 4).await;
+    world.expect_disabled(sam);
+    assert!(world.assessed_until().await.unwrap() < world.clock.now());
+    world.slack.texts();
+}
+
+/// One of those whom the first listing has met cannot be read for a while.
+#[tokio::test]
+async fn a_policy_is_not_called_applied_to_all_before_everybody_was_judged_by_it() {
+    let mut world = World::with_policy(PARTNERS_ONLY).await;
+    let old = world.guest_of_old("old@northwind.example");
+    world.clock.advance(SignedDuration::from_mins(1));
+    let path = format!("/users/{}", old.id());
+    let fails = || Fault::new("GET", &path, Failure::Status(500, RetryAfter::Seconds(1)));
+    world.next_faults((0..500).map(|_| fails()));
+    rounds(&mut world, 3).await;
+    let in_force = world.store.ledger.in_force().await.unwrap().unwrap().value;
+    assert_eq!(in_force.applied_at, None);
+    world.simulator.set_faults(|faults| faults.queued.clear());
+    rounds(&mut world, 4).await;
+    world.expect_disabled(old);
+    let in_force = world.store.ledger.in_force().await.unwrap().unwrap().value;
+    assert!(in_force.applied_at.is_some());
+    world.slack.texts();
+}
+
+/// However long Graph has no room for reconciliation, to wait is no failure.
+#[tokio::test]
+async fn what_graph_turns_away_for_a_day_is_looked_at_when_there_is_room() {
+    let mut world = reconciled().await;
+    let sam = world.guest_today("sam@northwind.example");
+    world.clock.advance(ROUND);
+    world.reconcile().await;
+    world.simulator.set_faults(|faults| {
+        faults.quota = Some(Quota { units: 0, within: SignedDuration::from_secs(10) });
+    });
+    world.settle_for(HOUR * 24).await;
+    assert!(world.dead_letters().await.is_empty());
+    world.simulator.set_faults(|faults| faults.quota = None);
+    world.settle().await;
+    world.expect_disabled(sam);
     world.slack.texts();
 }

@@ -5,7 +5,7 @@ use guestlist_tests::{Guest, World};
 use host::Part;
 use insta::assert_snapshot;
 use jiff::SignedDuration;
-use model::Answer;
+use model::{Answer, RequestKind};
 use simulator::{Failure, Fault};
 
 use crate::given::{come_back, without_last_line};
@@ -291,4 +291,22 @@ async fn a_death_in_the_middle_frees_no_place_and_takes_none_twice() {
     }
     world.expect_no_writes();
     world.slack.read_all();
+}
+
+#[tokio::test]
+async fn a_reset_is_told_although_the_process_dies_before_it_could() {
+    let (mut world, _, _) = opened().await;
+    world.slack.read_all();
+    let request = world.ask(RequestKind::ResetBreaker, "carol", "it was the spring cleaning").await;
+    // What is written first. Then it dies.
+    let mut stored = world.store.ledger.breaker().await.unwrap().unwrap();
+    let (by, why) = ("carol".to_owned(), "it was the spring cleaning".to_owned());
+    assert!(stored.value.reset(by, why, world.clock.now()));
+    world.store.ledger.replace(stored).await.unwrap();
+    world.restart().await;
+    world.settle().await;
+    assert!(matches!(world.answer(&request).await, Answer::Done { .. }));
+    let told = world.slack.texts();
+    assert!(told.len() == 1 && told[0].contains("carol has reset"), "{told:?}");
+    world.forget_writes("/users");
 }

@@ -127,3 +127,35 @@ async fn the_end_of_a_stay_is_told_before_it_comes_and_acted_on_when_it_has_come
     world.expect_disabled(adele);
     world.slack.texts();
 }
+
+/// The sponsors are a hint, and the audit is asked again when its row may have come.
+#[tokio::test]
+async fn a_row_that_comes_after_forty_minutes_is_learnt_although_nothing_changes() {
+    let mut world = World::with_policy(&policy()).await;
+    world.simulator.set_faults(|faults| faults.audit_lag = SignedDuration::from_mins(40));
+    let adele = world.tenant.invite("adele@fabrikam.com");
+    world.settle().await;
+    world.clock.advance(SignedDuration::from_hours(1));
+    let friend = Guest(world.tenant.0.invite(Invite::new("friend@fabrikam.com", adele.0)));
+    world.settle_for(SignedDuration::from_hours(2)).await;
+    world.expect_disabled(friend);
+    world.slack.texts();
+}
+
+#[tokio::test]
+async fn what_is_kept_of_an_invitation_goes_with_the_guest() {
+    let mut world = World::with_policy(&policy()).await;
+    let adele = world.tenant.invite("adele@fabrikam.com");
+    world.settle().await;
+    let kept = async |world: &World| {
+        responder::proven_inviter(&world.store.ledger, adele.id()).await.unwrap().is_some()
+    };
+    assert!(kept(&world).await);
+    world.tenant.0.delete_user(adele.0).unwrap();
+    world.settle().await;
+    assert!(kept(&world).await, "he may be restored");
+    world.tenant.0.purge_user(adele.0).unwrap();
+    world.settle().await;
+    assert!(!kept(&world).await);
+    world.slack.texts();
+}

@@ -100,8 +100,9 @@ async fn a_deletion_that_no_read_had_shown_when_its_undo_failed_is_told_and_can_
     world.clock.advance(SignedDuration::from_secs(5));
     let denied = Failure::Status(403, RetryAfter::None);
     world.next_faults((0..4).map(|_| Fault::new("POST", "/directory", denied)));
-    world.ask_undo(&id, false).await;
-    world.run("remediate").await;
+    let request = world.ask_undo(&id, false).await;
+    // Before the look that was due for the deletion.
+    world.remediator().serve(&request).await.unwrap();
     assert_eq!(world.states(mallory).await, ["failed"]);
     world.forget_writes("/directory/");
     world.simulator.set_faults(|faults| faults.queued.clear());

@@ -44,13 +44,15 @@ impl Store {
         Ok(Self { ledger, queues, database })
     }
 
-    /// Up to when every change was told and assessed, if the first of the jobs in `changes` is owed since `owed_since`.
-    /// `None`: nobody can say.
+    /// Up to when every change was told and assessed. `None`: nobody can say.
     ///
     /// # Errors
-    /// The ledger cannot be read.
-    pub async fn assessed_until(&self, owed_since: Option<Timestamp>) -> anyhow::Result<Option<Timestamp>> {
-        let told = self.ledger.told_until().await?;
+    /// The store cannot be read.
+    pub async fn assessed_until(&self, now: Timestamp) -> anyhow::Result<Option<Timestamp>> {
+        // In this order: what is told in between lies in the queue before it counts as told. What was told in time to come
+        // was told before the clock was set back, and nobody knows when.
+        let told = self.ledger.told_until().await?.filter(|told| *told <= now);
+        let owed_since = self.queues.changes.depth(now).await?.owed_since;
         let assessed = told.map(|told| owed_since.map_or(told, |owed_since| owed_since.min(told)));
         // What nobody knows the beginning of is owed since ever.
         Ok(assessed.filter(|until| *until > Timestamp::MIN))

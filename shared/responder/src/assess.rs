@@ -33,8 +33,10 @@ pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
     pub(crate) snapshot: Snapshot,
     pub(crate) read_at: Timestamp,
-    /// More may be known then.
+    /// Nothing is told before of what hangs on what may be known then.
     pub(crate) look_again_at: Option<Timestamp>,
+    /// More may be known then than what was judged by.
+    pub(crate) more_known_at: Option<Timestamp>,
     /// The policy that did, with the ceiling.
     pub(crate) by: String,
 }
@@ -57,16 +59,36 @@ pub struct Assessor {
 impl Assessor {
     /// How often Graph is asked again while it refuses the credential.
     const REFUSED: SignedDuration = SignedDuration::from_mins(5);
+    /// Where Graph does not say for how long it wants to be left alone.
+    const LEFT_ALONE: SignedDuration = SignedDuration::from_secs(30);
 
     /// # Errors
     /// Graph, the ledger or a queue is in trouble: the change is to be looked at again.
     pub async fn assess(&self, change: &Change, missing: Option<Attempt>) -> Result<End, Trouble> {
         self.hear_the_canary(change).await?;
         match change.source {
-            Source::Reconciliation => self.in_background().assess_it(change, missing).await,
-            Source::Notification | Source::SecondLook | Source::TimePassed | Source::Request => {
+            Source::Reconciliation => {
+                let looked = self.in_background().assess_it(change, missing).await;
+                looked.or_else(|trouble| self.turned_away(trouble))
+            }
+            Source::SecondLook => {
+                self.assess_it(change, missing).await.or_else(|trouble| self.turned_away(trouble))
+            }
+            Source::Notification | Source::TimePassed | Source::Request => {
                 self.assess_it(change, missing).await
             }
+        }
+    }
+
+    /// To wait as long as Graph wants to be left alone is no failure of the job, however often it has to. People are waiting
+    /// for none of these.
+    fn turned_away(&self, trouble: Trouble) -> Result<End, Trouble> {
+        match trouble.why.downcast_ref::<graph::GraphError>() {
+            Some(graph::GraphError::Throttled { retry_after, trace: _ }) => {
+                let wait = retry_after.unwrap_or(Self::LEFT_ALONE);
+                Ok(End::Again { at: after(self.clock.now(), wait), job: None })
+            }
+            Some(_) | None => Err(trouble),
         }
     }
 
@@ -207,11 +229,15 @@ impl Assessor {
             facts.memberships = self.read_memberships(id).await?;
             verdict = policy::judge(&policy, &facts, self.rules.ceiling, now);
         }
-        let mut look_again_at = None;
+        let (mut look_again_at, mut more_known_at) = (None, None);
         if verdict.wants_inviter {
             match self.inviter(&facts).await? {
                 Learnt::Is(inviter) => {
                     facts.inviter = inviter;
+                    verdict = policy::judge(&policy, &facts, self.rules.ceiling, now);
+                }
+                Learnt::Hint { is, proven_at } => {
+                    (facts.inviter, more_known_at) = (is, Some(proven_at));
                     verdict = policy::judge(&policy, &facts, self.rules.ceiling, now);
                 }
                 // What is not known yet is known in a moment: people need not hear of it before.
@@ -226,7 +252,8 @@ impl Assessor {
             verdict.findings.retain(|finding| !finding.unknown);
         }
         let snapshot = Snapshot { unsettled, ..snapshot_of(&facts) };
-        Ok(Judged { verdict, snapshot, read_at, look_again_at, by: self.rules.name_of(&policy) })
+        let by = self.rules.name_of(&policy);
+        Ok(Judged { verdict, snapshot, read_at, look_again_at, more_known_at, by })
     }
 
     /// A name that is not one group's admits and protects nobody: people ought to know before somebody depends on it.

@@ -222,7 +222,7 @@ impl Assessor {
         tracing::info!(correlation = %change.correlation, group.id = %change.id, "looking at the guests of a group");
         let owners: Vec<ObjectId> = users_among(read).into_iter().collect();
         let (owners, unread) = present(self.reader.users(&owners).await);
-        let mut pace = Pace::after(None);
+        let mut pace = Pace::after(None, self.clock.now());
         self.look_at_each(change, owners, &mut pace).await?;
         if let Some(trouble) = unread {
             return Err(trouble);
@@ -273,7 +273,7 @@ impl Assessor {
     async fn group_is_gone(&self, change: &Change) -> Result<End, Trouble> {
         let now = self.clock.now();
         let filter = ledger::IncidentFilter { object: Some(change.id), ..ledger::IncidentFilter::default() };
-        let (mut cursor, mut pace) = (None, Pace::after(None));
+        let (mut cursor, mut pace) = (None, Pace::after(None, self.clock.now()));
         loop {
             let page = self.ledger.incidents(&filter, cursor, 500).await?;
             let open = page.incidents.iter().filter(|stored| !stored.value.state.is_closed());

@@ -67,6 +67,11 @@ pub const AUDIT_IS_HIDDEN: &str =
 /// What can be said of a guest's inviter now.
 pub(crate) enum Learnt {
     Is(Inviter),
+    /// The audit has not told, and may have then.
+    Hint {
+        is: Inviter,
+        proven_at: Timestamp,
+    },
     /// The audit may know more then, and nothing is told of what hangs on it until then.
     Later {
         at: Timestamp,
@@ -95,12 +100,12 @@ impl Assessor {
         let (id, now) = (facts.id, self.clock.now());
         let age = facts.created_at.map(|created_at| now.duration_since(created_at));
         let Some(age) = age.filter(|age| *age < AUDIT_KEEPS) else {
-            return self.hint(facts).await;
+            return Ok(Learnt::Is(self.hint(facts).await?));
         };
         let sought = self.ledger.get::<Sought>(&id.to_string()).await?.map(|stored| stored.value);
         let waits = age < Self::ROWS_LAG;
         if let Some(Sought { again_at, .. }) = sought.as_ref().filter(|sought| sought.again_at > now) {
-            return if waits { Ok(Learnt::Later { at: *again_at }) } else { self.hint(facts).await };
+            return self.not_yet(facts, waits, *again_at).await;
         }
         if let Err(at) = self.directory.audit_turn(now) {
             return Ok(Learnt::Later { at });
@@ -115,7 +120,7 @@ impl Assessor {
                     let again_at = after(now, wait.min(Self::LONGEST_TRY_AGAIN));
                     let tries = tries.saturating_add(1);
                     self.ledger.put(&Sought { guest: id, tries, again_at }).await?;
-                    if waits { Ok(Learnt::Later { at: again_at }) } else { self.hint(facts).await }
+                    self.not_yet(facts, waits, again_at).await
                 }
             },
             Err(GraphError::Forbidden { .. }) => {
@@ -132,6 +137,16 @@ impl Assessor {
         }
     }
 
+    /// What is kept of a guest goes with him.
+    pub(crate) async fn forget(&self, guest: ObjectId) -> Result<(), Trouble> {
+        let sort = guest.to_string();
+        self.ledger.remove::<Invited>(&sort).await?;
+        self.ledger.remove::<Sought>(&sort).await?;
+        // Last: whoever dies before finds him known, and forgets him at the next look.
+        self.ledger.forget(guest).await?;
+        Ok(())
+    }
+
     async fn keep(&self, guest: ObjectId, row: Invitation) -> Result<InvitedBy, Trouble> {
         let domains = self.directory.verified_domains(&self.reader, self.clock.now()).await?;
         let (invited_at, address) = (row.at, row.address);
@@ -141,10 +156,16 @@ impl Assessor {
         Ok(by)
     }
 
-    async fn hint(&self, facts: &Facts) -> Result<Learnt, Trouble> {
+    async fn not_yet(&self, facts: &Facts, waits: bool, again_at: Timestamp) -> Result<Learnt, Trouble> {
+        if waits {
+            return Ok(Learnt::Later { at: again_at });
+        }
+        Ok(Learnt::Hint { is: self.hint(facts).await?, proven_at: again_at })
+    }
+
+    async fn hint(&self, facts: &Facts) -> Result<Inviter, Trouble> {
         let domains = self.directory.verified_domains(&self.reader, self.clock.now()).await?;
-        let hinted = Inviters { reader: &self.reader, domains: &domains }.hinted(facts).await?;
-        Ok(Learnt::Is(hinted))
+        Ok(Inviters { reader: &self.reader, domains: &domains }.hinted(facts).await?)
     }
 }
 

@@ -33,7 +33,7 @@ impl Assessor {
         }
         if change.kind == ChangeKind::Deleted {
             self.close_gone(change, "the guest was deleted for good", now).await?;
-            self.ledger.forget(change.id).await?;
+            self.forget(change.id).await?;
             return Ok(End::Done);
         }
         let attempt = missing.unwrap_or(Attempt { count: 0, since: now });
@@ -68,7 +68,7 @@ impl Assessor {
                     let key = format!("guest-vanished/{}", change.id);
                     self.notices.raise(NoticeKind::GuestVanished, &key, text, 1).await?;
                 }
-                self.ledger.forget(change.id).await?;
+                self.forget(change.id).await?;
                 Ok(End::Done)
             }
         }

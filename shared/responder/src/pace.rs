@@ -16,9 +16,13 @@ impl Pace {
     /// More is asked for so long before the last look is due: longer than it takes until the next turn.
     const AHEAD: SignedDuration = SignedDuration::from_secs(30);
 
-    /// Goes on after looks that are in the queue already.
-    pub(crate) fn after(last: Option<Timestamp>) -> Self {
-        Self { last }
+    /// Longer than a page takes whose looks are still to come.
+    const LONGEST: SignedDuration = SignedDuration::from_mins(10);
+
+    /// Goes on after looks that are in the queue already. What would be due long after now was due before the clock was set
+    /// back.
+    pub(crate) fn after(last: Option<Timestamp>, now: Timestamp) -> Self {
+        Self { last: last.filter(|last| last.duration_since(now) < Self::LONGEST) }
     }
 
     /// When the next look is due.

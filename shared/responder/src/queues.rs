@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use model::{
     AlertJob, Change, ChangeKind, ChannelName, Correlation, Incident, IncidentId, Job, MemberHint, ObjectId,
-    Source, due_deliveries,
+    ResourceKind, Source, TenantId, due_deliveries,
 };
 use queue::{Collapse, Move, Queue};
 use sha2::{Digest as _, Sha256};
@@ -49,23 +49,22 @@ fn look_of(key: String, change: Change, due: Timestamp) -> Result<Move, Trouble>
 /// A look at a user at the moment at which time alone may change what is said of him. The earliest that was asked for
 /// stands: whoever looks then asks for the next.
 pub(crate) fn look_when_due(
-    change: &Change,
+    tenant: TenantId,
+    guest: ObjectId,
     at: Timestamp,
     correlation: Correlation,
 ) -> Result<Move, Trouble> {
-    let Change { tenant, resource, id, kind: _, source: _, members: _, received_at: _, correlation: _ } =
-        change;
     let change = Change {
-        tenant: *tenant,
-        resource: *resource,
-        id: *id,
+        tenant,
+        resource: ResourceKind::User,
+        id: guest,
         kind: ChangeKind::Updated,
         source: Source::TimePassed,
         members: Vec::new(),
         received_at: at,
         correlation,
     };
-    let key = format!("{resource}/{id}/when-due");
+    let key = format!("{}/when-due", look_key(&change));
     move_of(key, &Job::Assess { change, missing: None }, at, Collapse::Earliest)
 }
 

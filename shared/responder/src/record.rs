@@ -25,7 +25,7 @@ impl Assessor {
         judged: Judged,
         now: Timestamp,
     ) -> Result<(), Trouble> {
-        let Judged { verdict, snapshot, read_at, look_again_at, by } = judged;
+        let Judged { verdict, snapshot, read_at, look_again_at, more_known_at, by } = judged;
         let Verdict {
             subject,
             admitted_by: _,
@@ -102,7 +102,8 @@ impl Assessor {
             self.tell_of_end(&subject, &ends).await?;
         }
         let once_more_at = overtaken.map(|at| after(at.max(now), OVERTAKEN));
-        let again_at = [changes_at, look_again_at, believes_at, once_more_at].into_iter().flatten().min();
+        let again_at = [changes_at, look_again_at, more_known_at, believes_at, once_more_at];
+        let again_at = again_at.into_iter().flatten().min();
         self.look_when_due(change, again_at, now).await?;
         if look_again_at.is_none()
             && overtaken.is_none()
@@ -176,7 +177,7 @@ impl Assessor {
         now: Timestamp,
     ) -> Result<(), Trouble> {
         let Some(at) = changes_at.filter(|at| *at > now) else { return Ok(()) };
-        let look = look_when_due(change, at, (self.correlate)())?;
+        let look = look_when_due(change.tenant, change.id, at, (self.correlate)())?;
         Ok(self.queues.changes.send(vec![look]).await?)
     }
 

@@ -4,8 +4,8 @@
 use jiff::SignedDuration;
 use ledger::{LedgerError, Stored};
 use model::{
-    Answer, Approval, CannotDecide, Incident, IncidentId, Mode, NoticeKind, PlanHash, Request, RequestId,
-    RequestKind, RequestState, State,
+    Answer, Approval, Breaker, CannotDecide, Incident, IncidentId, Mode, NoticeKind, PlanHash, Request,
+    RequestId, RequestKind, RequestState, Reset, State,
 };
 
 use crate::trouble::to_the_second;
@@ -152,19 +152,19 @@ impl Remediator {
             let Some(mut stored) = self.ledger.breaker().await? else {
                 return Ok(Answer::Done { text: "the circuit breaker is not open".to_owned() });
             };
-            if stored.value.reset.as_ref().is_some_and(|reset| reset.at >= request.asked_at) {
+            if let Some(reset) = stored.value.reset.as_ref().filter(|reset| reset.at >= request.asked_at) {
+                // Perhaps by this very request, which was interrupted before people were told.
+                self.tell_of_reset(reset).await?;
                 return Ok(Answer::Done { text: "the circuit breaker was reset".to_owned() });
             }
             if !stored.value.reset(by.clone(), reason.clone(), now) {
                 return Ok(Answer::Done { text: "the circuit breaker is not open".to_owned() });
             }
             match self.ledger.replace(stored).await {
-                Ok(_) => {
-                    let text =
-                        format!("{by} has reset the circuit breaker: {reason}; what waits goes on waiting");
-                    self.notices
-                        .raise(NoticeKind::BreakerReset, &format!("breaker-reset/{now}"), text, 1)
-                        .await?;
+                Ok(Stored { value: Breaker { reset, .. }, .. }) => {
+                    if let Some(reset) = &reset {
+                        self.tell_of_reset(reset).await?;
+                    }
                     let text = "the circuit breaker is closed; what waits goes on waiting for `guestlist approve` or \
                                 `guestlist reject`";
                     return Ok(Answer::Done { text: text.to_owned() });
@@ -174,6 +174,11 @@ impl Remediator {
             }
         }
         Err(Trouble::now(anyhow::anyhow!("others kept writing the circuit breaker")))
+    }
+
+    async fn tell_of_reset(&self, Reset { at, by, reason }: &Reset) -> Result<(), Trouble> {
+        let text = format!("{by} has reset the circuit breaker: {reason}; what waits goes on waiting");
+        self.notices.once(NoticeKind::BreakerReset, &format!("breaker-reset/{at}"), text).await
     }
 }
 

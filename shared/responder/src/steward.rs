@@ -3,10 +3,7 @@
 
 use jiff::Timestamp;
 use ledger::LedgerError;
-use model::{
-    AlertJob, Change, ChangeKind, Clock, Correlation, Incident, Job, Request, ResourceKind, Source, State,
-    Suspension, Wake, due_deliveries,
-};
+use model::{AlertJob, Clock, Correlation, Incident, Job, Request, State, Suspension, Wake, due_deliveries};
 use queue::Collapse;
 
 use crate::queues::look_when_due;
@@ -75,17 +72,8 @@ impl Steward {
         let count = ended.len();
         for stored in ended {
             let (guest, correlation) = (stored.value.guest, (self.correlate)());
-            let change = Change {
-                tenant: self.ledger.tenant(),
-                resource: ResourceKind::User,
-                id: guest,
-                kind: ChangeKind::Updated,
-                source: Source::TimePassed,
-                members: Vec::new(),
-                received_at: now,
-                correlation,
-            };
-            self.queues.changes.send(vec![look_when_due(&change, now, correlation)?]).await?;
+            let look = look_when_due(self.ledger.tenant(), guest, now, correlation)?;
+            self.queues.changes.send(vec![look]).await?;
             match self.ledger.delete(stored).await {
                 // Lifted, or prolonged, a moment ago.
                 Ok(()) | Err(LedgerError::Conflict { place: _ }) => {}

@@ -73,8 +73,6 @@ struct QueueStatus {
     claimed: u64,
     dead: u64,
     oldest_ready: Option<Timestamp>,
-    #[serde(skip)]
-    owed_since: Option<Timestamp>,
 }
 
 pub(crate) async fn run(environment: &Environment, output: Output) -> anyhow::Result<Exit> {
@@ -199,7 +197,7 @@ async fn depths(
 ) -> anyhow::Result<Vec<QueueStatus>> {
     let mut found = Vec::new();
     for (name, queue) in queues(store) {
-        let Depth { ready, waiting, claimed, dead, oldest_ready, owed_since } = queue.depth(now).await?;
+        let Depth { ready, waiting, claimed, dead, oldest_ready, owed_since: _ } = queue.depth(now).await?;
         if dead > 0 {
             troubles.push(format!("{dead} dead letters in `{name}`: see `guestlist dead list`"));
         }
@@ -209,7 +207,7 @@ async fn depths(
             let oldest = seconds(oldest);
             troubles.push(format!("the oldest job in `{name}` waits since {oldest}: see the log of `serve`"));
         }
-        found.push(QueueStatus { name, ready, waiting, claimed, dead, oldest_ready, owed_since });
+        found.push(QueueStatus { name, ready, waiting, claimed, dead, oldest_ready });
     }
     Ok(found)
 }

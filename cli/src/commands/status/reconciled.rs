@@ -66,7 +66,7 @@ impl Reconciled {
             }
         }
         let listing = store.ledger.listing().await?.map(|stored| Gone::of(&stored.value));
-        let assessed_until = store.assessed_until(changes.and_then(|queue| queue.owed_since)).await?;
+        let assessed_until = store.assessed_until(now).await?;
         let but_for_dead = changes.map_or(0, |queue| queue.dead);
         let late = |since: Timestamp| now.duration_since(since) > LATE;
         match (assessed_until, &listing) {

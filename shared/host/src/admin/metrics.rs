@@ -66,12 +66,12 @@ impl Admin {
 
     async fn of_the_store(&self, gauges: &Gauges) -> anyhow::Result<()> {
         let now = self.clock.now();
-        let oldest_change = self.queues(gauges, now).await?;
+        self.queues(gauges, now).await?;
         self.subscriptions(gauges, now).await?;
         gauges.one(
             "guestlist_assessed_until_timestamp_seconds",
-            "Every change up to this moment was assessed. Absent while nobody can say.",
-            self.store.assessed_until(oldest_change).await?.map(seconds),
+            "Every change up to this moment was assessed, but for dead letters. Absent while nobody can say.",
+            self.store.assessed_until(now).await?.map(seconds),
         )?;
         let ledger = &self.store.ledger;
         let open = ledger.breaker().await?.is_some_and(|stored| stored.value.opened.is_some());
@@ -91,8 +91,7 @@ impl Admin {
         }
     }
 
-    /// Returns since when the oldest change waits.
-    async fn queues(&self, gauges: &Gauges, now: Timestamp) -> anyhow::Result<Option<Timestamp>> {
+    async fn queues(&self, gauges: &Gauges, now: Timestamp) -> anyhow::Result<()> {
         let depth = gauges.add(
             "guestlist_queue_depth",
             "Jobs in a queue: ready to be worked on, waiting for their time, claimed by a worker.",
@@ -105,10 +104,9 @@ impl Admin {
         )?;
         let dead = gauges.add("guestlist_dead_letters", "Jobs that wait for a person.", &["queue"])?;
         let queues = &self.store.queues;
-        let mut oldest_change = None;
         for queue in [&queues.changes, &queues.remediations, &queues.alerts, &queues.chores] {
             let name = queue.name();
-            let Depth { ready, waiting, claimed, dead: buried, oldest_ready, owed_since } =
+            let Depth { ready, waiting, claimed, dead: buried, oldest_ready, owed_since: _ } =
                 queue.depth(now).await?;
             for (state, count) in [("ready", ready), ("waiting", waiting), ("claimed", claimed)] {
                 depth.with_label_values(&[name, state]).set(number(count));
@@ -116,11 +114,8 @@ impl Admin {
             let age = oldest_ready.map_or(0.0, |since| now.duration_since(since).as_secs_f64());
             oldest.with_label_values(&[name]).set(age);
             dead.with_label_values(&[name]).set(number(buried));
-            if name == queues.changes.name() {
-                oldest_change = owed_since;
-            }
         }
-        Ok(oldest_change)
+        Ok(())
     }
 
     async fn subscriptions(&self, gauges: &Gauges, now: Timestamp) -> anyhow::Result<()> {

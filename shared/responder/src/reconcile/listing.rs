@@ -53,7 +53,7 @@ impl Reconciler {
     /// Enough of its looks are still to come. Those whom it has not met are looked for, and it ends, when all of them are due:
     /// what is said of its end would be too early else.
     fn is_ahead(listing: &Listing, now: Timestamp) -> bool {
-        let pace = Pace::after(listing.looks_until);
+        let pace = Pace::after(listing.looks_until, now);
         match &listing.place {
             ListingPlace::Users { cursor: _ } => pace.is_ahead(now),
             ListingPlace::Known { after: _ } | ListingPlace::Judged { after: _ } => pace.is_under_way(now),
@@ -157,8 +157,11 @@ impl Reconciler {
             stored.value.end(now);
             return Ok(Some(self.ledger.replace(stored).await?));
         };
+        // Whoever could not be looked at yet is not known either, if it was for the first time.
+        let owed_since = self.queues.changes.depth(now).await?.owed_since;
+        let looked_at_all = owed_since > stored.value.looks_until || owed_since.is_none();
         let known = self.ledger.known_guests(after_this.as_deref(), Self::KNOWN).await?;
-        if !known.iter().all(|guest| guest.was_judged_by(policy)) {
+        if !looked_at_all || !known.iter().all(|guest| guest.was_judged_by(policy)) {
             return Ok(None);
         }
         match known.last() {
@@ -180,7 +183,7 @@ impl Reconciler {
             return Ok(());
         }
         let owed_since = self.owed_since(listing, now).await?;
-        let mut pace = Pace::after(listing.looks_until);
+        let mut pace = Pace::after(listing.looks_until, now);
         let mut looks: Vec<Move> = Vec::with_capacity(ids.len());
         for id in ids {
             let change = self.change(ResourceKind::User, *id, ChangeKind::Updated, owed_since);

@@ -274,7 +274,7 @@ async fn a_dead_notification_that_can_be_read_by_now_is_worked_on_when_it_is_rep
     let body = serde_json::to_string(&job).unwrap();
     let letter =
         changes.bury_new("reread/1", &body, "an earlier version could not read it", now).await.unwrap();
-    assert!(changes.replay(letter, now).await.unwrap());
+    assert!(changes.replay(&letter, now).await.unwrap());
     world.settle().await;
     world.expect_disabled(mallory);
     assert_eq!(world.slack.read_all().len(), 1);

@@ -34,14 +34,14 @@ pub(crate) async fn run(environment: &Environment, dead: Dead, output: Output) -
         Dead::Show { id } => show(&store, &id, output).await,
         Dead::Replay { id } => {
             let there = match queue_of(&store, &id) {
-                Some(queue) => queue.replay(id.number, Timestamp::now()).await?,
+                Some(queue) => queue.replay(&id.number, Timestamp::now()).await?,
                 None => false,
             };
             moved(there, &id, ("replayed", "is back in its queue"), output)
         }
         Dead::Drop { id } => {
             let there = match queue_of(&store, &id) {
-                Some(queue) => queue.drop_dead(id.number).await?,
+                Some(queue) => queue.drop_dead(&id.number).await?,
                 None => false,
             };
             moved(there, &id, ("dropped", "is gone for good"), output)
@@ -78,7 +78,7 @@ fn of(name: &str, dead: queue::Dead) -> Letter {
 
 async fn show(store: &Store, id: &LetterId, output: Output) -> anyhow::Result<Exit> {
     let Some(queue) = queue_of(store, id) else { return Ok(absent(id)) };
-    let Some(letter) = queue.dead_one(id.number).await? else { return Ok(absent(id)) };
+    let Some(letter) = queue.dead_one(&id.number).await? else { return Ok(absent(id)) };
     out::show(output, &of(id.queue, letter), |letter| {
         let Letter { id, key, why, deliveries, buried_at, body } = letter;
         for (name, value) in [
@@ -103,7 +103,7 @@ async fn list(store: &Store, output: Output) -> anyhow::Result<Exit> {
         loop {
             let page = queue.dead(after, 500).await?;
             let Some(last) = page.last() else { break };
-            after = Some(last.id);
+            after = Some(last.id.clone());
             letters.extend(page.into_iter().map(|letter| of(name, letter)));
         }
     }

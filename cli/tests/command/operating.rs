@@ -81,6 +81,9 @@ async fn incidents_that_need_a_person_are_counted_and_a_failed_one_is_not_well()
     let why = || "the group is gone".to_owned();
     put(&tenant, nina, model::State::Failed { why: why() }).await;
     put(&tenant, adele, model::State::Partly { at: jiff::Timestamp::now(), why: why() }).await;
+    // Nobody can look at them: what is true would be found out.
+    let nothing = simulator::Quota { units: 0, within: jiff::SignedDuration::from_hours(1) };
+    tenant.simulator.set_faults(|faults| faults.quota = Some(nothing));
     let _serve = crate::process::Process::serve(&tenant);
     let all = || tenant.run(&["status"]).expect(3).stdout.clone();
     tenant.until("running", || !all().contains("nobody runs")).await;

@@ -101,7 +101,9 @@ fn is_busy(code: &str) -> bool {
     )
 }
 
-fn is_denied(code: &str) -> bool {
+/// The codes of all services of AWS for it.
+#[must_use]
+pub fn is_denied(code: &str) -> bool {
     matches!(
         code,
         "AccessDeniedException"
@@ -113,8 +115,9 @@ fn is_denied(code: &str) -> bool {
     )
 }
 
-/// An error with its causes, each once. Never its debug form: that holds the items of the request.
-fn chain(error: &dyn Error) -> String {
+/// An error with its causes, each once. Never its debug form: that holds what was sent.
+#[must_use]
+pub fn chain(error: &dyn Error) -> String {
     let mut words = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

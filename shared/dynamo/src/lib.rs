@@ -16,6 +16,7 @@ mod pace;
 mod put;
 mod table;
 
-pub use error::TableError;
+pub use error::{TableError, chain, is_denied};
 pub use item::{Due, Expect, Item, Key, Range, Write};
+pub use pace::{Pace, patient};
 pub use table::Table;

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder};
-use aws_sdk_dynamodb::types::KeysAndAttributes;
+use aws_sdk_dynamodb::types::{KeysAndAttributes, Select};
 use aws_types::SdkConfig;
 
 use crate::attributes::{Attributes, can_be_class, check_key, due_of, item_of, key_of, number, of_key, text};
-use crate::pace::Pace;
+use crate::pace::{Pace, patient};
 use crate::{Item, Key, Range, TableError};
 
 /// Of `infra/aws/table.json`.
@@ -20,11 +18,6 @@ const INDEX: &str = "due";
 
 /// How many keys `BatchGetItem` takes.
 const BATCH: usize = 100;
-
-/// Of one request, by the SDK.
-const TRIES: u32 = 4;
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// One table. Clones share its connections.
 #[derive(Debug, Clone)]
@@ -38,16 +31,7 @@ impl Table {
     /// third of it. Retries and timeouts of the settings given do not count.
     #[must_use]
     pub fn new(config: &SdkConfig, name: &str, patience: Duration) -> Self {
-        let retry = RetryConfig::standard()
-            .with_max_attempts(TRIES)
-            .with_initial_backoff(FIRST_PAUSE)
-            .with_max_backoff(LONGEST_PAUSE);
-        let one = patience.checked_div(3).unwrap_or(patience);
-        let timeout = TimeoutConfig::builder()
-            .connect_timeout(one)
-            .operation_attempt_timeout(one)
-            .operation_timeout(patience)
-            .build();
+        let (retry, timeout) = patient(patience);
         let config = Builder::from(config)
             .behavior_version(BehaviorVersion::latest())
             .retry_config(retry)
@@ -109,6 +93,27 @@ impl Table {
             }
         }
         Ok(items)
+    }
+
+    /// How many items the partition holds. DynamoDB reads them all to say so.
+    pub async fn count(&self, partition: &str) -> Result<u64, TableError> {
+        let (mut count, mut start) = (0_u64, None);
+        loop {
+            let request = self
+                .client
+                .query()
+                .table_name(&*self.name)
+                .select(Select::Count)
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", text(partition))
+                .set_exclusive_start_key(start);
+            let answer = request.send().await.map_err(|error| TableError::of(&self.name, &error))?;
+            count = count.saturating_add(u64::try_from(answer.count()).unwrap_or(0));
+            match answer.last_evaluated_key {
+                Some(last) => start = Some(last),
+                None => return Ok(count),
+            }
+        }
     }
 
     /// Up to `limit` items of the class that were due by then (microseconds since 1970), the longest due first; of those due

@@ -3,7 +3,9 @@
 use embedded::rusqlite::{self, Connection, OptionalExtension as _, Row, params};
 use jiff::Timestamp;
 
-use crate::{Acked, Collapse, Dead, DeadId, Hold, Move, Receipt, moves};
+use crate::dead::Name;
+use crate::message::RowClaim;
+use crate::{Acked, Collapse, Dead, DeadId, Hold, Move, moves};
 
 const COLUMNS: &str = "id, key, body, why, deliveries, buried_at";
 
@@ -18,13 +20,13 @@ pub(crate) fn add(
         "INSERT INTO queue_dead (queue, key, body, why, deliveries, buried_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
     .insert(params![queue, key, body, why, deliveries, now.as_microsecond()])
-    .map(DeadId)
+    .map(|number| DeadId(Name::Number(number)))
 }
 
 pub(crate) fn bury(
     db: &Connection,
     queue: &str,
-    receipt: &Receipt,
+    row: RowClaim,
     why: &str,
     now: Timestamp,
 ) -> rusqlite::Result<Hold> {
@@ -32,13 +34,13 @@ pub(crate) fn bury(
         .prepare_cached(
             "SELECT key, body, deliveries FROM queue_moves WHERE id = ?1 AND claim = ?2 AND claimed = 1",
         )?
-        .query_row([receipt.id, receipt.claim], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .query_row([row.id, row.claim], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
     let Some((key, body, deliveries)) = held else {
         return Ok(Hold::Lost);
     };
     add(db, queue, (&key, &body, deliveries), why, now)?;
-    Ok(match moves::ack(db, receipt)? {
+    Ok(match moves::ack(db, row)? {
         Acked::Gone | Acked::RunsAgain => Hold::Kept,
         Acked::LeaseLost => Hold::Lost,
     })
@@ -47,10 +49,10 @@ pub(crate) fn bury(
 pub(crate) fn list(
     db: &Connection,
     queue: &str,
-    after: Option<DeadId>,
+    after: Option<i64>,
     limit: usize,
 ) -> rusqlite::Result<Vec<Dead>> {
-    let after = after.map_or(0, |id| id.0);
+    let after = after.unwrap_or(0);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     db.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM queue_dead WHERE queue = ?1 AND id > ?2 ORDER BY id LIMIT ?3"
@@ -59,15 +61,15 @@ pub(crate) fn list(
     .collect()
 }
 
-pub(crate) fn find(db: &Connection, queue: &str, id: DeadId) -> rusqlite::Result<Option<Dead>> {
+pub(crate) fn find(db: &Connection, queue: &str, number: i64) -> rusqlite::Result<Option<Dead>> {
     db.prepare_cached(&format!("SELECT {COLUMNS} FROM queue_dead WHERE queue = ?1 AND id = ?2"))?
-        .query_row(params![queue, id.0], read)
+        .query_row(params![queue, number], read)
         .optional()
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Dead> {
     Ok(Dead {
-        id: DeadId(row.get(0)?),
+        id: DeadId(Name::Number(row.get(0)?)),
         key: row.get(1)?,
         body: row.get(2)?,
         why: row.get(3)?,
@@ -76,18 +78,18 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Dead> {
     })
 }
 
-pub(crate) fn replay(db: &Connection, queue: &str, id: DeadId, now: Timestamp) -> rusqlite::Result<bool> {
-    let Some(letter) = find(db, queue, id)? else {
+pub(crate) fn replay(db: &Connection, queue: &str, number: i64, now: Timestamp) -> rusqlite::Result<bool> {
+    let Some(letter) = find(db, queue, number)? else {
         return Ok(false);
     };
     let Dead { key, body, .. } = letter;
     moves::send(db, queue, &Move { key, body, due: now, owed_since: now, collapse: Collapse::Yields })?;
-    remove(db, queue, id)
+    remove(db, queue, number)
 }
 
-pub(crate) fn remove(db: &Connection, queue: &str, id: DeadId) -> rusqlite::Result<bool> {
+pub(crate) fn remove(db: &Connection, queue: &str, number: i64) -> rusqlite::Result<bool> {
     let removed = db
         .prepare_cached("DELETE FROM queue_dead WHERE queue = ?1 AND id = ?2")?
-        .execute(params![queue, id.0])?;
+        .execute(params![queue, number])?;
     Ok(removed == 1)
 }

@@ -7,7 +7,7 @@ use embedded::{Database, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
-use crate::{Acked, Claimed, Dead, DeadId, Depth, Hold, Move, QueueError, letters, moves};
+use crate::{Acked, Claimed, Dead, DeadId, Delayed, Depth, Hold, Move, QueueError, letters, moves};
 
 const STEPS: &[&str] = &[
     "
@@ -82,8 +82,8 @@ impl Local {
     }
 
     pub(crate) async fn ack(&self, claimed: &Claimed) -> Result<Acked, QueueError> {
-        let receipt = claimed.receipt.clone();
-        let acked = self.write(move |db, _| moves::ack(db, &receipt)).await?;
+        let Some(row) = claimed.receipt.row() else { return Ok(Acked::LeaseLost) };
+        let acked = self.write(move |db, _| moves::ack(db, row)).await?;
         if acked == Acked::RunsAgain {
             self.wake();
         }
@@ -95,16 +95,16 @@ impl Local {
         claimed: &Claimed,
         due: Timestamp,
         body: Option<String>,
-    ) -> Result<Hold, QueueError> {
-        let receipt = claimed.receipt.clone();
-        let hold = self.write(move |db, _| moves::delay(db, &receipt, due, body.as_deref())).await?;
+    ) -> Result<Delayed, QueueError> {
+        let Some(row) = claimed.receipt.row() else { return Ok(Delayed::LeaseLost) };
+        let delayed = self.write(move |db, _| moves::delay(db, row, due, body.as_deref())).await?;
         self.wake();
-        Ok(hold)
+        Ok(delayed)
     }
 
     pub(crate) async fn extend(&self, claimed: &Claimed, until: Timestamp) -> Result<Hold, QueueError> {
-        let receipt = claimed.receipt.clone();
-        self.write(move |db, _| moves::extend(db, &receipt, until)).await
+        let Some(row) = claimed.receipt.row() else { return Ok(Hold::Lost) };
+        self.write(move |db, _| moves::extend(db, row, until)).await
     }
 
     pub(crate) async fn release_claims(&self, now: Timestamp) -> Result<usize, QueueError> {
@@ -119,8 +119,9 @@ impl Local {
         why: &str,
         now: Timestamp,
     ) -> Result<Hold, QueueError> {
-        let (receipt, why) = (claimed.receipt.clone(), why.to_owned());
-        let hold = self.write(move |db, queue| letters::bury(db, queue, &receipt, &why, now)).await?;
+        let Some(row) = claimed.receipt.row() else { return Ok(Hold::Lost) };
+        let why = why.to_owned();
+        let hold = self.write(move |db, queue| letters::bury(db, queue, row, &why, now)).await?;
         self.wake();
         Ok(hold)
     }
@@ -145,21 +146,25 @@ impl Local {
     }
 
     pub(crate) async fn dead(&self, after: Option<DeadId>, limit: usize) -> Result<Vec<Dead>, QueueError> {
+        let after = after.and_then(|id| id.number());
         self.read(move |db, queue| letters::list(db, queue, after, limit)).await
     }
 
-    pub(crate) async fn dead_one(&self, id: DeadId) -> Result<Option<Dead>, QueueError> {
-        self.read(move |db, queue| letters::find(db, queue, id)).await
+    pub(crate) async fn dead_one(&self, id: &DeadId) -> Result<Option<Dead>, QueueError> {
+        let Some(number) = id.number() else { return Ok(None) };
+        self.read(move |db, queue| letters::find(db, queue, number)).await
     }
 
-    pub(crate) async fn replay(&self, id: DeadId, now: Timestamp) -> Result<bool, QueueError> {
-        let replayed = self.write(move |db, queue| letters::replay(db, queue, id, now)).await?;
+    pub(crate) async fn replay(&self, id: &DeadId, now: Timestamp) -> Result<bool, QueueError> {
+        let Some(number) = id.number() else { return Ok(false) };
+        let replayed = self.write(move |db, queue| letters::replay(db, queue, number, now)).await?;
         self.wake();
         Ok(replayed)
     }
 
-    pub(crate) async fn drop_dead(&self, id: DeadId) -> Result<bool, QueueError> {
-        self.write(move |db, queue| letters::remove(db, queue, id)).await
+    pub(crate) async fn drop_dead(&self, id: &DeadId) -> Result<bool, QueueError> {
+        let Some(number) = id.number() else { return Ok(false) };
+        self.write(move |db, queue| letters::remove(db, queue, number)).await
     }
 
     pub(crate) async fn woken(&self) {

@@ -1,10 +1,7 @@
 //! What goes into a queue and what comes out of it. Moments are kept to the microsecond.
 
-use std::fmt;
-use std::str::FromStr;
-
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Something to be done about `key`, not before `due`. At most one message a key waits, and one is being worked on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +17,8 @@ pub struct Move {
 
 /// What wins when a move meets one that waits for the same key: of the moments at which they are due, and since when they
 /// are owed, and of the bodies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Collapse {
     /// The earlier moments, the newer body.
     Earliest,
@@ -43,9 +41,75 @@ pub struct Claimed {
 
 /// Proves who holds a message. It is good until somebody else claims the message, or it is settled.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
+pub struct Receipt(pub(crate) Proof);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Proof {
+    Row(RowClaim),
+    Lease(Pushed),
+}
+
+/// A row of the embedded store, and which of its claims.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RowClaim {
     pub(crate) id: i64,
     pub(crate) claim: i64,
+}
+
+/// A message of SQS, and the lease of its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pushed {
+    /// What SQS knows this delivery by.
+    pub(crate) handle: String,
+    pub(crate) token: String,
+    pub(crate) accepted_at: Timestamp,
+}
+
+impl Receipt {
+    pub(crate) fn row(&self) -> Option<RowClaim> {
+        match &self.0 {
+            Proof::Row(row) => Some(*row),
+            Proof::Lease(_) => None,
+        }
+    }
+
+    pub(crate) fn pushed(&self) -> Option<&Pushed> {
+        match &self.0 {
+            Proof::Row(_) => None,
+            Proof::Lease(pushed) => Some(pushed),
+        }
+    }
+}
+
+/// A message as SQS pushes it: the record of an event source mapping
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    pub message_id: String,
+    pub receipt_handle: String,
+    pub body: String,
+    /// `ApproximateReceiveCount`.
+    pub receive_count: u32,
+}
+
+/// What to do about a message that was pushed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Accepted {
+    /// To be worked on, and then settled; what that says is the answer.
+    Run(Claimed),
+    /// There is nothing to run: answer [`Answer::Success`].
+    Done,
+    /// It has to come again: answer [`Answer::Failure`].
+    Later,
+}
+
+/// What to answer for a message to who pushed it. Where messages are claimed, nobody asks. After an error it is `Failure`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The message may go: what it asked for is done, or lies elsewhere.
+    Success,
+    /// The message has to stay, and comes again.
+    Failure,
 }
 
 /// What became of an acknowledgement.
@@ -59,6 +123,38 @@ pub enum Acked {
     LeaseLost,
 }
 
+impl Acked {
+    /// A message whose lease was lost comes again: whoever holds its key now may be at work on another.
+    #[must_use]
+    pub fn answer(self) -> Answer {
+        match self {
+            Self::Gone | Self::RunsAgain => Answer::Success,
+            Self::LeaseLost => Answer::Failure,
+        }
+    }
+}
+
+/// What became of a message that was given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delayed {
+    /// The same message comes again.
+    Same,
+    /// It waits as a new one.
+    Anew,
+    /// The lease had ended and somebody else has taken over. Nothing was changed.
+    LeaseLost,
+}
+
+impl Delayed {
+    #[must_use]
+    pub fn answer(self) -> Answer {
+        match self {
+            Self::Anew => Answer::Success,
+            Self::Same | Self::LeaseLost => Answer::Failure,
+        }
+    }
+}
+
 /// Whether a message was still ours when we changed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hold {
@@ -67,7 +163,19 @@ pub enum Hold {
     Lost,
 }
 
-/// How much lies in a queue.
+impl Hold {
+    /// For a message that was buried.
+    #[must_use]
+    pub fn answer(self) -> Answer {
+        match self {
+            Self::Kept => Answer::Success,
+            Self::Lost => Answer::Failure,
+        }
+    }
+}
+
+/// How much lies in a queue. On SQS the numbers are approximate and up to a minute old, what waits for another try counts as
+/// claimed, and nothing is known of moments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Depth {
     /// Could be claimed now; those whose lease has ended are among them.
@@ -88,39 +196,5 @@ impl Depth {
     pub fn is_drained(&self) -> bool {
         let Self { ready, waiting, claimed, dead: _, oldest_ready: _, owed_since: _ } = self;
         *ready == 0 && *waiting == 0 && *claimed == 0
-    }
-}
-
-/// A message that nobody will work on until a person has looked at it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Dead {
-    pub id: DeadId,
-    pub key: String,
-    pub body: String,
-    pub why: String,
-    pub deliveries: u32,
-    pub buried_at: Timestamp,
-}
-
-/// The number of a dead letter. It is never given twice in a store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct DeadId(pub(crate) i64);
-
-impl fmt::Display for DeadId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not the number of a dead letter (`guestlist dead list` shows them)")]
-pub struct ParseDeadIdError(String);
-
-impl FromStr for DeadId {
-    type Err = ParseDeadIdError;
-
-    fn from_str(text: &str) -> Result<Self, ParseDeadIdError> {
-        let number = text.parse().ok().filter(|number| *number > 0);
-        number.map(Self).ok_or_else(|| ParseDeadIdError(text.chars().take(40).collect()))
     }
 }

@@ -4,7 +4,8 @@ use embedded::rusqlite::types::Type;
 use embedded::rusqlite::{self, Connection, OptionalExtension as _, params};
 use jiff::Timestamp;
 
-use crate::{Acked, Claimed, Collapse, Depth, Hold, Move, Receipt};
+use crate::message::{Proof, RowClaim};
+use crate::{Acked, Claimed, Collapse, Delayed, Depth, Hold, Move, Receipt};
 
 /// A message as it lies in the table, as far as a change of it needs to know.
 struct Row {
@@ -133,7 +134,7 @@ pub(crate) fn claim(
                 body: row.get(2)?,
                 deliveries: row.get(3)?,
                 owed_since: moment(4, row.get(4)?)?,
-                receipt: Receipt { id: row.get(0)?, claim: row.get(5)? },
+                receipt: Receipt(Proof::Row(RowClaim { id: row.get(0)?, claim: row.get(5)? })),
             })
         })?
         .collect::<rusqlite::Result<Vec<_>>>()?;
@@ -141,13 +142,15 @@ pub(crate) fn claim(
         "UPDATE queue_moves SET claimed = 1, claim = ?2, deliveries = ?3, ready_at = ?4 WHERE id = ?1",
     )?;
     for one in &claimed {
-        take.execute(params![one.receipt.id, one.receipt.claim, one.deliveries, until.as_microsecond()])?;
+        if let Some(RowClaim { id, claim }) = one.receipt.row() {
+            take.execute(params![id, claim, one.deliveries, until.as_microsecond()])?;
+        }
     }
     Ok(claimed)
 }
 
-pub(crate) fn ack(db: &Connection, receipt: &Receipt) -> rusqlite::Result<Acked> {
-    let Receipt { id, claim } = receipt;
+pub(crate) fn ack(db: &Connection, row: RowClaim) -> rusqlite::Result<Acked> {
+    let RowClaim { id, claim } = row;
     let gone = db
         .prepare_cached(
             "DELETE FROM queue_moves WHERE id = ?1 AND claim = ?2 AND claimed = 1 AND next_body IS NULL",
@@ -169,11 +172,11 @@ pub(crate) fn ack(db: &Connection, receipt: &Receipt) -> rusqlite::Result<Acked>
 
 pub(crate) fn delay(
     db: &Connection,
-    receipt: &Receipt,
+    row: RowClaim,
     due: Timestamp,
     body: Option<&str>,
-) -> rusqlite::Result<Hold> {
-    let Receipt { id, claim } = receipt;
+) -> rusqlite::Result<Delayed> {
+    let RowClaim { id, claim } = row;
     let changed = db
         .prepare_cached(
             "UPDATE queue_moves SET body = coalesce(next_body, ?4, body),
@@ -185,14 +188,18 @@ pub(crate) fn delay(
              WHERE id = ?1 AND claim = ?2 AND claimed = 1",
         )?
         .execute(params![id, claim, due.as_microsecond(), body])?;
-    Ok(hold(changed))
+    Ok(match (changed, body) {
+        (1, None) => Delayed::Same,
+        (1, Some(_)) => Delayed::Anew,
+        _ => Delayed::LeaseLost,
+    })
 }
 
-pub(crate) fn extend(db: &Connection, receipt: &Receipt, until: Timestamp) -> rusqlite::Result<Hold> {
-    let Receipt { id, claim } = receipt;
+pub(crate) fn extend(db: &Connection, row: RowClaim, until: Timestamp) -> rusqlite::Result<Hold> {
+    let RowClaim { id, claim } = row;
     let changed = db
         .prepare_cached("UPDATE queue_moves SET ready_at = ?3 WHERE id = ?1 AND claim = ?2 AND claimed = 1")?
-        .execute([*id, *claim, until.as_microsecond()])?;
+        .execute([id, claim, until.as_microsecond()])?;
     Ok(hold(changed))
 }
 

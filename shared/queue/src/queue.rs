@@ -1,17 +1,22 @@
 //! The queue as everybody sees it: one method for each thing that may happen to a message. Backends are in files of
 //! their own, and keep the same rules.
 
+use aws_types::SdkConfig;
 use embedded::Database;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::local::Local;
-use crate::{Acked, Claimed, Dead, DeadId, Depth, Hold, Move, QueueError};
+use crate::sqs::Sqs;
+use crate::{
+    Accepted, Acked, Claimed, Dead, DeadId, Delayed, Depth, Hold, Move, QueueError, Received, SqsPlace,
+};
 
 /// A named queue with its dead letters. Clones share it; take clones of one handle, so that [`Queue::woken`] hears of
 /// what the others send.
 #[derive(Debug, Clone)]
 pub enum Queue {
     Local(Local),
+    Sqs(Sqs),
 }
 
 impl Queue {
@@ -20,10 +25,17 @@ impl Queue {
         Local::open(database, name).map(Self::Local)
     }
 
+    /// A queue on Amazon SQS. Nothing is asked of AWS yet. Retries and timeouts of the settings given do not count.
+    #[must_use]
+    pub fn sqs(config: &SdkConfig, place: SqsPlace) -> Self {
+        Self::Sqs(Sqs::open(config, place))
+    }
+
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Local(local) => local.name(),
+            Self::Sqs(sqs) => sqs.name(),
         }
     }
 
@@ -32,6 +44,7 @@ impl Queue {
     pub async fn send(&self, moves: Vec<Move>) -> Result<(), QueueError> {
         match self {
             Self::Local(local) => local.send(moves).await,
+            Self::Sqs(sqs) => Box::pin(sqs.send(moves)).await,
         }
     }
 
@@ -45,6 +58,33 @@ impl Queue {
     ) -> Result<Vec<Claimed>, QueueError> {
         match self {
             Self::Local(local) => local.claim(now, lease, max).await,
+            Self::Sqs(sqs) => Err(QueueError::IsPushed { queue: sqs.name() }),
+        }
+    }
+
+    /// A message that SQS has pushed: whether it is to be run, and else what to answer for it. At most one message of a key runs; who
+    /// comes while it does goes back into the queue until its lease ends.
+    ///
+    /// # Errors
+    /// The answer is [`crate::Answer::Failure`]. Where messages are claimed, it is [`QueueError::IsPulled`].
+    pub async fn accept(
+        &self,
+        received: &Received,
+        now: Timestamp,
+        lease: SignedDuration,
+    ) -> Result<Accepted, QueueError> {
+        match self {
+            Self::Local(local) => Err(QueueError::IsPulled { queue: local.name() }),
+            Self::Sqs(sqs) => Box::pin(sqs.accept(received, now, lease)).await,
+        }
+    }
+
+    /// Moves up to `limit` of what waits elsewhere into the queue, because the queue can hold it by now. To be called every minute, or
+    /// it is late. Returns how many there were; where all waits in one place, none.
+    pub async fn move_later(&self, now: Timestamp, limit: usize) -> Result<usize, QueueError> {
+        match self {
+            Self::Local(_) => Ok(0),
+            Self::Sqs(sqs) => Box::pin(sqs.move_later(now, limit)).await,
         }
     }
 
@@ -52,6 +92,7 @@ impl Queue {
     pub async fn ack(&self, claimed: &Claimed) -> Result<Acked, QueueError> {
         match self {
             Self::Local(local) => local.ack(claimed).await,
+            Self::Sqs(sqs) => Box::pin(sqs.ack(claimed)).await,
         }
     }
 
@@ -63,9 +104,10 @@ impl Queue {
         claimed: &Claimed,
         due: Timestamp,
         body: Option<String>,
-    ) -> Result<Hold, QueueError> {
+    ) -> Result<Delayed, QueueError> {
         match self {
             Self::Local(local) => local.delay(claimed, due, body).await,
+            Self::Sqs(sqs) => Box::pin(sqs.delay(claimed, due, body)).await,
         }
     }
 
@@ -73,6 +115,7 @@ impl Queue {
     pub async fn extend(&self, claimed: &Claimed, until: Timestamp) -> Result<Hold, QueueError> {
         match self {
             Self::Local(local) => local.extend(claimed, until).await,
+            Self::Sqs(sqs) => Box::pin(sqs.extend(claimed, until)).await,
         }
     }
 
@@ -81,6 +124,7 @@ impl Queue {
     pub async fn release_claims(&self, now: Timestamp) -> Result<usize, QueueError> {
         match self {
             Self::Local(local) => local.release_claims(now).await,
+            Self::Sqs(_) => Ok(0),
         }
     }
 
@@ -88,6 +132,7 @@ impl Queue {
     pub async fn bury(&self, claimed: &Claimed, why: &str, now: Timestamp) -> Result<Hold, QueueError> {
         match self {
             Self::Local(local) => local.bury(claimed, why, now).await,
+            Self::Sqs(sqs) => Box::pin(sqs.bury(claimed, why, now)).await,
         }
     }
 
@@ -101,12 +146,14 @@ impl Queue {
     ) -> Result<DeadId, QueueError> {
         match self {
             Self::Local(local) => local.bury_new(key, body, why, now).await,
+            Self::Sqs(sqs) => Box::pin(sqs.bury_new(key, body, why, now)).await,
         }
     }
 
     pub async fn depth(&self, now: Timestamp) -> Result<Depth, QueueError> {
         match self {
             Self::Local(local) => local.depth(now).await,
+            Self::Sqs(sqs) => Box::pin(sqs.depth()).await,
         }
     }
 
@@ -114,6 +161,7 @@ impl Queue {
     pub async fn next_due(&self) -> Result<Option<Timestamp>, QueueError> {
         match self {
             Self::Local(local) => local.next_due().await,
+            Self::Sqs(_) => Ok(None),
         }
     }
 
@@ -121,27 +169,31 @@ impl Queue {
     pub async fn dead(&self, after: Option<DeadId>, limit: usize) -> Result<Vec<Dead>, QueueError> {
         match self {
             Self::Local(local) => local.dead(after, limit).await,
+            Self::Sqs(sqs) => Box::pin(sqs.dead(after, limit)).await,
         }
     }
 
-    pub async fn dead_one(&self, id: DeadId) -> Result<Option<Dead>, QueueError> {
+    pub async fn dead_one(&self, id: &DeadId) -> Result<Option<Dead>, QueueError> {
         match self {
             Self::Local(local) => local.dead_one(id).await,
+            Self::Sqs(sqs) => Box::pin(sqs.dead_one(id)).await,
         }
     }
 
     /// Puts a dead letter back into the queue, due now, its deliveries forgotten. Where its key waits already, the
     /// waiting body is the newer one and stays. False: there is no such letter.
-    pub async fn replay(&self, id: DeadId, now: Timestamp) -> Result<bool, QueueError> {
+    pub async fn replay(&self, id: &DeadId, now: Timestamp) -> Result<bool, QueueError> {
         match self {
             Self::Local(local) => local.replay(id, now).await,
+            Self::Sqs(sqs) => Box::pin(sqs.replay(id, now)).await,
         }
     }
 
     /// Forgets a dead letter. False: there is no such letter.
-    pub async fn drop_dead(&self, id: DeadId) -> Result<bool, QueueError> {
+    pub async fn drop_dead(&self, id: &DeadId) -> Result<bool, QueueError> {
         match self {
             Self::Local(local) => local.drop_dead(id).await,
+            Self::Sqs(sqs) => Box::pin(sqs.drop_dead(id)).await,
         }
     }
 
@@ -150,6 +202,7 @@ impl Queue {
     pub async fn woken(&self) {
         match self {
             Self::Local(local) => local.woken().await,
+            Self::Sqs(_) => std::future::pending().await,
         }
     }
 }

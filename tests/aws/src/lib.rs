@@ -1,9 +1,17 @@
 //! The AWS emulator, for tests: the one that `tests/run` has started, or one of this process's own.
 //!
-//! Lives here: where it is, and a table of the schema in `infra/aws/table.json`. Never here: a way to do without it. A test
+//! Lives here: where it is, a table of the schema in `infra/aws/table.json`, queues, and a proxy that loses what networks lose. Never here: a way to do without it. A test
 //! that finds none and can start none fails, and says what mends it.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test may panic")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
+pub mod proxy;
 
 use std::env;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -18,6 +26,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
+use serde_json::{Value, json};
 
 const VARIABLE: &str = "GUESTLIST_TEST_AWS";
 const REGION: &str = "eu-central-1";
@@ -73,25 +82,48 @@ pub fn config(address: &str) -> SdkConfig {
 /// Makes a table of Guestlist's schema that no other test has, and gives its name.
 #[must_use]
 pub fn create_table() -> String {
-    static MADE: AtomicU32 = AtomicU32::new(0);
-    let number = MADE.fetch_add(1, Ordering::Relaxed);
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock stands after 1970");
-    let name = format!("guestlist-{}-{}-{number}", std::process::id(), since.as_nanos());
+    let name = fresh_name();
     let members = SCHEMA.trim().strip_prefix('{').expect("the schema is an object");
     let answer = ask("CreateTable", &format!(r#"{{"TableName":"{name}",{members}"#));
     assert!(answer.contains("\"ACTIVE\""), "the emulator did not create a table: {answer}");
     name
 }
 
-/// One request to DynamoDB in plain HTTP, and the answer as it is. The emulator wants to know whose key it is, and checks no
-/// signature.
+fn fresh_name() -> String {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let number = MADE.fetch_add(1, Ordering::Relaxed);
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock stands after 1970");
+    format!("guestlist-{}-{}-{number}", std::process::id(), since.as_nanos())
+}
+
+/// Makes a standard queue that no other test has, with these attributes, and gives its address.
+#[must_use]
+pub fn create_queue(attributes: &Value) -> String {
+    let wanted = json!({ "QueueName": fresh_name(), "Attributes": attributes });
+    ask_sqs("CreateQueue", &wanted)["QueueUrl"].as_str().expect("the emulator creates a queue").to_owned()
+}
+
+/// One request to SQS, and what is in the answer.
+#[must_use]
+pub fn ask_sqs(operation: &str, body: &Value) -> Value {
+    let answer = post("AmazonSQS", "sqs", operation, &body.to_string());
+    let body = answer.split_once("\r\n\r\n").expect("an answer has a body").1;
+    if body.is_empty() { Value::Null } else { serde_json::from_str(body).expect("SQS answers in JSON") }
+}
+
+/// One request to DynamoDB in plain HTTP, and the answer as it is.
 #[must_use]
 pub fn ask(operation: &str, body: &str) -> String {
+    post("DynamoDB_20120810", "dynamodb", operation, body)
+}
+
+/// The emulator wants to know whose key it is, and checks no signature.
+fn post(api: &str, service: &str, operation: &str, body: &str) -> String {
     let host = address().trim_start_matches("http://");
     let request = format!(
         "POST / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: application/x-amz-json-1.0\r\n\
-         X-Amz-Target: DynamoDB_20120810.{operation}\r\nAuthorization: AWS4-HMAC-SHA256 \
-         Credential={KEY}/20260101/{REGION}/dynamodb/aws4_request, SignedHeaders=host, Signature=0\r\n\
+         X-Amz-Target: {api}.{operation}\r\nAuthorization: AWS4-HMAC-SHA256 \
+         Credential={KEY}/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0\r\n\
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     );

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use emulator::proxy::{Fault, Proxy, Request};
 use guestlist_dynamo::{Expect, Table, TableError};
 use serde_json::{Value, json};
 
 use crate::given::{found, key, named, put, put_due, range, table};
-use crate::proxy::{Fault, Proxy, Request};
 
 const CONFLICT: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
     "message":"Transaction cancelled","CancellationReasons":[{"Code":"None"},{"Code":"TransactionConflict"}]}"#;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 
+use emulator::proxy::{Fault, Proxy};
 use guestlist_dynamo::{Expect, Key, Table, TableError, Write};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -10,7 +11,6 @@ use proptest::sample::{select, subsequence};
 use tokio::runtime::Runtime;
 
 use crate::given::{delete, found, named, put, table};
-use crate::proxy::{Fault, Proxy};
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 

@@ -1,9 +1,9 @@
 //! Answers that get lost: what was written is known to be written, once, and what is not known is not called a conflict.
 
+use emulator::proxy::{Fault, Proxy, Request};
 use guestlist_dynamo::{Expect, Table, TableError, Write};
 
 use crate::given::{delete, expect_conflict, found, key, named, put, table};
-use crate::proxy::{Fault, Proxy, Request};
 
 /// The table, seen through a network in which that happens to the first request of each operation.
 async fn through(table: &Table, fault: impl Fn() -> Fault + Send + Sync + 'static) -> (Table, Proxy) {

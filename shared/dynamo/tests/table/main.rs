@@ -7,6 +7,5 @@ mod flaky;
 mod given;
 mod limits;
 mod lost;
-mod proxy;
 mod reading;
 mod writing;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use emulator::proxy::{Fault, Proxy};
 use guestlist_dynamo::{Expect, TableError};
 
 use crate::given::{delete, key, named, put, put_due, range, sorts, table};
-use crate::proxy::{Fault, Proxy};
 
 #[tokio::test]
 async fn a_list_is_in_the_order_of_bytes_and_goes_on_after_any_key() {
@@ -43,6 +43,7 @@ async fn a_list_goes_on_where_an_answer_ends_for_its_size() {
     let items = table.list(&range("", None, 17)).await.unwrap();
     assert_eq!(sorts(&items), (0..17).map(|n| format!("{n:02}")).collect::<Vec<_>>());
     assert!(items.iter().all(|item| item.body == body));
+    assert_eq!((table.count("note").await, table.count("nothing").await), (Ok(20), Ok(0)));
 }
 
 #[tokio::test]

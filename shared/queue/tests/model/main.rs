@@ -8,7 +8,7 @@ mod simple;
 use std::collections::{BTreeMap, BTreeSet};
 
 use embedded::Database;
-use guestlist_queue::{Acked, Claimed, Collapse, Dead, Hold, Move, Queue};
+use guestlist_queue::{Acked, Claimed, Collapse, Dead, Delayed, Hold, Move, Queue};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use simple::{Message, Model};
@@ -146,12 +146,12 @@ impl Trial {
         let due = self.model.now + due;
         let body = rewrite.then(|| self.body());
         let dirty = self.model.held(&claimed.key, number).is_some_and(|message| message.next.is_some());
-        let hold = self.queue.delay(&claimed, at(due), body.clone()).await.unwrap();
-        assert_eq!(hold, self.model.delay(&claimed.key, number, due, body.clone()));
-        if let (Hold::Kept, false, Some(body)) = (hold, dirty, body) {
+        let delayed = self.queue.delay(&claimed, at(due), body.clone()).await.unwrap();
+        assert_eq!(delayed, self.model.delay(&claimed.key, number, due, body.clone()));
+        if let (Delayed::Anew, false, Some(body)) = (delayed, dirty, body) {
             self.newest.insert(claimed.key.clone(), body);
         }
-        self.settled(&claimed.key, number, hold == Hold::Kept);
+        self.settled(&claimed.key, number, delayed != Delayed::LeaseLost);
     }
 
     async fn extend(&mut self, which: usize, by: i64) {
@@ -196,7 +196,7 @@ impl Trial {
         if !gives_way {
             self.newest.insert(key.clone(), dead[which].body.clone());
         }
-        assert!(self.queue.replay(dead[which].id, self.now()).await.unwrap());
+        assert!(self.queue.replay(&dead[which].id, self.now()).await.unwrap());
         self.model.replay(which);
     }
 

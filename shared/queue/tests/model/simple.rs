@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use guestlist_queue::{Acked, Collapse, Hold};
+use guestlist_queue::{Acked, Collapse, Delayed};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
@@ -116,10 +116,11 @@ impl Model {
         Acked::RunsAgain
     }
 
-    pub(crate) fn delay(&mut self, key: &str, claim: usize, due: i64, body: Option<String>) -> Hold {
+    pub(crate) fn delay(&mut self, key: &str, claim: usize, due: i64, body: Option<String>) -> Delayed {
         let Some(message) = self.held(key, claim) else {
-            return Hold::Lost;
+            return Delayed::LeaseLost;
         };
+        let delayed = if body.is_some() { Delayed::Anew } else { Delayed::Same };
         message.holder = None;
         message.ready = due;
         let mut body = body;
@@ -132,6 +133,6 @@ impl Model {
             message.body = body;
             message.deliveries = 0;
         }
-        Hold::Kept
+        delayed
     }
 }

@@ -1,5 +1,6 @@
 //! A proxy on loopback between the client and the emulator, which does to requests and answers what networks do.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -9,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 /// What becomes of one request.
-pub(crate) enum Fault {
+pub enum Fault {
     None,
     /// It never arrives; the connection breaks.
     LoseRequest,
@@ -21,37 +22,54 @@ pub(crate) enum Fault {
     Answer(u16, String),
     /// Nobody ever answers.
     Hang,
+    /// It arrives with this body instead of its own, and that happens.
+    Changed(Value, Box<Fault>),
 }
 
-pub(crate) type Then = Pin<Box<dyn Future<Output = ()> + Send>>;
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::LoseRequest => "LoseRequest",
+            Self::LoseAnswer(_) => "LoseAnswer",
+            Self::SayInternalError => "SayInternalError",
+            Self::Answer(_, _) => "Answer",
+            Self::Hang => "Hang",
+            Self::Changed(_, _) => "Changed",
+        })
+    }
+}
+
+pub type Then = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Fault {
-    pub(crate) fn lose_answer() -> Self {
+    pub fn lose_answer() -> Self {
         Self::LoseAnswer(Box::pin(async {}))
     }
 
-    pub(crate) fn refuse(code: &str) -> Self {
+    pub fn refuse(code: &str) -> Self {
         let body = format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"in a test"}}"#);
         Self::Answer(400, body)
     }
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Request {
-    pub(crate) operation: String,
+pub struct Request {
+    pub operation: String,
     /// How many of this operation came before it.
-    pub(crate) before: usize,
-    pub(crate) body: Value,
+    pub before: usize,
+    pub body: Value,
 }
 
 /// Each connection ends with the test's runtime.
-pub(crate) struct Proxy {
-    pub(crate) address: String,
+#[derive(Debug)]
+pub struct Proxy {
+    pub address: String,
     seen: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Proxy {
-    pub(crate) async fn start(script: impl Fn(&Request) -> Fault + Send + Sync + 'static) -> Self {
+    pub async fn start(script: impl Fn(&Request) -> Fault + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let (seen, script) = (Arc::default(), Arc::new(script));
@@ -66,11 +84,11 @@ impl Proxy {
     }
 
     /// All that came, in the order in which it came.
-    pub(crate) fn seen(&self) -> Vec<Request> {
+    pub fn seen(&self) -> Vec<Request> {
         self.seen.lock().unwrap().clone()
     }
 
-    pub(crate) fn count(&self, operation: &str) -> usize {
+    pub fn count(&self, operation: &str) -> usize {
         self.seen().iter().filter(|request| request.operation == operation).count()
     }
 }
@@ -80,26 +98,36 @@ async fn serve(
     script: &(impl Fn(&Request) -> Fault + ?Sized),
     seen: &Mutex<Vec<Request>>,
 ) {
-    while let Some(message) = read(&mut client).await {
+    while let Some(mut message) = read(&mut client).await {
         let request = note(&message, seen);
-        let answer = match script(&request) {
-            Fault::None => pass(&message.bytes).await,
-            Fault::LoseRequest => return,
-            Fault::LoseAnswer(then) => {
-                pass(&message.bytes).await;
-                then.await;
-                return;
-            }
-            Fault::SayInternalError => {
-                pass(&message.bytes).await;
-                answer(500, r#"{"__type":"InternalServerError","message":"in a test"}"#)
-            }
-            Fault::Answer(status, body) => answer(status, &body),
-            Fault::Hang => std::future::pending().await,
-        };
+        let mut fault = script(&request);
+        while let Fault::Changed(body, then) = fault {
+            message = message.with(&body);
+            fault = *then;
+        }
+        let Some(answer) = answer_to(&message, fault).await else { return };
         if client.write_all(&answer).await.is_err() {
             return;
         }
+    }
+}
+
+/// Nothing: the connection breaks.
+async fn answer_to(message: &Message, fault: Fault) -> Option<Vec<u8>> {
+    match fault {
+        Fault::None | Fault::Changed(_, _) => Some(pass(&message.bytes).await),
+        Fault::LoseRequest => None,
+        Fault::LoseAnswer(then) => {
+            pass(&message.bytes).await;
+            then.await;
+            None
+        }
+        Fault::SayInternalError => {
+            pass(&message.bytes).await;
+            Some(answer(500, r#"{"__type":"InternalServerError","message":"in a test"}"#))
+        }
+        Fault::Answer(status, body) => Some(answer(status, &body)),
+        Fault::Hang => std::future::pending().await,
     }
 }
 
@@ -123,7 +151,7 @@ fn answer(status: u16, body: &str) -> Vec<u8> {
 }
 
 async fn pass(request: &[u8]) -> Vec<u8> {
-    let host = emulator::address().trim_start_matches("http://");
+    let host = crate::address().trim_start_matches("http://");
     let mut server = TcpStream::connect(host).await.unwrap();
     server.write_all(request).await.unwrap();
     read(&mut server).await.unwrap().bytes
@@ -136,6 +164,17 @@ struct Message {
 }
 
 impl Message {
+    fn with(&self, body: &Value) -> Self {
+        let body = body.to_string();
+        let head = String::from_utf8_lossy(&self.bytes[..self.head]).into_owned();
+        let is_length = |line: &str| line.to_ascii_lowercase().starts_with("content-length:");
+        let mut lines: Vec<_> =
+            head.trim_end().lines().filter(|line| !is_length(line)).map(str::to_owned).collect();
+        lines.push(format!("Content-Length: {}\r\n\r\n", body.len()));
+        let head = lines.join("\r\n");
+        Self { bytes: [head.as_bytes(), body.as_bytes()].concat(), head: head.len() }
+    }
+
     fn header(&self, name: &str) -> Option<String> {
         let head = String::from_utf8_lossy(&self.bytes[..self.head]).into_owned();
         let mut pairs = head.lines().filter_map(|line| line.split_once(':'));

@@ -1,0 +1,105 @@
+//! What is due later than SQS can delay waits in the table, at most one move a key, until the steward moves it into the queue.
+
+use dynamo::{Due, Expect, Item, Key, Pace, TableError, Write};
+use jiff::{SignedDuration, Timestamp};
+
+use super::envelope::Envelope;
+use super::lease::{fresh, sort_of};
+use super::sending::Parcel;
+use super::{LONGEST_DELAY, Sqs, seconds_until};
+use crate::{Collapse, QueueError};
+
+impl Sqs {
+    /// Its class in the index, too.
+    pub(super) fn later_partition(&self) -> String {
+        format!("later#{}", self.name())
+    }
+
+    pub(super) async fn keep_for_later(&self, envelope: Envelope) -> Result<(), QueueError> {
+        let at = Key { partition: self.later_partition(), sort: sort_of(&envelope.key) };
+        let mut pace = Pace::default();
+        loop {
+            let found = self.table().get(&at).await?;
+            let (expect, kept) = match &found {
+                None => (Expect::Absent, envelope.clone()),
+                Some(item) => (Expect::Version(item.version), collapsed(read(item)?, envelope.clone())),
+            };
+            let write = Write::Put {
+                key: at.clone(),
+                expect,
+                fresh: fresh()?,
+                due: Some(Due { class: self.later_partition(), at: kept.due.as_microsecond() }),
+                expires: None,
+                body: kept.text(self.name())?,
+            };
+            match self.table().put_all(&[write]).await {
+                Ok(_) => return Ok(()),
+                // To collapse twice is to collapse once.
+                Err(error @ (TableError::Conflict { key: _ } | TableError::Unsure { key: _ })) => {
+                    if !pace.again().await {
+                        return Err(error.into());
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Moves up to `limit` of what SQS can delay by now. A death between sending and deleting sends twice.
+    pub(crate) async fn move_later(&self, now: Timestamp, limit: usize) -> Result<usize, QueueError> {
+        let until = now.saturating_add(SignedDuration::from_secs(LONGEST_DELAY)).unwrap_or(Timestamp::MAX);
+        let due = self.table().due(&self.later_partition(), until.as_microsecond(), limit).await?;
+        let (mut parcels, mut items) = (Vec::new(), Vec::new());
+        for item in due {
+            match read(&item) {
+                Ok(envelope) => {
+                    let (text, delay) = (envelope.text(self.name())?, seconds_until(envelope.due, now));
+                    parcels.push(Parcel { key: envelope.key, text, delay });
+                    items.push(item);
+                }
+                // It would stand before the others for ever.
+                Err(error) => {
+                    self.bury_new(&item.key.to_string(), &item.body, &error.to_string(), now).await?;
+                    self.forget(&item).await?;
+                }
+            }
+        }
+        let sent = self.deliver(&parcels).await;
+        for (item, _) in items.iter().zip(&sent.taken).filter(|(_, taken)| **taken) {
+            self.forget(item).await?;
+        }
+        let moved = sent.taken.iter().filter(|taken| **taken).count();
+        self.all_taken(&parcels, sent)?;
+        Ok(moved)
+    }
+
+    /// As it was read: what somebody has collapsed into it since is due once more.
+    async fn forget(&self, Item { key, version, body: _, expires: _ }: &Item) -> Result<(), QueueError> {
+        let delete = Write::Delete { key: key.clone(), expect: Expect::Version(*version) };
+        match self.table().put_all(&[delete]).await {
+            Ok(_) | Err(TableError::Conflict { key: _ } | TableError::Unsure { key: _ }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn read(item: &Item) -> Result<Envelope, TableError> {
+    let unreadable = |error: serde_json::Error| TableError::Unreadable {
+        key: item.key.to_string(),
+        why: error.to_string(),
+    };
+    serde_json::from_str(&item.body).map_err(unreadable)
+}
+
+/// What two moves of one key become. They may meet in either order: the newer is the one that was sent later.
+fn collapsed(one: Envelope, other: Envelope) -> Envelope {
+    let (older, newer) = if one.sent_at <= other.sent_at { (one, other) } else { (other, one) };
+    let (due, owed_since) = match newer.collapse {
+        Collapse::Earliest | Collapse::Yields => {
+            (older.due.min(newer.due), older.owed_since.min(newer.owed_since))
+        }
+        Collapse::Latest => (older.due.max(newer.due), older.owed_since.max(newer.owed_since)),
+    };
+    let stays = if newer.collapse == Collapse::Yields { older } else { newer };
+    Envelope { due, owed_since, ..stays }
+}

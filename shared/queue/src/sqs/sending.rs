@@ -1,0 +1,144 @@
+//! Sending messages, ten at a time, and knowing which were taken: SQS may take some of a batch and not others, and says so in an
+//! answer that looks like success
+//! (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>).
+
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use dynamo::Pace;
+use jiff::Timestamp;
+
+use super::envelope::Envelope;
+use super::{LONGEST_DELAY, Sqs, seconds, seconds_until};
+use crate::{Move, QueueError};
+
+const BATCH: usize = 10;
+/// Of one request, with all its messages.
+const BATCH_BYTES: usize = 1024 * 1024;
+
+/// A message before it is sent.
+pub(super) struct Parcel {
+    pub(super) key: String,
+    pub(super) text: String,
+    /// Seconds.
+    pub(super) delay: i64,
+}
+
+/// Which of the parcels SQS has said to have, and the first thing that went wrong.
+pub(super) struct Sent {
+    pub(super) taken: Vec<bool>,
+    why: Option<String>,
+}
+
+impl Sqs {
+    pub(crate) async fn send(&self, moves: Vec<Move>) -> Result<(), QueueError> {
+        let envelopes: Vec<_> = moves.into_iter().map(|one| self.envelope(one)).collect();
+        for envelope in &envelopes {
+            envelope.checked_text(self.name())?;
+        }
+        self.dispatch(envelopes, self.now()).await
+    }
+
+    /// What is due within a quarter of an hour to SQS, the rest into the table, and that first: it can be done again without a
+    /// trace.
+    pub(super) async fn dispatch(&self, envelopes: Vec<Envelope>, now: Timestamp) -> Result<(), QueueError> {
+        let (mut soon, mut later) = (Vec::new(), Vec::new());
+        for envelope in envelopes {
+            let text = envelope.text(self.name())?;
+            let delay = seconds_until(envelope.due, now);
+            if delay > LONGEST_DELAY {
+                later.push(envelope);
+            } else {
+                soon.push(Parcel { key: envelope.key, text, delay });
+            }
+        }
+        for envelope in later {
+            self.keep_for_later(envelope).await?;
+        }
+        let sent = self.deliver(&soon).await;
+        self.all_taken(&soon, sent)
+    }
+
+    pub(super) fn all_taken(&self, parcels: &[Parcel], Sent { taken, why }: Sent) -> Result<(), QueueError> {
+        let untaken = parcels.iter().zip(taken).filter(|(_, taken)| !taken);
+        let keys: Vec<_> = untaken.map(|(parcel, _)| parcel.key.clone()).collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let why = why.unwrap_or_else(|| "SQS did not say that it has them".to_owned());
+        Err(QueueError::NotTaken { queue: self.name(), keys, why })
+    }
+
+    /// In their order, though SQS keeps none. Where SQS cannot be reached, what follows is not tried.
+    pub(super) async fn deliver(&self, parcels: &[Parcel]) -> Sent {
+        let mut sent = Sent { taken: vec![false; parcels.len()], why: None };
+        for batch in batches(parcels) {
+            if self.deliver_batch(parcels, batch, &mut sent).await.is_err() {
+                break;
+            }
+        }
+        sent
+    }
+
+    /// An error: it makes no sense to go on.
+    async fn deliver_batch(
+        &self,
+        parcels: &[Parcel],
+        mut left: Vec<usize>,
+        sent: &mut Sent,
+    ) -> Result<(), ()> {
+        let mut pace = Pace::default();
+        loop {
+            let entries = left.iter().filter_map(|at| entry(*at, parcels.get(*at)?)).collect();
+            let request = self.client.send_message_batch().queue_url(&self.place.url);
+            let answer = match request.set_entries(Some(entries)).send().await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    sent.why = Some(QueueError::of(self.name(), &error).to_string());
+                    return Err(());
+                }
+            };
+            for success in answer.successful() {
+                if let Some(taken) = success.id().parse().ok().and_then(|at: usize| sent.taken.get_mut(at)) {
+                    *taken = true;
+                }
+            }
+            let mut hopeless = Vec::new();
+            for failure in answer.failed() {
+                let code = failure.code();
+                let why =
+                    failure.message().map_or_else(|| code.to_owned(), |words| format!("{code}: {words}"));
+                sent.why.get_or_insert(why);
+                if failure.sender_fault() {
+                    hopeless.extend(failure.id().parse::<usize>());
+                }
+            }
+            left.retain(|at| !hopeless.contains(at) && !sent.taken.get(*at).copied().unwrap_or(true));
+            if left.is_empty() || !pace.again().await {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The places of the parcels that go together.
+fn batches(parcels: &[Parcel]) -> Vec<Vec<usize>> {
+    let (mut batches, mut batch, mut bytes) = (Vec::new(), Vec::new(), 0_usize);
+    for (at, parcel) in parcels.iter().enumerate() {
+        let more = bytes.saturating_add(parcel.text.len());
+        if batch.len() == BATCH || (more > BATCH_BYTES && !batch.is_empty()) {
+            batches.push(std::mem::take(&mut batch));
+            bytes = 0;
+        }
+        batch.push(at);
+        bytes = bytes.saturating_add(parcel.text.len());
+    }
+    if !batch.is_empty() {
+        batches.push(batch);
+    }
+    batches
+}
+
+/// Nothing is missing in it, so that it is always there.
+fn entry(at: usize, Parcel { key: _, text, delay }: &Parcel) -> Option<SendMessageBatchRequestEntry> {
+    let entry = SendMessageBatchRequestEntry::builder().id(at.to_string()).message_body(text);
+    entry.delay_seconds(seconds((*delay).clamp(0, LONGEST_DELAY))).build().ok()
+}

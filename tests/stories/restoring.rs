@@ -71,9 +71,9 @@ async fn a_restoration_whose_answer_is_lost_is_not_sent_again() {
     world.slack.read_all();
 }
 
-#[tokio::test]
-async fn a_deletion_that_no_read_has_shown_yet_can_be_undone() {
-    let mut world = world().await;
+/// Somebody who was deleted, which no read has shown yet.
+async fn deleted_and_not_read_back() -> (World, Guest, IncidentId) {
+    let world = world().await;
     let mallory = world.tenant.invite("mallory@evil.example");
     world.deliver().await;
     world.run("assess").await;
@@ -81,6 +81,12 @@ async fn a_deletion_that_no_read_has_shown_yet_can_be_undone() {
     world.expect_deleted(mallory);
     assert_eq!(world.states(mallory).await, ["sent"]);
     let id = world.incident(mallory).await.id;
+    (world, mallory, id)
+}
+
+#[tokio::test]
+async fn a_deletion_that_no_read_has_shown_yet_can_be_undone() {
+    let (mut world, mallory, id) = deleted_and_not_read_back().await;
     world.undo(&id).await;
     world.expect_restored(mallory);
     assert_eq!(world.states(mallory).await, ["undone"]);
@@ -89,14 +95,7 @@ async fn a_deletion_that_no_read_has_shown_yet_can_be_undone() {
 
 #[tokio::test]
 async fn a_deletion_that_no_read_had_shown_when_its_undo_failed_is_told_and_can_be_undone() {
-    let mut world = world().await;
-    let mallory = world.tenant.invite("mallory@evil.example");
-    world.deliver().await;
-    world.run("assess").await;
-    world.run("remediate").await;
-    world.expect_deleted(mallory);
-    assert_eq!(world.states(mallory).await, ["sent"]);
-    let id = world.incident(mallory).await.id;
+    let (mut world, mallory, id) = deleted_and_not_read_back().await;
     world.clock.advance(SignedDuration::from_secs(5));
     let denied = Failure::Status(403, RetryAfter::None);
     world.next_faults((0..4).map(|_| Fault::new("POST", "/directory", denied)));

@@ -83,8 +83,9 @@ impl Reconciler {
             };
             // The clock may have been set back since.
             let rests = |ended: Timestamp| now.duration_since(ended).abs() < Self::EVERY;
-            let is_ahead = Pace::after(stored.value.looks_until, now).is_ahead(now);
-            if stored.value.round_ended_at.is_some_and(rests) || is_ahead || self.is_busy(now).await? {
+            let mut pace = Pace::after(stored.value.looks_until, now);
+            let rests = stored.value.round_ended_at.is_some_and(rests);
+            if rests || pace.is_ahead(now) || self.is_busy(now).await? {
                 return Ok(());
             }
             let cursor = graph::Cursor::from(stored.value.cursor.clone());
@@ -96,7 +97,6 @@ impl Reconciler {
                     return self.begin(resource, Some(stored)).await;
                 }
             };
-            let mut pace = Pace::after(stored.value.looks_until, now);
             self.put(told.changes, &mut pace, now).await?;
             stored.value.looks_until = pace.last();
             let (cursor, caught_up) = match told.next {

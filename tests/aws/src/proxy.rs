@@ -53,6 +53,28 @@ impl Fault {
     }
 }
 
+/// What a random history draws.
+#[derive(Debug, Clone, Copy)]
+pub enum Mishap {
+    Nothing,
+    LostRequest,
+    LostAnswer,
+    InternalError,
+    Throttled,
+}
+
+impl From<Mishap> for Fault {
+    fn from(mishap: Mishap) -> Self {
+        match mishap {
+            Mishap::Nothing => Self::None,
+            Mishap::LostRequest => Self::LoseRequest,
+            Mishap::LostAnswer => Self::lose_answer(),
+            Mishap::InternalError => Self::SayInternalError,
+            Mishap::Throttled => Self::refuse("ThrottlingException"),
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Request {
     pub operation: String,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 
-use emulator::proxy::{Fault, Proxy};
+use emulator::proxy::{Fault, Mishap, Proxy};
 use guestlist_dynamo::{Expect, Key, Table, TableError, Write};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -13,15 +13,6 @@ use tokio::runtime::Runtime;
 use crate::given::{delete, found, named, put, table};
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
-
-#[derive(Debug, Clone, Copy)]
-enum Mishap {
-    Nothing,
-    LostRequest,
-    LostAnswer,
-    InternalError,
-    Throttled,
-}
 
 /// How a write's condition stands to what is there.
 #[derive(Debug, Clone, Copy)]
@@ -103,13 +94,7 @@ async fn play(table: &Table, acts: Vec<Act>) {
         if !["PutItem", "TransactWriteItems"].contains(&request.operation.as_str()) {
             return Fault::None;
         }
-        match script.lock().unwrap().pop_front().unwrap_or(Mishap::Nothing) {
-            Mishap::Nothing => Fault::None,
-            Mishap::LostRequest => Fault::LoseRequest,
-            Mishap::LostAnswer => Fault::lose_answer(),
-            Mishap::InternalError => Fault::SayInternalError,
-            Mishap::Throttled => Fault::refuse("ThrottlingException"),
-        }
+        script.lock().unwrap().pop_front().unwrap_or(Mishap::Nothing).into()
     })
     .await;
     let seen = named(&proxy.address, table.name());

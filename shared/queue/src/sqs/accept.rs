@@ -56,10 +56,10 @@ impl Sqs {
     ) -> Result<Accepted, QueueError> {
         let before = received.receive_count.max(1).saturating_sub(1);
         envelope.delivered = envelope.delivered.saturating_add(before);
+        let text = envelope.text(self.name())?;
         match held_until {
-            None => self.dispatch(vec![envelope], now).await?,
+            None => self.dispatch(vec![(envelope, text)], now).await?,
             Some(until) => {
-                let text = envelope.text(self.name())?;
                 let delay = seconds_until(until, now).max(1);
                 let parcels = [Parcel { key: envelope.key, text, delay }];
                 let sent = self.deliver(&parcels).await;
@@ -106,8 +106,8 @@ impl Sqs {
                 return Ok(Delayed::LeaseLost);
             }
             let envelope = self.anew(key, body, due, *owed_since);
-            envelope.checked_text(self.name())?;
-            self.dispatch(vec![envelope], self.now()).await?;
+            let text = envelope.checked_text(self.name())?;
+            self.dispatch(vec![(envelope, text)], self.now()).await?;
             // Lost by now or not, the body lies elsewhere.
             self.release(key, pushed, Ending::Done).await?;
             return Ok(Delayed::Anew);

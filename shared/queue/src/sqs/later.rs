@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::envelope::Envelope;
 use super::lease::{fresh, sort_of};
 use super::sending::Parcel;
-use super::{LONGEST_DELAY, Sqs, seconds_until};
+use super::{LONGEST_DELAY, Sqs, read, seconds_until};
 use crate::{Collapse, QueueError};
 
 impl Sqs {
@@ -51,7 +51,7 @@ impl Sqs {
         let due = self.table().due(&self.later_partition(), until.as_microsecond(), limit).await?;
         let (mut parcels, mut items) = (Vec::new(), Vec::new());
         for item in due {
-            match read(&item) {
+            match read::<Envelope>(&item) {
                 Ok(envelope) => {
                     let (text, delay) = (envelope.text(self.name())?, seconds_until(envelope.due, now));
                     parcels.push(Parcel { key: envelope.key, text, delay });
@@ -81,14 +81,6 @@ impl Sqs {
             Err(error) => Err(error.into()),
         }
     }
-}
-
-fn read(item: &Item) -> Result<Envelope, TableError> {
-    let unreadable = |error: serde_json::Error| TableError::Unreadable {
-        key: item.key.to_string(),
-        why: error.to_string(),
-    };
-    serde_json::from_str(&item.body).map_err(unreadable)
 }
 
 /// What two moves of one key become. They may meet in either order: the newer is the one that was sent later.

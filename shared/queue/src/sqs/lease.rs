@@ -3,13 +3,13 @@
 //! SQS delivers a message more than once, and in any order. A message that comes after its work was done is known by the last run
 //! of its key: it was sent and due before that run began, and that run had the same body, or one that takes its place.
 
-use dynamo::{Expect, Item, Key, Pace, TableError, Write};
+use dynamo::{Expect, Key, Pace, TableError, Write};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::Sqs;
 use super::envelope::Envelope;
+use super::{Sqs, read};
 use crate::message::Pushed;
 use crate::{Collapse, QueueError};
 
@@ -164,17 +164,12 @@ impl Sqs {
 
     /// What DynamoDB shows though its time is over is as good as gone.
     async fn lease(&self, key: &str, now: Timestamp) -> Result<(Lease, Expect), QueueError> {
-        let Some(Item { key, version, body, expires }) = self.table().get(&self.lease_key(key)).await? else {
+        let Some(item) = self.table().get(&self.lease_key(key)).await? else {
             return Ok((Lease::default(), Expect::Absent));
         };
-        let unreadable = |error: serde_json::Error| TableError::Unreadable {
-            key: key.to_string(),
-            why: error.to_string(),
-        };
-        let is_over = expires.is_some_and(|expires| expires <= now.as_second());
-        let lease =
-            if is_over { Lease::default() } else { serde_json::from_str(&body).map_err(unreadable)? };
-        Ok((lease, Expect::Version(version)))
+        let is_over = item.expires.is_some_and(|expires| expires <= now.as_second());
+        let lease = if is_over { Lease::default() } else { read(&item)? };
+        Ok((lease, Expect::Version(item.version)))
     }
 
     /// False: somebody else wrote, or we may have.

@@ -8,18 +8,17 @@ use aws_sdk_sqs::types::{
 };
 use jiff::Timestamp;
 
+use super::Sqs;
 use super::envelope::{Envelope, legal_text};
-use super::sending::Parcel;
-use super::{Sqs, seconds};
+use super::sending::{BATCH, Parcel};
 use crate::dead::Name;
 use crate::{Dead, DeadId, QueueError};
 
-const BATCH: usize = 10;
 /// Seconds, from each receipt on.
-const LOOK: i64 = 60;
+const LOOK: i32 = 60;
 /// SQS looks into all its servers only when it may wait for an answer:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html>
-const WAIT: i64 = 1;
+const WAIT: i32 = 1;
 /// At ten a request, they are looked through well before the first of them shows again.
 const MOST: usize = 2_000;
 /// Together with their names less than what [`QueueError::MESSAGE_BYTES`] leaves.
@@ -147,8 +146,8 @@ impl Sqs {
                 .receive_message()
                 .queue_url(&self.place.dead_url)
                 .max_number_of_messages(i32::try_from(BATCH).unwrap_or(1))
-                .visibility_timeout(seconds(LOOK))
-                .wait_time_seconds(seconds(WAIT))
+                .visibility_timeout(LOOK)
+                .wait_time_seconds(WAIT)
                 .message_attribute_names("All")
                 .message_system_attribute_names(MessageSystemAttributeName::All);
             let messages = match request.send().await {

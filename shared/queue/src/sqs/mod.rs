@@ -25,8 +25,9 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::{BehaviorVersion, Builder};
 use aws_sdk_sqs::types::QueueAttributeName;
 use aws_types::SdkConfig;
-use dynamo::Table;
+use dynamo::{Item, Table, TableError};
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 
 use self::envelope::Envelope;
 use crate::{Collapse, Depth, Move, QueueError};
@@ -146,6 +147,15 @@ impl Sqs {
     fn other(&self, why: impl ToString) -> QueueError {
         QueueError::Other { queue: self.name(), why: why.to_string() }
     }
+}
+
+/// What one of our items says.
+fn read<T: DeserializeOwned>(item: &Item) -> Result<T, TableError> {
+    let unreadable = |error: serde_json::Error| TableError::Unreadable {
+        key: item.key.to_string(),
+        why: error.to_string(),
+    };
+    serde_json::from_str(&item.body).map_err(unreadable)
 }
 
 /// Whole seconds, never too few. None is left of a moment that has passed.

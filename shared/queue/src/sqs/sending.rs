@@ -10,7 +10,8 @@ use super::envelope::Envelope;
 use super::{LONGEST_DELAY, Sqs, seconds, seconds_until};
 use crate::{Move, QueueError};
 
-const BATCH: usize = 10;
+/// Messages in one request, of whatever kind.
+pub(super) const BATCH: usize = 10;
 /// Of one request, with all its messages.
 const BATCH_BYTES: usize = 1024 * 1024;
 
@@ -30,19 +31,25 @@ pub(super) struct Sent {
 
 impl Sqs {
     pub(crate) async fn send(&self, moves: Vec<Move>) -> Result<(), QueueError> {
-        let envelopes: Vec<_> = moves.into_iter().map(|one| self.envelope(one)).collect();
-        for envelope in &envelopes {
-            envelope.checked_text(self.name())?;
+        // All of them, before any is sent.
+        let mut written = Vec::with_capacity(moves.len());
+        for one in moves {
+            let envelope = self.envelope(one);
+            let text = envelope.checked_text(self.name())?;
+            written.push((envelope, text));
         }
-        self.dispatch(envelopes, self.now()).await
+        self.dispatch(written, self.now()).await
     }
 
     /// What is due within a quarter of an hour to SQS, the rest into the table, and that first: it can be done again without a
     /// trace.
-    pub(super) async fn dispatch(&self, envelopes: Vec<Envelope>, now: Timestamp) -> Result<(), QueueError> {
+    pub(super) async fn dispatch(
+        &self,
+        written: Vec<(Envelope, String)>,
+        now: Timestamp,
+    ) -> Result<(), QueueError> {
         let (mut soon, mut later) = (Vec::new(), Vec::new());
-        for envelope in envelopes {
-            let text = envelope.text(self.name())?;
+        for (envelope, text) in written {
             let delay = seconds_until(envelope.due, now);
             if delay > LONGEST_DELAY {
                 later.push(envelope);

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use emulator::proxy::Fault;
+use emulator::proxy::Mishap;
 use guestlist_queue::{Accepted, Acked, Answer, Claimed, Collapse, Delayed, Hold, Move, Queue, Received};
 use jiff::SignedDuration;
 use proptest::collection::vec;
@@ -16,15 +16,6 @@ use tokio::runtime::Runtime;
 
 use crate::given::{Given, at};
 use crate::mapping::Network;
-
-#[derive(Debug, Clone, Copy)]
-enum Mishap {
-    Nothing,
-    LostRequest,
-    LostAnswer,
-    InternalError,
-    Throttled,
-}
 
 #[derive(Debug, Clone)]
 enum Act {
@@ -262,13 +253,8 @@ impl Trial {
 async fn play(history: Vec<(Act, VecDeque<Mishap>)>) {
     let mishaps = Arc::new(Mutex::new(VecDeque::new()));
     let script = Arc::clone(&mishaps);
-    let network = Network::planned(move |_| match script.lock().unwrap().pop_front() {
-        None | Some(Mishap::Nothing) => Fault::None,
-        Some(Mishap::LostRequest) => Fault::LoseRequest,
-        Some(Mishap::LostAnswer) => Fault::lose_answer(),
-        Some(Mishap::InternalError) => Fault::SayInternalError,
-        Some(Mishap::Throttled) => Fault::refuse("ThrottlingException"),
-    });
+    let mishap = move || script.lock().unwrap().pop_front().unwrap_or(Mishap::Nothing);
+    let network = Network::planned(move |_| mishap().into());
     let mut given = Given::sqs_over(network).await;
     let other = given.mapping().queue();
     let mut trial = Trial {

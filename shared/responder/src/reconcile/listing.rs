@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 use ledger::Stored;
-use model::{ChangeKind, InForce, Listing, ListingPlace, ObjectId, ResourceKind};
+use model::{ChangeKind, Delta, InForce, Listing, ListingPlace, ObjectId, ResourceKind};
 use policy::{Kind, kind_of};
 use queue::Move;
 use tokio::task::JoinSet;
@@ -37,7 +37,7 @@ impl Reconciler {
                 return Ok(());
             }
             stored = match stored.value.place.clone() {
-                ListingPlace::Users { cursor } => self.list_users(stored, cursor).await?,
+                ListingPlace::Users { cursor } => self.list_users(stored, cursor, in_force).await?,
                 ListingPlace::Known { after } => self.look_for_missed(stored, after).await?,
                 ListingPlace::Judged { after } => match self.see_judged(stored, after, in_force).await? {
                     Some(stored) => stored,
@@ -68,19 +68,15 @@ impl Reconciler {
         in_force: Option<&InForce>,
         now: Timestamp,
     ) -> Result<bool, Trouble> {
-        for resource in [ResourceKind::User, ResourceKind::Group] {
-            let delta = self.ledger.delta(resource).await?;
-            if delta.is_some_and(|stored| stored.value.begun_at > listing.began_at) {
-                return Ok(true);
-            }
-        }
-        Ok(listing.is_over(in_force, now))
+        let begun_since = |delta: &Delta| delta.begun_at > listing.began_at;
+        Ok(self.ledger.deltas().await?.iter().any(begun_since) || listing.is_over(in_force, now))
     }
 
     async fn list_users(
         &self,
         mut stored: Stored<Listing>,
         cursor: Option<String>,
+        in_force: Option<&InForce>,
     ) -> Result<Stored<Listing>, Trouble> {
         let now = self.clock.now();
         let cursor = cursor.map(graph::Cursor::from);
@@ -88,8 +84,7 @@ impl Reconciler {
             graph::Sweep::Page(page) => page,
             graph::Sweep::StartAnew(why) => {
                 tracing::warn!("the listing of accounts begins anew: {why}");
-                let in_force = self.ledger.in_force().await?.map(|stored| stored.value);
-                stored.value = Listing::begin(Some(&stored.value), in_force.as_ref(), now);
+                stored.value = Listing::begin(Some(&stored.value), in_force, now);
                 return Ok(self.ledger.replace(stored).await?);
             }
         };
@@ -159,9 +154,11 @@ impl Reconciler {
         };
         // Whoever could not be looked at yet is not known either, if it was for the first time.
         let owed_since = self.queues.changes.depth(now).await?.owed_since;
-        let looked_at_all = owed_since > stored.value.looks_until || owed_since.is_none();
+        if owed_since.is_some() && owed_since <= stored.value.looks_until {
+            return Ok(None);
+        }
         let known = self.ledger.known_guests(after_this.as_deref(), Self::KNOWN).await?;
-        if !looked_at_all || !known.iter().all(|guest| guest.was_judged_by(policy)) {
+        if !known.iter().all(|guest| guest.was_judged_by(policy)) {
             return Ok(None);
         }
         match known.last() {

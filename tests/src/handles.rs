@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use model::{ListingPlace, Notice, ResourceKind, Stop};
+use model::{ListingPlace, Notice, ResourceKind, Resumed, Stop};
 use responder::{Handler, Remediator, Worker};
 use simulator::{Failure, Fault};
 
@@ -116,12 +116,14 @@ impl World {
 
     pub async fn stop_writes(&self) {
         let (since, by) = (self.clock.now(), "carol".to_owned());
-        let stop = Stop { since, by, reason: "looking into it".to_owned() };
+        let stop = Stop { since, by, reason: "looking into it".to_owned(), ended: None };
         self.store.ledger.set_stop(&stop).await.unwrap();
     }
 
     pub async fn resume_writes(&self) {
-        assert!(self.store.ledger.clear_stop().await.unwrap());
+        let (at, by) = (self.clock.now(), "carol".to_owned());
+        let resumed = Resumed { at, by, reason: "it is over".to_owned() };
+        assert!(self.store.ledger.end_stop(&resumed).await.unwrap());
     }
 
     /// What Graph was asked since the last time.

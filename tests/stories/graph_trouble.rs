@@ -44,14 +44,31 @@ async fn what_graph_refuses_is_told_once_with_what_a_person_must_do() {
     world.settle().await;
     world.slack.expect_silence();
     world.forget_writes("/users");
-    // The permission is granted, and the next change of the guest tries again.
+    // It is tried again all the same, and people hear of what has changed only.
+    world.settle_for(SignedDuration::from_hours(3)).await;
+    world.slack.expect_silence();
+    world.forget_writes("/users");
     let all = simulator::contoso::writer();
     let all: Vec<&str> = all.roles.iter().map(String::as_str).collect();
     world.simulator.grant(simulator::contoso::WRITER, &all);
     world.simulator.revoke_tokens();
-    world.tenant.change(sam, |user| user.display_name = "Sam".to_owned());
-    world.settle().await;
+    world.settle_for(SignedDuration::from_hours(4)).await;
     world.expect_disabled(sam);
+    assert_eq!(world.slack.read_all().len(), 1);
+}
+
+#[tokio::test]
+async fn the_longer_graph_refuses_the_longer_the_next_try_waits_up_to_a_day() {
+    let mut world = World::with_policy(PARTNERS_ONLY).await;
+    world.simulator.grant(simulator::contoso::WRITER, &["User.Read.All", "Group.Read.All"]);
+    let sam = world.tenant.invite("sam@northwind.example");
+    world.settle().await;
+    let path = format!("/users/{}", sam.id());
+    let moments = world.moments_of("PATCH", &path, SignedDuration::from_hours(80)).await;
+    world.forget_writes("/users");
+    let first = moments[0];
+    let hours: Vec<i64> = moments.iter().map(|moment| (moment - first) / 3_600).collect();
+    assert_eq!(hours, [0, 1, 3, 7, 15, 31, 55, 79], "counted from the first try after an hour");
     assert_eq!(world.slack.read_all().len(), 1);
 }
 
@@ -107,7 +124,7 @@ async fn a_service_that_fails_for_minutes_is_outlasted_and_told_as_open_only_aft
 }
 
 #[tokio::test]
-async fn a_service_that_never_recovers_is_told_as_failed_and_tried_again_with_the_next_change() {
+async fn a_service_that_fails_for_hours_is_told_as_failed_and_tried_again_all_the_same() {
     let (mut world, sam) = found().await;
     let failures = (0..40).map(|_| Fault::new("PATCH", "/users", Failure::Status(500, RetryAfter::None)));
     world.next_faults(failures);
@@ -117,8 +134,7 @@ async fn a_service_that_never_recovers_is_told_as_failed_and_tried_again_with_th
     assert_eq!(world.slack.read_all().len(), 2, "about to, and failed");
     assert!(world.dead_letters().await.is_empty());
     world.simulator.calm();
-    world.tenant.change(sam, |user| user.display_name = "Sammy".to_owned());
-    world.settle().await;
+    world.settle_for(SignedDuration::from_hours(6)).await;
     world.expect_disabled(sam);
     assert_eq!(world.slack.read_all().len(), 1);
 }

@@ -222,6 +222,12 @@ async fn where_graph_refuses_one_of_three_the_others_are_done_and_people_are_tol
     let told = world.slack.texts().join("\n");
     assert!(told.contains("Sales"), "{told}");
     assert!(told.contains("What a person must do"), "{told}");
+    // Nothing tells of it when it could be done after all, so that it is tried again.
+    world.unnoticed(|tenant| tenant.change_group(first, |group| group.management_restricted = false));
+    world.settle_for(SignedDuration::from_hours(2)).await;
+    world.expect_no_member(mallory, first);
+    assert_eq!(world.incident(mallory).await.state.word(), "done");
+    assert_eq!(world.slack.read_all().len(), 1);
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use axum::response::IntoResponse as _;
 use graph::{Client, Endpoints, Reader};
 use guestlist_tests::{Setup, World};
 use host::Limits;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use jiff::{SignedDuration, Timestamp};
 use model::{Binding, SubscriptionRecord};
 use responder::{SubscriptionKeeper, Trouble};
@@ -249,6 +250,63 @@ async fn a_subscription_of_another_address_that_is_not_ours_is_left_alone_and_to
     other.run("alert").await;
     other.slack.expect_silence();
     world.forget_writes("/subscriptions");
+}
+
+/// Somebody has subscribed as this app, by hand.
+async fn subscribe_by_hand(world: &World, resource: &str, change_type: &str, url: &str) {
+    let (wire, graph) = (&world.assembly.wire, url::Url::parse(&world.simulator.url()).unwrap());
+    let form = format!(
+        "client_id={}&client_secret={}&grant_type=client_credentials&scope=https%3A%2F%2Fgraph.microsoft.com%2F.default",
+        simulator::contoso::READER,
+        simulator::contoso::READER_SECRET
+    );
+    let login = graph.join(&format!("{}/oauth2/v2.0/token", simulator::contoso::TENANT)).unwrap();
+    let call = wire::Call::post(login, form).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let token: serde_json::Value = serde_json::from_slice(&wire.send(call).await.unwrap().body).unwrap();
+    let end = world.clock.now().checked_add(SignedDuration::from_hours(40)).unwrap();
+    let body = json!({"changeType": change_type, "resource": resource, "notificationUrl": url,
+        "expirationDateTime": end.to_string(), "clientState": "by hand"});
+    let call = wire::Call::post(graph.join("v1.0/subscriptions").unwrap(), body.to_string())
+        .header(CONTENT_TYPE, "application/json")
+        .header(AUTHORIZATION, &format!("Bearer {}", token["access_token"].as_str().unwrap()));
+    let reply = wire.send(call).await.unwrap();
+    assert_eq!(reply.status, 201, "{:?}", reply.body);
+    world.forget_writes("/subscriptions");
+}
+
+#[tokio::test]
+async fn strays_that_send_to_our_address_are_removed_and_others_are_left_alone() {
+    let mut world = World::with_policy(PARTNERS_ONLY).await;
+    let ours = there(&world);
+    let (here, there_too) = (&ours[0].notification_url, "https://guestlist.example/graph/lifecycle");
+    subscribe_by_hand(&world, "/users", "updated", here).await;
+    subscribe_by_hand(&world, "/groups", "deleted", here).await;
+    subscribe_by_hand(&world, "/users", "deleted", there_too).await;
+    look(&world).await.unwrap();
+    world.forget_writes("/subscriptions");
+    let left = there(&world);
+    assert!(ours.iter().all(|one| left.iter().any(|other| other.id == one.id)), "{left:?}");
+    assert_eq!(left.len(), 3, "{left:?}");
+    assert!(left.iter().any(|one| one.notification_url == there_too));
+    expect_heard(&mut world).await;
+}
+
+#[tokio::test]
+async fn a_stray_that_cannot_be_deleted_is_told_once() {
+    let world = World::with_policy(PARTNERS_ONLY).await;
+    let here = there(&world)[0].notification_url.clone();
+    subscribe_by_hand(&world, "/users", "updated", &here).await;
+    for _ in 0..2 {
+        world.next_faults([Fault::new("DELETE", "/subscriptions", Failure::Status(403, RetryAfter::None))]);
+        look(&world).await.unwrap();
+    }
+    world.run("alert").await;
+    let told = world.slack.texts();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("to `/users` sends to our address and cannot be deleted"), "{told:?}");
+    look(&world).await.unwrap();
+    world.forget_writes("/subscriptions");
+    assert_eq!(there(&world).len(), 2);
 }
 
 #[tokio::test]

@@ -114,7 +114,7 @@ async fn store(settings: &Settings, report: &mut Report) {
 async fn held(store: &Store, report: &mut Report) {
     match store.ledger.stop().await {
         Ok(None) => report.well("writes", "they are not stopped"),
-        Ok(Some(Stop { since, by, reason })) => {
+        Ok(Some(Stop { since, by, reason, ended: _ })) => {
             let since = words::seconds(since);
             let said =
                 format!("stopped since {since} by {by}: {reason}; `guestlist resume` allows them again");

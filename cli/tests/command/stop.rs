@@ -42,25 +42,32 @@ async fn while_writes_are_stopped_nothing_is_written_and_afterwards_nothing_is_f
     tenant.until_done(mallory).await;
 }
 
+/// The command needs no channel, and may die as soon as it has written.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_stops_and_knows_no_channel_is_warned_that_nobody_hears() {
+async fn the_process_that_has_the_channels_tells_of_a_stop_and_of_its_end_once_each() {
     let tenant = Tenant::start().await;
     let mut serve = tenant.serve().await;
     assert_eq!(serve.terminate().code(), Some(0));
-    let stopped = tenant.run_with(&[("GUESTLIST_SLACK_WEBHOOK_URL", "")], &["stop"]);
-    assert!(stopped.expect(0).stderr.contains("nobody is told of it: set GUESTLIST_CHANNELS"), "{stopped:?}");
-    let channels = [("GUESTLIST_SLACK_WEBHOOK_URL", ""), ("GUESTLIST_CHANNELS", "slack")];
-    let resumed = tenant.run_with(&channels, &["resume"]);
-    assert!(!resumed.expect(0).stderr.contains("nobody is told"), "{resumed:?}");
-    let channels = [channels.as_slice(), &[("SUDO_UID", "0")]].concat();
-    let sudo = tenant.run_with(&channels, &["stop", "--output", "json"]);
-    assert!(sudo.expect(0).stdout.contains(&format!("\"by\": \"{} (sudo by root)\"", me())), "{sudo:?}");
-    tenant.run_with(&channels, &["resume"]).expect(0);
-    let nobody = [channels.as_slice(), &[("SUDO_UID", "4294967294")]].concat();
-    let sudo = tenant.run_with(&nobody, &["stop", "--output", "json"]);
-    assert!(sudo.expect(0).stdout.contains(&format!("\"by\": \"{}\"", me())), "{sudo:?}");
-    tenant.run_with(&channels, &["resume"]).expect(0);
+    let unset = [("GUESTLIST_SLACK_WEBHOOK_URL", "")];
+    tenant.run_with(&unset, &["stop", "--reason", "an audit"]).expect(0);
+    tenant.run_with(&unset, &["resume", "--reason", "it is over"]).expect(0);
+    for address in ["mallory@evil.example", "eve@evil.example"] {
+        let mut serve = tenant.serve().await;
+        tenant.until("told", || tenant.told_with("an audit") + tenant.told_with("it is over") == 2).await;
+        let guest = tenant.invite(address);
+        tenant.until_done(guest).await;
+        assert_eq!(serve.terminate().code(), Some(0));
+    }
+    assert_eq!((tenant.told_with("an audit"), tenant.told_with("it is over")), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_names_who_asked_for_it_behind_sudo_too() {
+    let tenant = Tenant::start().await;
     let _serve = tenant.serve().await;
-    let told = format!("allowed again by {}", me());
-    tenant.until("told", || tenant.told_with(&told) > 0).await;
+    let sudo = tenant.run_with(&[("SUDO_UID", "0")], &["stop", "--output", "json"]);
+    assert!(sudo.expect(0).stdout.contains(&format!("\"by\": \"{} (sudo by root)\"", me())), "{sudo:?}");
+    tenant.run(&["resume"]).expect(0);
+    let sudo = tenant.run_with(&[("SUDO_UID", "4294967294")], &["stop", "--output", "json"]);
+    assert!(sudo.expect(0).stdout.contains(&format!("\"by\": \"{}\"", me())), "{sudo:?}");
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use model::Stop;
+use model::{Resumed, Stop};
 use simulator::{Faults, Lifecycle, Stale};
 
 use super::acts::{Act, Event};
@@ -54,12 +54,11 @@ pub(super) async fn play(world: &mut World, witness: &mut Witness, act: Act) -> 
             world.seam.slow(slowness);
         }
         Act::Stop(true) => {
-            let stop = Stop { since: now, by: "carol".to_owned(), reason: "looking into it".to_owned() };
+            let (since, by) = (now, "carol".to_owned());
+            let stop = Stop { since, by, reason: "looking into it".to_owned(), ended: None };
             world.store.ledger.set_stop(&stop).await?;
         }
-        Act::Stop(false) => {
-            world.store.ledger.clear_stop().await?;
-        }
+        Act::Stop(false) => resume(world).await?,
         Act::Calm => calm(world),
         Act::Chat { down } => world.chat.set_down(down),
         Act::RevokeTokens => world.simulator.revoke_tokens(),
@@ -130,6 +129,13 @@ pub(super) fn calm(world: &World) {
         faults.notifications.lost = lost;
     });
     world.seam.slow(Slowness::default());
+}
+
+/// Writes are allowed again, if they were stopped.
+pub(super) async fn resume(world: &World) -> anyhow::Result<()> {
+    let (at, by) = (world.clock.now(), "carol".to_owned());
+    world.store.ledger.end_stop(&Resumed { at, by, reason: "it is over".to_owned() }).await?;
+    Ok(())
 }
 
 /// Within so many steps of its own, or after a minute in which it has nothing to do.

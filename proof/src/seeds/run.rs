@@ -123,7 +123,7 @@ async fn settle(world: &mut World, witness: &mut Witness) -> anyhow::Result<()> 
     world.simulator.set_faults(|faults| faults.notifications.lost = 0.0);
     world.chat.set_down(false);
     world.clock.skew(SignedDuration::ZERO);
-    world.store.ledger.clear_stop().await?;
+    play::resume(world).await?;
     world.look();
     rest(world, witness).await?;
     // What no notification told is found in the next round of the delta queries.

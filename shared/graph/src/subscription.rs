@@ -2,6 +2,7 @@
 //!
 //! Never here: when one is due for renewal, or what its clientState says.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -70,11 +71,20 @@ impl Subscription {
         })
     }
 
-    /// Which of ours it is. Graph gives the resource back with and without a leading slash.
+    /// Which of ours it is: of the same resource, which Graph gives back with and without a leading slash, and told of the
+    /// same changes.
     #[must_use]
     pub fn watched(&self) -> Option<Watched> {
         let bare = |text: &str| text.trim_matches('/').to_ascii_lowercase();
-        Watched::ALL.into_iter().find(|watched| bare(watched.resource()) == bare(&self.resource))
+        let changes = |text: &str| -> BTreeSet<String> {
+            text.split(',').map(|change| change.trim().to_ascii_lowercase()).collect()
+        };
+        let tells_the_same = |watched: &Watched| {
+            let said = self.change_type.as_deref().map(changes);
+            said.is_none_or(|said| said == changes(watched.change_type()))
+        };
+        let same = |watched: &Watched| bare(watched.resource()) == bare(&self.resource);
+        Watched::ALL.into_iter().find(|watched| same(watched) && tells_the_same(watched))
     }
 }
 
@@ -172,6 +182,17 @@ mod tests {
         assert_eq!(subscription.watched(), Some(Watched::Users));
         assert_eq!(subscription.client_state.as_ref().unwrap().expose_secret(), "hush");
         assert!(!format!("{subscription:?}").contains("hush"));
+    }
+
+    #[test]
+    fn a_subscription_to_other_changes_is_none_of_ours() {
+        let change_types = ["Deleted, updated", "updated", "created,updated,deleted"];
+        let ours = change_types.map(|change_type| {
+            let value = json!({"id": "8d3f0000-0000-4000-8000-000000000001", "resource": "/users",
+                "changeType": change_type, "expirationDateTime": "2026-11-20T02:00:00-08:00"});
+            Subscription::read(&value).unwrap().watched()
+        });
+        assert_eq!(ours, [Some(Watched::Users), None, None]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What holds Guestlist back: suspensions of a rule for a guest, the stop of all writes, and the circuit breaker.
 
-use model::{Breaker, Counted, Incident, ObjectId, RuleId, Stop, Suspension};
+use model::{Breaker, Counted, Incident, ObjectId, Resumed, RuleId, Stop, Suspension};
 
 use crate::document::write;
 use crate::items::Expect;
@@ -91,6 +91,11 @@ impl Ledger {
 
     /// The stop of all writes, if they are stopped.
     pub async fn stop(&self) -> Result<Option<Stop>, LedgerError> {
+        Ok(self.last_stop().await?.filter(|stop| stop.ended.is_none()))
+    }
+
+    /// Whether it holds or has ended.
+    pub async fn last_stop(&self) -> Result<Option<Stop>, LedgerError> {
         Ok(self.get(WRITES).await?.map(|stored| stored.value))
     }
 
@@ -99,7 +104,11 @@ impl Ledger {
     }
 
     /// False: they were not stopped.
-    pub async fn clear_stop(&self) -> Result<bool, LedgerError> {
-        self.remove::<Stop>(WRITES).await
+    pub async fn end_stop(&self, resumed: &Resumed) -> Result<bool, LedgerError> {
+        let end = |stop: Option<Stop>| {
+            let held = stop.filter(|stop| stop.ended.is_none());
+            held.map(|stop| Stop { ended: Some(resumed.clone()), ..stop })
+        };
+        Ok(self.update(WRITES, end).await?.is_some())
     }
 }

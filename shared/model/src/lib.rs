@@ -46,5 +46,5 @@ pub use request::{Answer, Request, RequestId, RequestKind, RequestState};
 pub use sighting::Sighting;
 pub use subject::{GuestKind, Identity, SponsorName, Subject};
 pub use subscription::{Binding, Nonce, SubscriptionRecord, Watched};
-pub use suspension::{Stop, Suspension};
+pub use suspension::{Resumed, Stop, Suspension};
 pub use transition::{CannotClaim, CannotUndo};

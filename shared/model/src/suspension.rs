@@ -46,10 +46,21 @@ impl Suspension {
     }
 }
 
-/// All writes to the tenant are stopped.
+/// All writes to the tenant are stopped, or were.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stop {
     pub since: Timestamp,
+    pub by: String,
+    pub reason: String,
+    /// It is kept, so that people hear of both ends whoever dies when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Resumed>,
+}
+
+/// Writes are allowed again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumed {
+    pub at: Timestamp,
     pub by: String,
     pub reason: String,
 }

@@ -1,7 +1,8 @@
 //! Raises notices: what operators are told that is not about a guest's finding.
 
 use model::{
-    AlertJob, Breaker, ChannelName, Clock, Notice, NoticeKind, Opened, Routes, SubscriptionId, due_deliveries,
+    AlertJob, Breaker, ChannelName, Clock, Notice, NoticeKind, Opened, Resumed, Routes, Stop, SubscriptionId,
+    due_deliveries,
 };
 
 use crate::{Queues, Trouble};
@@ -78,6 +79,19 @@ impl Notices {
             self.tell(&notice).await?;
         }
         Ok(())
+    }
+
+    /// Each stop of all writes, and each end of one.
+    ///
+    /// # Errors
+    /// The ledger or the queue could not be written.
+    pub(crate) async fn writes_stopped(&self, stop: &Stop) -> Result<(), Trouble> {
+        let Stop { since, by, reason, ended } = stop;
+        let text = format!("all writes to the tenant are stopped by {by}: {reason}");
+        self.once(NoticeKind::WritesStopped, &format!("writes-stopped/{since}"), text).await?;
+        let Some(Resumed { at, by, reason }) = ended else { return Ok(()) };
+        let text = format!("writes to the tenant are allowed again by {by}: {reason}");
+        self.once(NoticeKind::WritesResumed, &format!("writes-resumed/{at}"), text).await
     }
 
     /// Tells it, unless it was told before under this key.

@@ -58,10 +58,11 @@ impl Reconciler {
         let groups = self.follow(ResourceKind::Group).await;
         // Whatever one of them lacks keeps none of the others waiting.
         let listed = self.list().await;
+        let mut first = Ok(());
         for result in [users, groups, listed] {
-            self.tell_of(result).await?;
+            first = first.and(self.tell_of(result).await);
         }
-        Ok(())
+        first
     }
 
     /// What no waiting mends is told. The next look tries again all the same.

@@ -63,6 +63,10 @@ impl Steward {
             // Whoever opened it may have died before he could say so.
             self.notices.breaker_opened(&stored.value).await?;
         }
+        if let Some(stop) = self.ledger.last_stop().await? {
+            // The command that stopped them has no channels.
+            self.notices.writes_stopped(&stop).await?;
+        }
         Ok(woken.saturating_add(self.end_suspensions(now).await?))
     }
 

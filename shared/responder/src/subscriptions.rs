@@ -66,6 +66,16 @@ impl SubscriptionKeeper {
                 self.notices.raise(NoticeKind::SubscriptionTrouble, &key, text, 1).await?;
             }
         }
+        for stray in there.iter().filter(|one| self.is_stray(one)) {
+            tracing::info!(subscription.id = %stray.id, subscription.resource = stray.resource, "it sends to our address, and watches nothing that is wanted");
+            if let Err(trouble) = self.delete(stray.id).await {
+                let Subscription { id, resource, .. } = stray;
+                let text = format!(
+                    "the subscription {id} to `{resource}` sends to our address and cannot be deleted: {trouble}"
+                );
+                self.notices.raise(NoticeKind::SubscriptionTrouble, &format!("stray/{id}"), text, 1).await?;
+            }
+        }
         Ok(())
     }
 
@@ -140,6 +150,12 @@ impl SubscriptionKeeper {
     fn is_ours(&self, subscription: &Subscription, watched: Watched) -> bool {
         subscription.notification_url.as_ref() == Some(&self.receivers.notifications)
             && subscription.watched() == Some(watched)
+    }
+
+    /// With our address, and of no kind that we make.
+    fn is_stray(&self, subscription: &Subscription) -> bool {
+        subscription.notification_url.as_ref() == Some(&self.receivers.notifications)
+            && subscription.watched().is_none()
     }
 
     /// Whether the record stands for a subscription that lives.

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use ledger::{LedgerError, Stored};
 use model::{CannotClaim, Incident, IncidentId, ObjectId, State, Step, Wake};
 
+use crate::queues::look_when_due;
 use crate::remediate::CarriedOut;
 use crate::step::Pursuit;
 use crate::trouble::{after, is_not_found};
@@ -144,7 +145,38 @@ impl Remediator {
                 }
             },
         }
+        self.try_anew_later(&stored.value, false).await?;
         self.write_down(stored).await
+    }
+
+    /// Whatever made Graph refuse may be mended by then, and nothing else may tell of the guest for a day. The longer it
+    /// has lasted the longer it waits, up to the listing that looks at everybody once a day.
+    async fn try_anew_later(&self, incident: &Incident, left: bool) -> Result<(), Trouble> {
+        const FIRST: SignedDuration = SignedDuration::from_hours(1);
+        const LAST: SignedDuration = SignedDuration::from_hours(24);
+        let failed = match &incident.state {
+            State::Failed { why: _ } => true,
+            State::Partly { at: _, why: _ } => left,
+            State::Open
+            | State::Waiting { .. }
+            | State::Claimed { .. }
+            | State::Sent { .. }
+            | State::Done { .. }
+            | State::Refused { .. }
+            | State::Undoing { .. }
+            | State::Undone { .. }
+            | State::Rejected { .. }
+            | State::Expired { .. }
+            | State::Resolved { .. } => false,
+        };
+        if !failed {
+            return Ok(());
+        }
+        let Incident { key, correlation, opened_at, .. } = incident;
+        let now = self.clock.now();
+        let wait = now.duration_since(*opened_at).clamp(FIRST, LAST);
+        let look = look_when_due(key.tenant, key.guest, after(now, wait), *correlation)?;
+        Ok(self.queues.changes.send(vec![look]).await?)
     }
 
     /// Somebody may have met the finding again, or told of it, while it was carried out. What was done is true all the same,
@@ -160,7 +192,9 @@ impl Remediator {
             Some(taken_at) if !self.has_sent(&result.value, taken_at).await? => Some(taken_at),
             Some(_) | None => None,
         };
+        let left = walk.as_ref().is_some_and(|walk| !walk.failed.is_empty());
         for _ in 0..Self::GIVES_BACK {
+            self.try_anew_later(&result.value, left).await?;
             match self.write_end(result.clone(), unused).await {
                 Ok(stored) => {
                     self.queues.tell_about(&stored.value).await?;

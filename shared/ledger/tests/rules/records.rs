@@ -4,8 +4,8 @@ use crate::given::{Store, at, guest, incident, key, rule, tenant};
 use jiff::SignedDuration;
 use model::{
     Answer, Binding, ChannelName, ChannelState, GuestKind, IncidentId, Notice, NoticeKind, Outcome, Request,
-    RequestId, RequestKind, RequestState, Step, StepResult, Stop, SubscriptionId, SubscriptionRecord,
-    Suspension, Watched,
+    RequestId, RequestKind, RequestState, Resumed, Step, StepResult, Stop, SubscriptionId,
+    SubscriptionRecord, Suspension, Watched,
 };
 
 on_both!(
@@ -91,12 +91,14 @@ async fn the_last_suspension_of_a_rule_for_a_guest_counts(store: Store) {
 async fn the_stop_of_all_writes_stands_until_it_is_cleared(store: Store) {
     let ledger = store.ledger();
     assert_eq!(ledger.stop().await.unwrap(), None);
-    let stop = Stop { since: at(1), by: "anna".to_owned(), reason: "an audit".to_owned() };
+    let stop = Stop { since: at(1), by: "anna".to_owned(), reason: "an audit".to_owned(), ended: None };
     ledger.set_stop(&stop).await.unwrap();
     assert_eq!(ledger.stop().await.unwrap(), Some(stop));
-    assert!(ledger.clear_stop().await.unwrap());
-    assert!(!ledger.clear_stop().await.unwrap());
+    let resumed = Resumed { at: at(2), by: "bea".to_owned(), reason: "it is over".to_owned() };
+    assert!(ledger.end_stop(&resumed).await.unwrap());
+    assert!(!ledger.end_stop(&resumed).await.unwrap());
     assert_eq!(ledger.stop().await.unwrap(), None);
+    assert_eq!(ledger.last_stop().await.unwrap().unwrap().ended, Some(resumed));
 }
 
 async fn when_a_guest_was_first_seen_stays(store: Store) {

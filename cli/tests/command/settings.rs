@@ -24,9 +24,9 @@ fn everything_that_is_missing_is_told_at_once() {
       GUESTLIST_TENANT_ID is not set: the tenant's id, from the overview page of Entra
       GUESTLIST_PUBLIC_URL is not set: the https address under which Microsoft Graph reaches this receiver, like `https://guestlist.contoso.com`
       GUESTLIST_READ_CLIENT_ID is not set: the application (client) id of the app registration
-      GUESTLIST_READ_CERTIFICATE_FILE with GUESTLIST_READ_KEY_FILE, or GUESTLIST_READ_CLIENT_SECRET_FILE, is not set: the app's credential
+      GUESTLIST_READ_CERTIFICATE_FILE with GUESTLIST_READ_KEY_FILE, GUESTLIST_READ_ASSERTION_FILE, or GUESTLIST_READ_CLIENT_SECRET_FILE, is not set: the app's credential
       GUESTLIST_WRITE_CLIENT_ID is not set: the application (client) id of the app registration
-      GUESTLIST_WRITE_CERTIFICATE_FILE with GUESTLIST_WRITE_KEY_FILE, or GUESTLIST_WRITE_CLIENT_SECRET_FILE, is not set: the app's credential
+      GUESTLIST_WRITE_CERTIFICATE_FILE with GUESTLIST_WRITE_KEY_FILE, GUESTLIST_WRITE_ASSERTION_FILE, or GUESTLIST_WRITE_CLIENT_SECRET_FILE, is not set: the app's credential
       GUESTLIST_POLICY is not set: the path of the policy file
       none of these is set, and people have to be told somewhere: GUESTLIST_SLACK_WEBHOOK_URL_FILE or GUESTLIST_SLACK_BOT_TOKEN_FILE; GUESTLIST_TEAMS_WEBHOOK_URL_FILE; GUESTLIST_PAGERDUTY_ROUTING_KEY_FILE; GUESTLIST_WEBHOOK_URL_FILE with GUESTLIST_WEBHOOK_SECRET_FILE
     ");
@@ -180,6 +180,22 @@ async fn a_certificate_and_its_key_serve_as_well_and_a_half_of_them_is_told() {
     error: 1 setting is missing or wrong:
       GUESTLIST_READ_CERTIFICATE_FILE with GUESTLIST_READ_KEY_FILE: the certificate has no `-----BEGIN CERTIFICATE-----` block: give it in PEM form
     ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_an_issuer_that_the_app_trusts_is_read_from_its_file_when_it_is_needed() {
+    let tenant = Tenant::start().await;
+    let file = tenant.folder.path().join("assertion");
+    let path = file.to_str().unwrap();
+    let federated = [("GUESTLIST_READ_CLIENT_SECRET", ""), ("GUESTLIST_READ_ASSERTION_FILE", path)];
+    assert!(told(&tenant, &federated).contains("GUESTLIST_READ_ASSERTION_FILE: cannot read `"));
+    std::fs::write(&file, "not a token\n").unwrap();
+    assert_snapshot!(told(&tenant, &[federated[1]]), @"
+    error: 1 setting is missing or wrong:
+      GUESTLIST_READ_CLIENT_SECRET and GUESTLIST_READ_ASSERTION_FILE are both set: unset one of them
+    ");
+    let refused = tenant.run_with(&federated, &["check", "--all"]);
+    assert!(refused.stderr.contains("AADSTS700027"), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,11 @@
-//! Who we are to Entra: an app in a tenant with a secret or a certificate, and the assertion that a certificate signs
+//! Who we are to Entra: an app in a tenant with a secret, a certificate, or the tokens of an issuer that it trusts; and the
+//! assertion that a certificate signs
 //! (<https://learn.microsoft.com/entra/identity-platform/certificate-credentials>).
 //!
 //! Never here: the token request, or where the secret comes from.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -29,6 +31,39 @@ pub struct App {
 pub enum Credential {
     Secret(SecretString),
     Certificate(Certificate),
+    Federated(Federated),
+}
+
+/// Tokens of an issuer that the app trusts, in place of a secret
+/// (<https://learn.microsoft.com/entra/workload-id/workload-identity-federation>). One is asked for with each request for a
+/// Graph token, which is about once an hour.
+#[derive(Clone)]
+pub struct Federated {
+    from: &'static str,
+    ask: Arc<Ask>,
+}
+
+type Asked = Pin<Box<dyn Future<Output = Result<SecretString, String>> + Send>>;
+type Ask = dyn Fn() -> Asked + Send + Sync;
+
+impl Federated {
+    /// The issuer is to sign with RS256, for the audience `api://AzureADTokenExchange`. Why it did not is told to people.
+    pub fn new<F>(from: &'static str, ask: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<SecretString, String>> + Send + 'static,
+    {
+        Self { from, ask: Arc::new(move || Box::pin(ask())) }
+    }
+
+    pub(crate) async fn assertion(&self) -> Result<SecretString, String> {
+        (self.ask)().await.map_err(|why| format!("{} gave no token: {why}", self.from))
+    }
+}
+
+impl fmt::Debug for Federated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Federated").field("from", &self.from).finish_non_exhaustive()
+    }
 }
 
 /// An RSA certificate that is registered with the app, and its private key.

@@ -19,21 +19,27 @@ pub(crate) struct Grant {
     pub(crate) life: SignedDuration,
 }
 
-/// The body of a token request, or nothing where the certificate's key cannot sign.
-pub(crate) fn form(app: &App, token_url: &Url, scope: &str, now: Timestamp) -> Option<String> {
-    const JWT: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-    let mut form = form_urlencoded::Serializer::new(String::new());
-    form.append_pair("client_id", &app.client_id);
-    form.append_pair("scope", scope);
-    form.append_pair("grant_type", "client_credentials");
-    match &app.credential {
-        Credential::Secret(secret) => form.append_pair("client_secret", secret.expose_secret()),
-        Credential::Certificate(certificate) => {
-            let assertion = certificate.assertion(&app.client_id, token_url, now)?;
-            form.append_pair("client_assertion_type", JWT).append_pair("client_assertion", &assertion)
+/// The body of a token request, or why there is none.
+pub(crate) async fn form(app: &App, token_url: &Url, scope: &str, now: Timestamp) -> Result<String, String> {
+    let assertion = match &app.credential {
+        Credential::Secret(secret) => {
+            return Ok(with(app, scope, &[("client_secret", secret.expose_secret())]));
         }
+        Credential::Certificate(certificate) => {
+            let cannot = "the certificate's key cannot sign; give an RSA key of 2048 bits or more";
+            let signed = certificate.assertion(&app.client_id, token_url, now);
+            SecretString::from(signed.ok_or(cannot)?)
+        }
+        Credential::Federated(federated) => federated.assertion().await?,
     };
-    Some(form.finish())
+    let kind = ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+    Ok(with(app, scope, &[kind, ("client_assertion", assertion.expose_secret())]))
+}
+
+fn with(app: &App, scope: &str, proof: &[(&str, &str)]) -> String {
+    let asked =
+        [("client_id", app.client_id.as_str()), ("scope", scope), ("grant_type", "client_credentials")];
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(asked).extend_pairs(proof).finish()
 }
 
 /// Reads the answer to a token request.
@@ -118,7 +124,11 @@ fn fix(code: Option<u32>) -> &'static str {
     match code {
         Some(7_000_215) => "set the secret's value (not its id), of this app",
         Some(7_000_222) => "the secret has expired: make a new one in the app registration and set it",
-        Some(7_000_216 | 7_000_218) => "set a client secret or a certificate",
+        Some(7_000_216 | 7_000_218) => "set a client secret, a certificate, or a federated credential",
+        Some(70_021 | 700_211 | 700_212 | 700_213) => {
+            "compare issuer, subject and audience of the app's federated credential with these, letter by letter; a new one \
+             is known everywhere after some minutes"
+        }
         Some(700_016) => "check the client id, and that the app is in this tenant with admin consent",
         Some(7_000_112 | 7_000_229) => {
             "the app is disabled or has no service principal in this tenant: enable it"
@@ -150,12 +160,13 @@ mod tests {
         grant(status, &HeaderMap::new(), &body, Trace::default(), Timestamp::UNIX_EPOCH)
     }
 
-    #[test]
-    fn a_secret_travels_in_the_form_with_everything_escaped() {
+    #[tokio::test]
+    async fn a_secret_travels_in_the_form_with_everything_escaped() {
         let credential = Credential::Secret(SecretString::from("a&b=c+d %~"));
         let app = App { tenant: TenantId::from_u128(1), client_id: "client".into(), credential };
         let url = Url::parse("https://login.microsoftonline.com/t/oauth2/v2.0/token").unwrap();
-        let form = form(&app, &url, "https://graph.microsoft.com/.default", Timestamp::UNIX_EPOCH).unwrap();
+        let form = form(&app, &url, "https://graph.microsoft.com/.default", Timestamp::UNIX_EPOCH);
+        let form = form.await.unwrap();
         let pairs: Vec<_> = form_urlencoded::parse(form.as_bytes()).collect();
         let expected = [
             ("client_id", "client"),
@@ -197,6 +208,7 @@ mod tests {
             (90_002, "tenant id"),
             (700_027, "upload this certificate"),
             (700_024, "clock"),
+            (70_021, "letter by letter"),
             (1, "look the code up"),
         ] {
             let body =

@@ -161,10 +161,9 @@ impl Tokens {
         let ours = Uuid::new_v4().to_string();
         let trace = Trace { request_id: None, client_request_id: Some(ours.clone()) };
         let refused = |error| Failure { error, happened: Happened::Refused };
-        let Some(form) = entra::form(&self.app, &url, &self.endpoints.scope(), asked_at) else {
-            let message =
-                "the certificate's key cannot sign; give an RSA key of 2048 bits or more".to_owned();
-            return Err(refused(GraphError::Credential { message, trace }));
+        let form = match entra::form(&self.app, &url, &self.endpoints.scope(), asked_at).await {
+            Ok(form) => form,
+            Err(message) => return Err(refused(GraphError::Credential { message, trace })),
         };
         let mut call = Call::new(Method::POST, url)
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")

@@ -1,7 +1,8 @@
 //! The app registrations: who Guestlist is to Entra when it reads, and who when it writes.
 
-use graph::{App, Certificate, Credential};
+use graph::{App, Certificate, Credential, Federated};
 use model::TenantId;
+use secrecy::SecretString;
 use uuid::Uuid;
 
 use crate::Form;
@@ -21,27 +22,45 @@ pub(crate) fn app(form: &mut Form<'_>, prefix: &str, tenant: Option<TenantId>) -
     });
     let secret = form.secret(&format!("{prefix}_CLIENT_SECRET"));
     let certificate = certificate(form, prefix);
-    let credential = match (secret, certificate) {
-        (Some(secret), None) => Some(Credential::Secret(secret)),
-        (None, Some(certificate)) => Some(Credential::Certificate(certificate)),
-        (Some(_), Some(_)) => {
-            form.wrong(format!(
-                "{prefix}_CLIENT_SECRET and {prefix}_CERTIFICATE_FILE are both set: unset one of them"
-            ));
-            None
-        }
-        (None, None) => {
+    let federated = federated(form, prefix);
+    let mut given = Vec::new();
+    given.extend(secret.map(|secret| ("CLIENT_SECRET", Credential::Secret(secret))));
+    given.extend(certificate.map(|certificate| ("CERTIFICATE_FILE", Credential::Certificate(certificate))));
+    given.extend(federated.map(|federated| ("ASSERTION_FILE", Credential::Federated(federated))));
+    let credential = match given.as_slice() {
+        [(_, credential)] => Some(credential.clone()),
+        [] => {
             // Something that is set and cannot be used has been told already.
-            let names = ["CERTIFICATE_FILE", "KEY_FILE", "CLIENT_SECRET", "CLIENT_SECRET_FILE"];
+            let names =
+                ["CERTIFICATE_FILE", "KEY_FILE", "CLIENT_SECRET", "CLIENT_SECRET_FILE", "ASSERTION_FILE"];
             if names.iter().all(|name| form.optional(&format!("{prefix}_{name}")).is_none()) {
                 form.wrong(format!(
-                    "{prefix}_CERTIFICATE_FILE with {prefix}_KEY_FILE, or {prefix}_CLIENT_SECRET_FILE, is not set: the app's credential"
+                    "{prefix}_CERTIFICATE_FILE with {prefix}_KEY_FILE, {prefix}_ASSERTION_FILE, or {prefix}_CLIENT_SECRET_FILE, is not set: the app's credential"
                 ));
             }
             None
         }
+        [(one, _), (other, _), ..] => {
+            form.wrong(format!("{prefix}_{one} and {prefix}_{other} are both set: unset one of them"));
+            None
+        }
     };
     Some(AppSettings { app: App { tenant: tenant?, client_id: client_id?, credential: credential? } })
+}
+
+/// A token of an issuer that the app trusts. Whoever puts it there renews it, so that it is read each time.
+fn federated(form: &mut Form<'_>, prefix: &str) -> Option<Federated> {
+    let name = format!("{prefix}_ASSERTION_FILE");
+    let path = form.path(&name)?;
+    form.read(&name, &path)?;
+    Some(Federated::new("the assertion file", move || {
+        let path = path.clone();
+        async move {
+            let text = tokio::fs::read_to_string(&path).await;
+            let text = text.map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+            Ok(SecretString::from(text.trim().to_owned()))
+        }
+    }))
 }
 
 fn certificate(form: &mut Form<'_>, prefix: &str) -> Option<Certificate> {

@@ -26,7 +26,7 @@ pub use directory::{Directory, DirectoryError, Invite, NewUser, Redeem};
 pub use faults::{Delay, Failure, Failures, Fault, Faults, NotificationFaults, RetryAfter, Stale, Throttle};
 pub use graph::subscriptions::Subscription;
 pub use group_acts::NewGroup;
-pub use options::{App, Delivery, Now, Options, Population};
+pub use options::{App, Delivery, FederatedCredential, Now, Options, Population};
 pub use quota::Quota;
 pub use simulator::{Simulator, StartError};
 pub use tenant::{Group, GroupKind, Identity, Label, OtherKind, User, UserType};

@@ -38,17 +38,37 @@ pub struct App {
     pub secret: Option<String>,
     /// PEM, for PS256 client assertions.
     pub certificate_pem: Option<String>,
+    /// Whose tokens serve in place of a secret.
+    pub federated: Vec<FederatedCredential>,
     /// Application permissions (`User.Read.All`). Changes reach an app with its next token, as on Entra.
     pub roles: Vec<String>,
     /// Entra roles of the service principal (`User Administrator`), which sensitive writes on administrators need.
     pub directory_roles: Vec<String>,
 }
 
+/// A federated identity credential of an app
+/// (<https://learn.microsoft.com/graph/api/resources/federatedidentitycredential>).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FederatedCredential {
+    pub issuer: String,
+    pub subject: String,
+    pub audience: String,
+    /// The issuer's public RSA key in PEM, which Entra would read from its discovery document.
+    pub issuer_key_pem: String,
+}
+
 impl App {
     pub fn with_secret(client_id: Uuid, secret: &str, roles: &[&str]) -> Self {
         let roles = roles.iter().map(|role| (*role).to_owned()).collect();
         let secret = Some(secret.to_owned());
-        Self { client_id, secret, certificate_pem: None, roles, directory_roles: Vec::new() }
+        Self {
+            client_id,
+            secret,
+            certificate_pem: None,
+            federated: Vec::new(),
+            roles,
+            directory_roles: Vec::new(),
+        }
     }
 }
 

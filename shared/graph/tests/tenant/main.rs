@@ -3,4 +3,5 @@
 
 mod audits;
 mod deltas;
+mod federation;
 mod world;

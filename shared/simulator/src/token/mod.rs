@@ -1,7 +1,8 @@
 //! The token endpoint: client credentials with a secret or a certificate, in Entra's answers and errors. Tokens look
 //! like JWTs, but clients must treat them as opaque: what they mean is kept here. Assertions are verified in
-//! `assertion`.
+//! `assertion` and `federation`.
 mod assertion;
+mod federation;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -226,6 +227,10 @@ fn check_credential(
         let text = "The client_assertion_type must be the JWT bearer type.";
         return Err(denial(400, "invalid_request", 900_144, text));
     }
+    if federation::is_of_another(app, assertion) {
+        let refused = |(code, text): (u32, String)| denial(401, "invalid_client", code, text);
+        return federation::verify(app, assertion, now).map_err(refused);
+    }
     let refused = |why: String| denial(401, "invalid_client", 700_027, format!("Client assertion {why}."));
     let jti = assertion::verify(app, assertion, url, now).map_err(refused)?;
     match state.tokens.used_assertions.insert(jti) {
@@ -264,7 +269,7 @@ fn grant(state: &mut State, app: &App, now: Timestamp) -> Value {
     let header = json!({"typ": "JWT", "alg": "RS256", "kid": "simulator"});
     let signature = URL_SAFE_NO_PAD.encode(state.noise.u128(..).to_be_bytes());
     let token = format!("{}.{}.{signature}", part(&header), part(&claims));
-    let App { client_id, secret: _, certificate_pem: _, roles, directory_roles } = app.clone();
+    let App { client_id, secret: _, certificate_pem: _, federated: _, roles, directory_roles } = app.clone();
     let caller = Caller { app: client_id, roles, directory_roles };
     // An expired token is told from an unknown one for a while.
     state.tokens.live.retain(|_, issued| issued.expires_at.checked_add(LIFETIME).is_ok_and(|end| end > now));

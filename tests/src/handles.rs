@@ -71,6 +71,11 @@ impl World {
         self.parts.steward.as_ref().unwrap().wake_what_is_due().await.unwrap()
     }
 
+    /// What the steward does every few hours.
+    pub async fn count_guests(&self) {
+        self.parts.census.as_ref().unwrap().look().await.unwrap();
+    }
+
     /// What the steward does every few seconds beside that: asks what no notification told.
     pub async fn reconcile(&self) {
         self.parts.in_force.as_ref().unwrap().look().await.unwrap();

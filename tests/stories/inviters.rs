@@ -2,7 +2,7 @@
 
 use guestlist_tests::{Guest, World};
 use jiff::SignedDuration;
-use simulator::{Invite, contoso};
+use simulator::{Invite, Kind, contoso};
 
 use crate::policies::closing;
 
@@ -102,6 +102,88 @@ async fn a_burst_of_invitations_asks_the_audit_no_faster_than_graph_takes_it() {
         assert!(within <= 5, "{moments:?}");
     }
     world.slack.texts();
+}
+
+/// A listing meets two hundred guests whose inviter has to be learnt, and each is read again when his turn has come.
+#[tokio::test]
+async fn whoever_waits_for_a_turn_at_the_audit_is_read_again_once_and_not_each_time_that_another_has_it() {
+    let mut world = World::with_policy(&policy()).await;
+    for n in 0..200 {
+        let _guest = world.guest_today(&format!("g{n}@fabrikam.com"));
+    }
+    world.clock.advance(SignedDuration::from_hours(1));
+    world.simulator.reset_traffic();
+    for _ in 0..15 {
+        world.reconcile().await;
+        world.settle_for(SignedDuration::from_mins(1)).await;
+    }
+    let asked = |kind: &'static str| world.simulator.traffic().kinds.get(&("GET", kind)).copied();
+    let of = |kind| asked(kind).unwrap_or_default();
+    let (users, audits): (Kind, Kind) = (of("users/{}"), of("auditLogs/directoryAudits"));
+    assert_eq!(audits.requests, 200);
+    // Once for himself, once more in his turn, and once for who invited him.
+    assert!(users.requests <= 600, "{users:?}");
+    assert_eq!((users.of_low_priority, audits.of_low_priority), (users.requests, 200), "a listing can wait");
+}
+
+#[tokio::test]
+async fn whom_somebody_invites_while_a_listing_waits_for_the_audit_has_his_turn_before_it() {
+    let mut world = World::with_policy(&policy()).await;
+    let adele = world.tenant.invite("adele@fabrikam.com");
+    world.settle().await;
+    for n in 0..500 {
+        let _guest = world.guest_today(&format!("g{n}@fabrikam.com"));
+    }
+    world.clock.advance(SignedDuration::from_hours(1));
+    for _ in 0..8 {
+        world.reconcile().await;
+        world.settle_for(SignedDuration::from_secs(15)).await;
+    }
+    let friend = Guest(world.tenant.0.invite(Invite::new("friend@fabrikam.com", adele.0)));
+    world.settle_for(SignedDuration::from_secs(30)).await;
+    world.expect_disabled(friend);
+    world.slack.texts();
+}
+
+/// The audit never tells of those, and two of them have to wait for their turn.
+#[tokio::test]
+async fn whoever_waits_for_a_turn_at_the_audit_has_resolved_nothing() {
+    let mut world = World::with_policy(&policy()).await;
+    let adele = world.tenant.invite("adele@fabrikam.com");
+    world.settle().await;
+    world.simulator.set_faults(|faults| faults.audit_lag = SignedDuration::from_hours(24 * 40));
+    let invite = |n| Guest(world.tenant.0.invite(Invite::new(&format!("f{n}@fabrikam.com"), adele.0)));
+    let friends: Vec<Guest> = (0..7).map(invite).collect();
+    world.settle_for(SignedDuration::from_hours(1)).await;
+    assert!(!world.slack.texts().is_empty());
+    world.clock.advance(SignedDuration::from_hours(7));
+    for friend in &friends {
+        world.tenant.stir(*friend);
+    }
+    world.settle_for(SignedDuration::from_hours(1)).await;
+    world.slack.expect_silence();
+    for friend in &friends {
+        let incident = world.incident(*friend).await;
+        assert!(!incident.state.is_closed(), "{:?}", incident.state);
+        assert_eq!(incident.id.generation, 1);
+    }
+}
+
+/// Two guests of the same second, whose stay ends in the same second.
+#[tokio::test]
+async fn each_end_of_a_stay_is_told_with_the_name_of_the_guest() {
+    let policy = "version: 1\nmode: enforce\nscenarios:\n  - id: visitors\n    owner: anna@contoso.com\n    admits: { \
+                  kind: [guest] }\n    stay: 10d\n    notice: 5d\notherwise:\n  guest: { severity: medium, then: [disable] \
+                  }\n";
+    let mut world = World::with_policy(policy).await;
+    let (_ann, _ben) = (world.tenant.invite("ann@fabrikam.com"), world.tenant.invite("ben@fabrikam.com"));
+    world.live_on(SignedDuration::from_hours(24 * 6)).await;
+    let told = world.slack.texts();
+    assert_eq!(told.len(), 2, "{told:#?}");
+    for name in ["ann@", "ben@"] {
+        assert!(told.iter().any(|text| text.contains(name)), "{told:#?}");
+    }
+    assert!(!told.iter().any(|text| text.contains("whoever has the same end")), "{told:#?}");
 }
 
 #[tokio::test]

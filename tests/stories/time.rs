@@ -72,6 +72,9 @@ async fn an_end_that_the_queue_has_lost_is_found_by_the_steward() {
 #[tokio::test]
 async fn a_guest_of_a_partner_that_ends_is_found_on_that_day() {
     let (mut world, olga) = partner_until_tomorrow().await;
+    // There is one guest: his look does not wait for those of others.
+    world.count_guests().await;
+    world.tenant.stir(olga);
     world.settle_for(SignedDuration::from_hours(38)).await;
     world.expect_untouched(olga);
     world.settle_for(DAY * 2).await;
@@ -94,6 +97,7 @@ async fn a_process_that_started_anew_still_looks_on_that_day() {
 async fn an_exception_that_ends_holds_nothing_back_any_more() {
     let mut world = World::with_policy(PARTNERS_ONLY).await;
     let sam = world.tenant.invite("sam@northwind.example");
+    world.count_guests().await;
     world.change_policy(&format!(
         "{PARTNERS_ONLY}exceptions:\n  - guest: {}\n    from: [otherwise.guest]\n    until: 2026-11-23\n",
         sam.id()

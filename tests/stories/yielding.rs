@@ -1,8 +1,8 @@
 //! Going over a whole tenant takes a stated number of requests, and keeps nobody waiting who changes meanwhile.
 
 use guestlist_tests::{Guest, World};
-use jiff::SignedDuration;
-use simulator::{Kind, Quota};
+use jiff::{SignedDuration, Timestamp};
+use simulator::{Kind, NewUser, Quota};
 
 use crate::policies::{CLOSED_GROUPS, PARTNERS_ONLY};
 
@@ -128,6 +128,83 @@ async fn looks_at_the_guests_of_a_changed_group_are_twenty_a_second() {
         assert_eq!(changes.depth(moment).await.unwrap().ready, due, "after {after} s");
     }
     world.settle().await;
+    for guest in guests {
+        assert_eq!(world.incidents(guest).await.len(), 1);
+    }
+    world.slack.texts();
+}
+
+#[tokio::test]
+async fn nobody_waits_for_the_guests_of_a_changed_group_nor_for_a_second_look_of_the_sweep() {
+    let mut world = World::with_policy(&CLOSED_GROUPS.replace("mode: enforce", "mode: observe")).await;
+    let plans = world.tenant.group("Plans");
+    let guests = of_old(&world, 20);
+    guests.iter().for_each(|guest| world.tenant.join(*guest, plans));
+    world.settle().await;
+    world.reconcile_all().await;
+    world.settle().await;
+    world.tenant.rename(plans, "Finance Plans");
+    world.simulator.reset_traffic();
+    world.settle().await;
+    let of_groups = asked(&world, "users/{}/memberOf");
+    assert_eq!((of_groups.requests, of_groups.of_low_priority), (40, 40));
+
+    guests.iter().for_each(|guest| world.unnoticed(|tenant| tenant.stir(*guest)));
+    world.clock.advance(SignedDuration::from_mins(11));
+    world.simulator.reset_traffic();
+    world.reconcile().await;
+    world.settle().await;
+    let looks = asked(&world, "users/{}");
+    assert_eq!((looks.requests, looks.of_low_priority), (40, 40));
+    world.slack.texts();
+}
+
+/// Nine thousand members of our own come into a group while nobody tells of it.
+#[tokio::test]
+async fn a_round_that_tells_of_one_large_group_keeps_within_the_units() {
+    let mut world = World::with_policy(CLOSED_GROUPS).await;
+    world.reconcile_all().await;
+    world.settle().await;
+    let everybody = world.tenant.group("Everybody");
+    world.settle().await;
+    world.unnoticed(|tenant| {
+        for n in 0..9_000 {
+            let id = tenant.0.add_user(NewUser::member(&format!("m{n}@contoso.com")));
+            tenant.0.add_member(everybody.0, id).unwrap();
+        }
+    });
+    world.clock.advance(SignedDuration::from_mins(11));
+    world.simulator.reset_traffic();
+    let mut busiest = 0;
+    for _ in 0..6 {
+        world.reconcile().await;
+        world.settle_for(SignedDuration::from_secs(10)).await;
+        busiest = busiest.max(world.cost().resource_units);
+        world.clock.advance(SignedDuration::from_millis(1));
+    }
+    assert!((200..=1_000).contains(&busiest), "{busiest} units in ten seconds");
+}
+
+/// Three hundred guests of a partner whose last day ends at midnight.
+#[tokio::test]
+async fn what_falls_due_at_one_moment_is_twenty_a_second_and_nobody_waits_for_it() {
+    let observing = PARTNERS_ONLY.replace("mode: enforce", "mode: observe");
+    let mut world = World::with_policy(&observing.replace("2027-06-30", "2026-11-21")).await;
+    let guests: Vec<Guest> = (0..300).map(|n| world.tenant.invite(&format!("g{n}@fabrikam.com"))).collect();
+    world.count_guests().await;
+    world.settle_for(SignedDuration::from_hours(1)).await;
+    let midnight: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
+    world.clock.advance_to(midnight);
+    let changes = world.store.queues.changes.clone();
+    for (after, most) in [(0, 5), (1, 30), (15, 300)] {
+        let moment = midnight + SignedDuration::from_secs(after);
+        let due = changes.depth(moment).await.unwrap().ready;
+        assert!(due <= most, "{due} after {after} s");
+    }
+    world.simulator.reset_traffic();
+    world.settle_for(SignedDuration::from_secs(15)).await;
+    let looks = asked(&world, "users/{}");
+    assert_eq!((looks.requests, looks.of_low_priority), (300, 300));
     for guest in guests {
         assert_eq!(world.incidents(guest).await.len(), 1);
     }

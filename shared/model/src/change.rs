@@ -71,6 +71,9 @@ pub struct Change {
     pub id: ObjectId,
     pub kind: ChangeKind,
     pub source: Source,
+    /// Nobody waits for it: where Graph has to turn somebody away, it is this look.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub background: bool,
     /// Of a group: the members that the notification named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<MemberHint>,

@@ -36,6 +36,8 @@ pub struct Ends {
     pub at: Timestamp,
     /// What ends then, and on which day or after how long.
     pub why: String,
+    /// It is the end of this account's stay. Any other is one for all whom the same partner or scenario admits.
+    pub own: bool,
     /// Whether it is time to tell people: the scenario's `notice` has begun. A verdict in which this is not so yet changes when
     /// it is.
     pub soon: bool,

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use model::{
-    Attempt, Change, Clock, Correlation, NoticeKind, ObjectId, ResourceKind, Snapshot, Source, Watched,
+    Attempt, Change, Clock, Correlation, NoticeKind, ObjectId, ResourceKind, RuleId, Snapshot, Source,
+    Watched,
 };
 use policy::{Facts, Kind, Memberships, Named, Standing, Verdict, kind_of};
 
@@ -35,6 +36,8 @@ pub(crate) struct Judged {
     pub(crate) read_at: Timestamp,
     /// Nothing is told before of what hangs on what may be known then.
     pub(crate) look_again_at: Option<Timestamp>,
+    /// Findings of which nobody can say before whether they are there, by rule and group.
+    pub(crate) held_over: BTreeSet<(RuleId, Option<ObjectId>)>,
     /// More may be known then than what was judged by.
     pub(crate) more_known_at: Option<Timestamp>,
     /// The policy that did, with the ceiling.
@@ -66,17 +69,14 @@ impl Assessor {
     /// Graph, the ledger or a queue is in trouble: the change is to be looked at again.
     pub async fn assess(&self, change: &Change, missing: Option<Attempt>) -> Result<End, Trouble> {
         self.hear_the_canary(change).await?;
+        if change.background {
+            let looked = self.in_background().assess_it(change, missing).await;
+            return looked.or_else(|trouble| self.turned_away(trouble));
+        }
+        let looked = self.assess_it(change, missing).await;
         match change.source {
-            Source::Reconciliation => {
-                let looked = self.in_background().assess_it(change, missing).await;
-                looked.or_else(|trouble| self.turned_away(trouble))
-            }
-            Source::SecondLook => {
-                self.assess_it(change, missing).await.or_else(|trouble| self.turned_away(trouble))
-            }
-            Source::Notification | Source::TimePassed | Source::Request => {
-                self.assess_it(change, missing).await
-            }
+            Source::SecondLook => looked.or_else(|trouble| self.turned_away(trouble)),
+            Source::Notification | Source::Reconciliation | Source::TimePassed | Source::Request => looked,
         }
     }
 
@@ -92,7 +92,7 @@ impl Assessor {
         }
     }
 
-    /// Where Graph has to turn somebody away, it is whoever goes over the whole tenant.
+    /// Where Graph has to turn somebody away, it is whoever nobody waits for.
     fn in_background(&self) -> Self {
         Self { reader: self.reader.in_background(), ..self.clone() }
     }
@@ -186,14 +186,16 @@ impl Assessor {
         }
         let (tenant, correlation) = (self.ledger.tenant(), (self.correlate)());
         let source = Source::Request;
-        let change = Change { tenant, resource, id, kind, source, members, received_at: now, correlation };
+        let (background, received_at) = (false, now);
+        let change =
+            Change { tenant, resource, id, kind, source, background, members, received_at, correlation };
         self.queues.changes.send(two_looks(change, now)?.into()).await?;
         Ok(End::Done)
     }
 
     pub(crate) async fn judge_and_record(&self, change: &Change, seen: Seen) -> Result<End, Trouble> {
         let now = self.clock.now();
-        let judged = self.judge(seen, now).await?;
+        let judged = self.judge(seen, change.background, now).await?;
         let lag = now.duration_since(change.received_at);
         tracing::info!(
             correlation = %change.correlation,
@@ -210,7 +212,7 @@ impl Assessor {
 
     /// The same judgement as everywhere; the guest's groups and directory roles are read only where something depends on
     /// them.
-    async fn judge(&self, seen: Seen, now: Timestamp) -> Result<Judged, Trouble> {
+    async fn judge(&self, seen: Seen, background: bool, now: Timestamp) -> Result<Judged, Trouble> {
         let Seen { user, memberships, unsettled, read_at } = seen;
         let (id, policy) = (user.id, self.rules.policy());
         let domains = self.directory.verified_domains(&self.reader, now).await?;
@@ -231,7 +233,7 @@ impl Assessor {
         }
         let (mut look_again_at, mut more_known_at) = (None, None);
         if verdict.wants_inviter {
-            match self.inviter(&facts).await? {
+            match self.inviter(&facts, background).await? {
                 Learnt::Is(inviter) => {
                     facts.inviter = inviter;
                     verdict = policy::judge(&policy, &facts, self.rules.ceiling, now);
@@ -248,12 +250,14 @@ impl Assessor {
             self.read_standing(id, &mut facts).await?;
             verdict = policy::judge(&policy, &facts, self.rules.ceiling, now);
         }
+        let mut held_over = BTreeSet::new();
         if look_again_at.is_some() {
-            verdict.findings.retain(|finding| !finding.unknown);
+            let unknown = verdict.findings.extract_if(.., |finding| finding.unknown);
+            held_over.extend(unknown.map(|finding| (finding.rule, finding.object)));
         }
         let snapshot = Snapshot { unsettled, ..snapshot_of(&facts) };
         let by = self.rules.name_of(&policy);
-        Ok(Judged { verdict, snapshot, read_at, look_again_at, more_known_at, by })
+        Ok(Judged { verdict, snapshot, read_at, look_again_at, held_over, more_known_at, by })
     }
 
     /// A name that is not one group's admits and protects nobody: people ought to know before somebody depends on it.

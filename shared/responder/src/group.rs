@@ -243,8 +243,7 @@ impl Assessor {
         let now = self.clock.now();
         let mut looks = Vec::new();
         for user in self.outsiders(users).await? {
-            let look = Change { source: Source::Request, ..of_guest(change, user.id) };
-            looks.extend(two_looks(look, pace.next(now))?);
+            looks.extend(two_looks(of_many(change, user.id), pace.next(now))?);
         }
         if !looks.is_empty() {
             self.queues.changes.send(looks).await?;
@@ -280,7 +279,7 @@ impl Assessor {
             let guests: BTreeSet<ObjectId> = open.map(|stored| stored.value.key.guest).collect();
             let mut looks = Vec::new();
             for guest in guests {
-                looks.extend(two_looks(of_guest(change, guest), pace.next(now))?);
+                looks.extend(two_looks(of_many(change, guest), pace.next(now))?);
             }
             if !looks.is_empty() {
                 self.queues.changes.send(looks).await?;
@@ -299,6 +298,11 @@ impl Assessor {
 fn of_guest(change: &Change, guest: ObjectId) -> Change {
     let kind = ChangeKind::Updated;
     Change { resource: ResourceKind::User, id: guest, kind, members: Vec::new(), ..change.clone() }
+}
+
+/// A look at one of all guests in a changed group, for whom nobody waits.
+fn of_many(change: &Change, guest: ObjectId) -> Change {
+    Change { source: Source::Request, background: true, ..of_guest(change, guest) }
 }
 
 fn named(hints: &[MemberHint]) -> BTreeMap<ObjectId, Named> {

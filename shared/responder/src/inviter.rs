@@ -93,7 +93,7 @@ impl Assessor {
     const FIRST_TRY_AGAIN_SECONDS: i64 = 15;
     const LONGEST_TRY_AGAIN: SignedDuration = SignedDuration::from_hours(6);
 
-    pub(crate) async fn inviter(&self, facts: &Facts) -> Result<Learnt, Trouble> {
+    pub(crate) async fn inviter(&self, facts: &Facts, background: bool) -> Result<Learnt, Trouble> {
         if let Some(proven) = proven_inviter(&self.ledger, facts.id).await? {
             return Ok(Learnt::Is(proven));
         }
@@ -107,7 +107,7 @@ impl Assessor {
         if let Some(Sought { again_at, .. }) = sought.as_ref().filter(|sought| sought.again_at > now) {
             return self.not_yet(facts, waits, *again_at).await;
         }
-        if let Err(at) = self.directory.audit_turn(now) {
+        if let Err(at) = self.directory.audit_turn(id, background, now) {
             return Ok(Learnt::Later { at });
         }
         match self.reader.invitations(id).await {

@@ -31,6 +31,7 @@ mod subscriptions;
 mod tell;
 mod trouble;
 mod turn;
+mod turns;
 mod undo;
 mod undo_later;
 mod walk;

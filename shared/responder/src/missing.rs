@@ -115,7 +115,7 @@ impl Assessor {
         if too_early || long_ago || self.ledger.notice(&key).await?.is_some() {
             return Ok(End::Done);
         }
-        if let Err(later) = self.directory.audit_turn(now) {
+        if let Err(later) = self.directory.audit_turn(guest, change.background, now) {
             return Ok(End::Again { at: later, job: None });
         }
         let deletes = |act: &graph::Act| act.activity == graph::Activity::Delete;

@@ -1,7 +1,8 @@
-//! When looks are due that reconciliation or one large group asks for: one after another, so that a live event never
-//! waits for a page of them, and Graph is asked evenly.
+//! When looks are due that reconciliation, one large group or a date asks for: one after another, so that a live event never
+//! waits for all of them, and Graph is asked evenly.
 
 use jiff::{SignedDuration, Timestamp};
+use model::ObjectId;
 
 use crate::trouble::after;
 
@@ -16,8 +17,8 @@ impl Pace {
     /// More is asked for so long before the last look is due: longer than it takes until the next turn.
     const AHEAD: SignedDuration = SignedDuration::from_secs(30);
 
-    /// Longer than a page takes whose looks are still to come.
-    const LONGEST: SignedDuration = SignedDuration::from_mins(10);
+    /// Longer than a page takes whose looks are still to come, with all members of the groups on it.
+    const LONGEST: SignedDuration = SignedDuration::from_mins(30);
 
     /// Goes on after looks that are in the queue already. What would be due long after now was due before the clock was set
     /// back.
@@ -25,10 +26,16 @@ impl Pace {
         Self { last: last.filter(|last| last.duration_since(now) < Self::LONGEST) }
     }
 
-    /// When the next look is due.
+    /// When the next look at one is due.
     pub(crate) fn next(&mut self, now: Timestamp) -> Timestamp {
+        self.next_of(1, now)
+    }
+
+    /// When the next look is due, which is at so many at once: it takes the time that they would take one by one.
+    pub(crate) fn next_of(&mut self, many: usize, now: Timestamp) -> Timestamp {
         let due = self.last.map_or(now, |last| after(last, Self::APART).max(now));
-        self.last = Some(due);
+        let others = i32::try_from(many.saturating_sub(1)).unwrap_or(i32::MAX);
+        self.last = Some(after(due, Self::APART.saturating_mul(others)));
         due
     }
 
@@ -44,5 +51,43 @@ impl Pace {
     /// Looks are still to come.
     pub(crate) fn is_under_way(self, now: Timestamp) -> bool {
         self.last.is_some_and(|last| last > now)
+    }
+}
+
+/// So many looks can fall due at one moment while nobody has counted the guests: a minute of them.
+const UNCOUNTED: u64 = 1_200;
+
+/// When to look at this one of so many guests, for all of whom that moment may be the same. Always the same answer for the same
+/// guest, as long as nobody counts them anew.
+pub(crate) fn spread(at: Timestamp, guest: ObjectId, guests: Option<u64>) -> Timestamp {
+    let places = guests.unwrap_or(UNCOUNTED).max(1);
+    let place = guest.as_u128().checked_rem(u128::from(places)).unwrap_or(0);
+    let place = i32::try_from(place).unwrap_or(i32::MAX);
+    after(at, Pace::APART.saturating_mul(place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_at_one_moment_are_twenty_a_second_whatever_the_number_of_guests() {
+        let at: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
+        for guests in [1, 300, 20_000] {
+            let due = (0..guests).map(|n| spread(at, ObjectId::from_u128(u128::from(n)), Some(guests)));
+            let after_half = at + Pace::APART * i32::try_from(guests / 2).unwrap();
+            assert!(due.clone().all(|due| due >= at));
+            let done = due.filter(|due| *due < after_half).count();
+            assert_eq!(u64::try_from(done).unwrap(), guests / 2);
+        }
+        assert_eq!(spread(at, ObjectId::from_u128(7), Some(0)), at);
+    }
+
+    #[test]
+    fn a_look_at_many_takes_the_time_of_as_many_looks() {
+        let now: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
+        let mut pace = Pace::after(None, now);
+        let due = [pace.next_of(50, now), pace.next(now), pace.next_of(0, now), pace.next(now)];
+        assert_eq!(due.map(|due| due.duration_since(now).as_millis()), [0, 2_500, 2_550, 2_600]);
     }
 }

@@ -33,15 +33,10 @@ pub fn move_of(key: String, job: &Job, due: Timestamp, collapse: Collapse) -> Re
     Ok(Move { key, body, due, owed_since: due, collapse })
 }
 
-/// A look at what has changed, which is owed since then. What reconciliation asks for is no news to a look that waits.
+/// A look at what has changed, which is owed since then. What can wait is no news to a look that waits, for which somebody may.
 fn look_of(key: String, change: Change, due: Timestamp) -> Result<Move, Trouble> {
     let owed_since = change.received_at.min(due);
-    let collapse = match change.source {
-        Source::Reconciliation => Collapse::Yields,
-        Source::Notification | Source::SecondLook | Source::Request | Source::TimePassed => {
-            Collapse::Earliest
-        }
-    };
+    let collapse = if change.background { Collapse::Yields } else { Collapse::Earliest };
     let look = move_of(key, &Job::Assess { change, missing: None }, due, collapse)?;
     Ok(Move { owed_since, ..look })
 }
@@ -49,9 +44,9 @@ fn look_of(key: String, change: Change, due: Timestamp) -> Result<Move, Trouble>
 /// A look at a user at the moment at which time alone may change what is said of him. The earliest that was asked for
 /// stands: whoever looks then asks for the next.
 pub(crate) fn look_when_due(
-    tenant: TenantId,
-    guest: ObjectId,
+    (tenant, guest): (TenantId, ObjectId),
     at: Timestamp,
+    background: bool,
     correlation: Correlation,
 ) -> Result<Move, Trouble> {
     let change = Change {
@@ -60,12 +55,27 @@ pub(crate) fn look_when_due(
         id: guest,
         kind: ChangeKind::Updated,
         source: Source::TimePassed,
+        background,
         members: Vec::new(),
         received_at: at,
         correlation,
     };
     let key = format!("{}/when-due", look_key(&change));
     move_of(key, &Job::Assess { change, missing: None }, at, Collapse::Earliest)
+}
+
+/// The same look at a user when the audit can be asked about him, with the same claim to be served. The change is owed until
+/// then.
+pub(crate) fn look_at_turn(change: &Change, at: Timestamp) -> Result<Move, Trouble> {
+    let source = match change.source {
+        // Those have come to their end, with a second look of their own.
+        Source::Notification | Source::SecondLook | Source::Request => Source::Request,
+        Source::Reconciliation => Source::Reconciliation,
+        Source::TimePassed => Source::TimePassed,
+    };
+    let kind = ChangeKind::Updated;
+    let change = Change { kind, source, members: Vec::new(), ..change.clone() };
+    look_of(format!("{}/inviter", look_key(&change)), change, at)
 }
 
 /// Under which key an object is looked at.

@@ -208,6 +208,7 @@ impl Reconciler {
             id,
             kind,
             source: Source::Reconciliation,
+            background: true,
             members: Vec::new(),
             received_at,
             correlation: (self.correlate)(),
@@ -221,7 +222,9 @@ impl Reconciler {
         tracing::info!(delta.changes = changes.len(), "reconciliation tells of changes");
         let mut looks = Vec::with_capacity(changes.len().saturating_mul(2));
         for change in changes {
-            looks.extend(two_looks(change, pace.next(now))?);
+            // A look at members of a group reads each of them.
+            let due = pace.next_of(change.members.len(), now);
+            looks.extend(two_looks(change, due)?);
         }
         Ok(self.queues.changes.send(looks).await?)
     }

@@ -14,7 +14,8 @@ use model::{
 use policy::{Ends, Held, Verdict};
 
 use crate::assess::Judged;
-use crate::queues::look_when_due;
+use crate::pace::spread;
+use crate::queues::{look_at_turn, look_when_due};
 use crate::trouble::after;
 use crate::{Assessor, Trouble};
 
@@ -25,7 +26,7 @@ impl Assessor {
         judged: Judged,
         now: Timestamp,
     ) -> Result<(), Trouble> {
-        let Judged { verdict, snapshot, read_at, look_again_at, more_known_at, by } = judged;
+        let Judged { verdict, snapshot, read_at, look_again_at, held_over, more_known_at, by } = judged;
         let Verdict {
             subject,
             admitted_by: _,
@@ -82,6 +83,9 @@ impl Assessor {
         }
         let looks_at_groups = self.rules.policy().looks_at_groups();
         let read = Read { snapshot: &snapshot, suspended: &suspended, looks_at_groups };
+        let held_over = |key: &IncidentKey| held_over.contains(&(key.rule.clone(), key.object));
+        // What nobody can say yet ends nothing that was found before.
+        open.retain(|stored| !held_over(&stored.value.key));
         for mut gone in open {
             let state = &gone.value.state;
             if let Some(at) =
@@ -98,13 +102,16 @@ impl Assessor {
             }
         }
         self.forget_old_joins(change.id, &snapshot, &taken, now).await?;
-        if let Some(ends) = ends.filter(|ends| ends.soon) {
+        // Who invited him may make it no end.
+        if let Some(ends) = ends.filter(|ends| ends.soon && look_again_at.is_none()) {
             self.tell_of_end(&subject, &ends).await?;
         }
         let once_more_at = overtaken.map(|at| after(at.max(now), OVERTAKEN));
-        let again_at = [changes_at, look_again_at, more_known_at, believes_at, once_more_at];
-        let again_at = again_at.into_iter().flatten().min();
-        self.look_when_due(change, again_at, now).await?;
+        let doubts_until = believes_at.into_iter().chain(once_more_at).min();
+        self.look_when_due(change, (doubts_until, more_known_at, changes_at), now).await?;
+        if let Some(at) = look_again_at {
+            self.queues.changes.send(vec![look_at_turn(change, at)?]).await?;
+        }
         if look_again_at.is_none()
             && overtaken.is_none()
             && !before.is_some_and(|known| known.was_judged_by(&by))
@@ -117,12 +124,17 @@ impl Assessor {
     /// Once for each end: whoever wants it otherwise has the time of the notice to say so.
     async fn tell_of_end(&self, subject: &Subject, ends: &Ends) -> Result<(), Trouble> {
         let Subject { id, addresses, .. } = subject;
-        let Ends { rule, at, why, soon: _ } = ends;
+        let Ends { rule, at, why, own, soon: _ } = ends;
         let who = addresses.first().cloned().unwrap_or_else(|| id.to_string());
-        let text = format!(
-            "`{rule}` admits the guest `{who}` ({id}), and whoever has the same end, until {at}, and no longer: {why}"
-        );
-        self.notices.once(NoticeKind::AdmissionEnds, &format!("ends/{rule}/{at}"), text).await
+        // Others may have a stay that ends in the same second: theirs are told for themselves.
+        let (key, others) = if *own {
+            (format!("ends/{rule}/{at}/{id}"), "")
+        } else {
+            (format!("ends/{rule}/{at}"), ", and whoever has the same end,")
+        };
+        let text =
+            format!("`{rule}` admits the guest `{who}` ({id}){others} until {at}, and no longer: {why}");
+        self.notices.once(NoticeKind::AdmissionEnds, &key, text).await
     }
 
     /// A worker was interrupted while he wrote: it may be gone because of that, and whoever goes on finds out.
@@ -169,15 +181,24 @@ impl Assessor {
         Ok(())
     }
 
-    /// A moment that has passed would be asked for again and again.
+    /// A moment that has passed would be asked for again and again. What is doubted now waits no longer than this change did;
+    /// nobody waits for the others.
     async fn look_when_due(
         &self,
         change: &Change,
-        changes_at: Option<Timestamp>,
+        (doubts_until, more_known_at, changes_at): (Option<Timestamp>, Option<Timestamp>, Option<Timestamp>),
         now: Timestamp,
     ) -> Result<(), Trouble> {
-        let Some(at) = changes_at.filter(|at| *at > now) else { return Ok(()) };
-        let look = look_when_due(change.tenant, change.id, at, (self.correlate)())?;
+        let mut all = Vec::with_capacity(3);
+        all.extend(doubts_until.map(|at| (at, change.background)));
+        all.extend(more_known_at.map(|at| (at, true)));
+        if let Some(at) = changes_at.filter(|at| *at > now) {
+            // The end of a partner is one moment for all of his guests.
+            let guests = self.ledger.breaker().await?.and_then(|stored| stored.value.guests);
+            all.push((spread(at, change.id, guests.map(|counted| counted.guests)), true));
+        }
+        let Some((at, background)) = all.into_iter().filter(|(at, _)| *at > now).min() else { return Ok(()) };
+        let look = look_when_due((change.tenant, change.id), at, background, (self.correlate)())?;
         Ok(self.queues.changes.send(vec![look]).await?)
     }
 

@@ -1,6 +1,6 @@
 //! What every judgement needs beside the guest: the policy in force, the operator's ceiling, our own domains.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,7 +9,7 @@ use policy::{Named, Policy};
 use tokio::sync::watch;
 
 use crate::Trouble;
-use crate::trouble::after;
+use crate::turns::Turns;
 
 /// The policy in force, the ceiling, and who is told.
 #[derive(Debug, Clone)]
@@ -46,8 +46,7 @@ pub struct Directory {
     meant: Arc<Mutex<Meant>>,
     /// Whoever needs a name that nobody has read waits for the one who reads it.
     reading: Arc<tokio::sync::Mutex<()>>,
-    /// When the audit was asked last.
-    audited: Arc<Mutex<VecDeque<Timestamp>>>,
+    audit: Arc<Mutex<Turns>>,
 }
 
 impl Directory {
@@ -85,20 +84,14 @@ impl Directory {
         }
     }
 
-    /// A turn to ask the directory audit, taken now; or when the next one comes. Graph takes five requests in ten seconds of one app
-    /// (<https://learn.microsoft.com/graph/throttling-limits>).
-    pub(crate) fn audit_turn(&self, now: Timestamp) -> Result<(), Timestamp> {
-        const AT_MOST: usize = 5;
-        const WITHIN: SignedDuration = SignedDuration::from_secs(10);
-        let mut audited = self.audited.lock().unwrap_or_else(PoisonError::into_inner);
-        audited.retain(|at| now.duration_since(*at).abs() < WITHIN);
-        match audited.front() {
-            Some(first) if audited.len() >= AT_MOST => Err(after(*first, WITHIN)),
-            Some(_) | None => {
-                audited.push_back(now);
-                Ok(())
-            }
-        }
+    /// A turn to ask the directory audit about a guest, taken now; or when his turn comes.
+    pub(crate) fn audit_turn(
+        &self,
+        guest: ObjectId,
+        background: bool,
+        now: Timestamp,
+    ) -> Result<(), Timestamp> {
+        self.audit.lock().unwrap_or_else(PoisonError::into_inner).take(guest, background, now)
     }
 
     /// What the names in the policy stand for, that should be ids. A meaning serves for an hour, and no longer: a name is no

@@ -6,6 +6,7 @@ use ledger::LedgerError;
 use model::{AlertJob, Clock, Correlation, Incident, Job, Request, State, Suspension, Wake, due_deliveries};
 use queue::Collapse;
 
+use crate::pace::Pace;
 use crate::queues::look_when_due;
 use crate::{Notices, Queues, Trouble, move_of};
 
@@ -73,10 +74,10 @@ impl Steward {
     /// First the look, then the end of the document: whoever dies in between looks twice.
     async fn end_suspensions(&self, now: Timestamp) -> Result<usize, Trouble> {
         let ended = self.ledger.due::<Suspension>(now, Self::A_ROUND).await?;
-        let count = ended.len();
+        let (count, mut pace) = (ended.len(), Pace::after(None, now));
         for stored in ended {
             let (guest, correlation) = (stored.value.guest, (self.correlate)());
-            let look = look_when_due(self.ledger.tenant(), guest, now, correlation)?;
+            let look = look_when_due((self.ledger.tenant(), guest), pace.next(now), true, correlation)?;
             self.queues.changes.send(vec![look]).await?;
             match self.ledger.delete(stored).await {
                 // Lifted, or prolonged, a moment ago.

@@ -175,7 +175,7 @@ impl Remediator {
         let Incident { key, correlation, opened_at, .. } = incident;
         let now = self.clock.now();
         let wait = now.duration_since(*opened_at).clamp(FIRST, LAST);
-        let look = look_when_due(key.tenant, key.guest, after(now, wait), *correlation)?;
+        let look = look_when_due((key.tenant, key.guest), after(now, wait), true, *correlation)?;
         Ok(self.queues.changes.send(vec![look]).await?)
     }
 

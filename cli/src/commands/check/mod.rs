@@ -44,7 +44,7 @@ struct Ending {
 }
 
 impl From<policy::Ends> for Ending {
-    fn from(policy::Ends { rule, at, why, soon }: policy::Ends) -> Self {
+    fn from(policy::Ends { rule, at, why, own: _, soon }: policy::Ends) -> Self {
         Self { rule, at, why, soon }
     }
 }

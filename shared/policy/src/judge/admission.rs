@@ -88,9 +88,10 @@ impl<'a> Admission<'a> {
                 last = Some((scenario, end));
             }
         }
-        let (Scenario { id, notice, .. }, End { at, why }) = last?;
+        let (Scenario { id, notice, .. }, End { at, why, own }) = last?;
         let notice_at = notice.before(*at);
-        Some((Ends { rule: id.clone(), at: *at, why: why.clone(), soon: notice_at <= now }, notice_at))
+        let (rule, why, soon) = (id.clone(), why.clone(), notice_at <= now);
+        Some((Ends { rule, at: *at, why, own: *own, soon }, notice_at))
     }
 
     pub(super) fn otherwise(&self, otherwise: &Otherwise, case: &Case<'_>) -> Asked {

@@ -28,6 +28,8 @@ pub(super) enum Admits {
 pub(super) struct End {
     pub(super) at: Timestamp,
     pub(super) why: String,
+    /// Of this account alone.
+    pub(super) own: bool,
 }
 
 /// Why nobody can say.
@@ -163,15 +165,15 @@ fn of_a_kind(_: &Scenario, case: &Case<'_>, _: &Origins<'_>) -> Asked {
 fn end(scenario: &Scenario, case: &Case<'_>, origins: &Origins<'_>) -> Option<End> {
     let Scenario { id, partners, until, .. } = scenario;
     let of_partners = partners.as_ref().and_then(|partners| origins.end(partners));
-    let of_scenario =
-        until.map(|until| End { at: until.end(), why: format!("scenario `{id}` ends on {until}") });
+    let why = |until| format!("scenario `{id}` ends on {until}");
+    let of_scenario = until.map(|until| End { at: until.end(), why: why(until), own: false });
     [of_partners, of_scenario, stay_end(scenario, case)].into_iter().flatten().min_by_key(|end| end.at)
 }
 
 fn stay_end(scenario: &Scenario, case: &Case<'_>) -> Option<End> {
     let stay = scenario.stay?;
     let at = stay.after(case.facts.created_at?);
-    Some(End { at, why: format!("the stay of {stay} in scenario `{}` ends at {at}", scenario.id) })
+    Some(End { at, why: format!("the stay of {stay} in scenario `{}` ends at {at}", scenario.id), own: true })
 }
 
 /// When time alone may make another answer of it; the partners are not counted.

@@ -63,7 +63,7 @@ impl<'a> Origins<'a> {
                 }
             }
             let (until, partner) = last?;
-            Some(End { at: until.end(), why: format!("{} ends on {until}", told(partner)) })
+            Some(End { at: until.end(), why: format!("{} ends on {until}", told(partner)), own: false })
         });
         ends.min_by_key(|end| end.at)
     }

@@ -68,7 +68,7 @@ fn a_stay_ends_so_long_after_the_account_was_created() {
     let first = judged(&policy, &facts);
     assert_eq!((first.findings.len(), first.changes_at), (0, Some(notice)));
     let why = "the stay of 180d in scenario `agency-work` ends at 2027-04-30T00:00:00Z".to_owned();
-    let ends = Ends { rule: "agency-work".parse().unwrap(), at: end, why, soon: false };
+    let ends = Ends { rule: "agency-work".parse().unwrap(), at: end, why, own: true, soon: false };
     assert_eq!(first.ends, Some(ends.clone()));
     let soon = judge(&policy, &facts, Mode::Enforce, notice);
     assert_eq!(
@@ -113,7 +113,10 @@ fn a_scenario_admits_through_its_last_day_in_utc() {
 #[test]
 fn what_ends_first_ends_a_scenario_and_the_scenario_that_lasts_longest_counts() {
     let ends = |policy: &Policy, mail: &str| {
-        judged(policy, &guest(mail)).ends.map(|Ends { rule, at, why, soon: _ }| format!("{rule} {at} {why}"))
+        judged(policy, &guest(mail)).ends.map(|Ends { rule, at, why, own, soon: _ }| {
+            assert_eq!(own, why.starts_with("the stay"), "{why}");
+            format!("{rule} {at} {why}")
+        })
     };
     let told = |policy: &Policy, mail: &str| ends(policy, mail).unwrap();
     assert_snapshot!(told(&staying("stay: 180d"), "a@fabrikam.com"), @"agency-work 2027-04-30T00:00:00Z the stay of 180d in scenario `agency-work` ends at 2027-04-30T00:00:00Z");

@@ -101,6 +101,7 @@ impl Receiver {
                 id,
                 kind: if touched.gone { ChangeKind::Deleted } else { ChangeKind::Updated },
                 source: Source::Notification,
+                background: false,
                 members: touched.hints(),
                 received_at: now,
                 correlation: (self.correlate)(),

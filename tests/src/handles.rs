@@ -82,21 +82,26 @@ impl World {
         self.parts.reconciler.as_ref().unwrap().look().await.unwrap();
     }
 
-    /// Reconciliation comes to its end: nothing more is due of it at this moment. Returns how often it looked.
+    /// Reconciliation comes to its end: what happened before it began is made good, which takes a second listing a quarter of
+    /// an hour after the first, and nothing more is due of it. Returns how often it looked.
     pub async fn reconcile_all(&mut self) -> usize {
         for looks in 1..1_000 {
             self.reconcile().await;
             let ledger = &self.store.ledger;
-            let listing = ledger.listing().await.unwrap().unwrap().value;
+            let listing = ledger.listing().await.unwrap().expect("a listing").value;
             let mut ended = matches!(listing.place, ListingPlace::Ended { at: _ });
             for resource in [ResourceKind::User, ResourceKind::Group] {
                 let delta = ledger.delta(resource).await.unwrap().unwrap().value;
                 ended &= delta.round_ended_at.is_some();
             }
-            if ended {
+            let deltas = ledger.deltas().await.unwrap();
+            if ended && model::is_made_good(&deltas, &listing) {
                 return looks;
             }
-            self.settle_for(SignedDuration::from_secs(15)).await;
+            let (turn, ripe) = (SignedDuration::from_secs(15), SignedDuration::from_mins(15));
+            let next = self.clock.now().checked_add(if ended { ripe } else { turn }).unwrap();
+            self.settle_for(turn).await;
+            self.clock.advance_to(next);
         }
         panic!("reconciliation does not come to an end");
     }

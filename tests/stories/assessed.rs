@@ -36,6 +36,11 @@ async fn what_was_there_before_is_looked_at_before_anything_is_called_assessed()
     for _ in 0..3 {
         world.reconcile().await;
     }
+    assert_eq!(world.told_until().await, None, "replicas may not have heard of all that was there before");
+    world.clock.advance(SignedDuration::from_mins(15));
+    for _ in 0..3 {
+        world.reconcile().await;
+    }
     assert!(world.told_until().await.is_some());
     assert_eq!(world.assessed_until().await, None, "he waits in the queue");
     world.settle_now().await;

@@ -338,3 +338,24 @@ async fn a_notification_about_the_group_that_is_not_of_the_change_proves_nothing
     world.settle_now().await;
     assert!(world.canary().await.out.is_some());
 }
+
+/// The clock was three days ahead while the canary was flown, and is then put right.
+#[tokio::test]
+async fn it_is_flown_although_the_clock_was_set_back() {
+    let mut world = World::with_policy(PARTNERS_ONLY).await;
+    let _ = world.with_canary().await;
+    world.clock.advance(SignedDuration::from_hours(72));
+    world.subscribe().await;
+    world.look_after_the_canary().await;
+    world.settle_for(SignedDuration::from_mins(5)).await;
+    world.clock.advance(-SignedDuration::from_hours(72));
+    world.forget_writes("/");
+    world.simulator.reset_traffic();
+    for _ in 0..6 {
+        world.an_hour_later().await;
+    }
+    assert_eq!(world.simulator.traffic().writes, 6);
+    assert!(!world.canary().await.is_lost());
+    world.forget_writes("/");
+    world.slack.texts();
+}

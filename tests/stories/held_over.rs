@@ -22,6 +22,7 @@ async fn suspension_of(world: &World, guest: Guest, group: Group, by: &str) -> S
         by: by.to_owned(),
         reason: "he belongs there".to_owned(),
         written_at: now,
+        looked_at: None,
         identity: Some(incident.subject.identity()),
     }
 }

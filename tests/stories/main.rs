@@ -11,6 +11,7 @@ mod breaker;
 mod canary;
 mod catching;
 mod channels;
+mod clocks;
 mod costs;
 mod deciding;
 mod deleting;

@@ -117,7 +117,9 @@ async fn show(store: &Store, id: &IncidentId, output: Output) -> anyhow::Result<
     let outcomes = store.ledger.outcomes(id).await?;
     let suspensions = store.ledger.suspensions(stored.value.key.guest).await?;
     let key = &stored.value.key;
-    let suspension = suspensions.into_iter().find(|one| one.covers(key.guest, &key.rule, key.object));
+    let now = Timestamp::now();
+    let holds = |one: &Suspension| one.until > now && one.covers(key.guest, &key.rule, key.object);
+    let suspension = suspensions.into_iter().find(holds);
     out::show(output, &Whole { incident: stored.value, outcomes, suspension }, print)?;
     Ok(Exit::Well)
 }

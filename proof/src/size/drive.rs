@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use host::{Assembly, Environment, Needs, Part, Parts, Settings, Store};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
-use model::{Clock, ListingPlace, ObjectId, ResourceKind, TenantId, Watched};
+use model::{Clock, ListingPlace, ObjectId, TenantId, Watched};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use url::Url;
@@ -197,13 +197,12 @@ impl Guestlist {
 
     async fn everything_was_told(&self) -> anyhow::Result<bool> {
         let ledger = &self.store.ledger;
-        let listing = ledger.listing().await?.map(|stored| stored.value.place);
-        let mut told = matches!(listing, Some(ListingPlace::Ended { at: _ }));
-        for resource in [ResourceKind::User, ResourceKind::Group] {
-            let delta = ledger.delta(resource).await?;
-            told &= delta.is_some_and(|stored| stored.value.round_ended_at.is_some());
-        }
-        Ok(told)
+        let (listing, deltas) = (ledger.listing().await?, ledger.deltas().await?);
+        let Some(listing) = listing.map(|stored| stored.value) else { return Ok(false) };
+        let ended = matches!(listing.place, ListingPlace::Ended { at: _ });
+        let rounds = deltas.iter().all(|delta| delta.round_ended_at.is_some());
+        // What happened before the queries began is made good by a second listing.
+        Ok(ended && rounds && deltas.len() == 2 && model::is_made_good(&deltas, &listing))
     }
 
     /// A guest is invited, and Graph notifies us at once.

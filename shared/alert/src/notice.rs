@@ -146,6 +146,11 @@ fn words(kind: NoticeKind) -> Words {
              on it",
             "guestlist status",
         ),
+        NoticeKind::ClockWrong => Words::new(
+            "This machine's clock is wrong",
+            "Set it, and keep it set (NTP). What is found meanwhile is told by the wrong time, and acted on when it is right",
+            "guestlist status",
+        ),
         NoticeKind::WritesStopped => Words::new(
             "All writes to the tenant are stopped",
             "Findings are recorded and told, and nothing is done about them until somebody resumes",

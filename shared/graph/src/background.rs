@@ -23,19 +23,36 @@ pub(crate) enum Urgency {
     Background,
 }
 
-/// Until when Graph has asked this app to wait, whichever call it answered so.
+/// For how long Graph has asked this app to wait, whichever call it answered so.
 #[derive(Debug, Default)]
-pub(crate) struct Rest(Mutex<Option<Timestamp>>);
+pub(crate) struct Rest(Mutex<Option<Asked>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    until: Timestamp,
+    wait: SignedDuration,
+}
 
 impl Rest {
     fn left(&self, now: Timestamp) -> Option<SignedDuration> {
-        let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        until.map(|until| until.duration_since(now)).filter(|left| left.is_positive())
+        let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Asked { until, wait } = (*asked)?;
+        let left = until.duration_since(now);
+        if left > wait {
+            // The clock was set back since: it is waited for anew, and not for as long as it was set back.
+            *asked = now.checked_add(wait).ok().map(|until| Asked { until, wait });
+            return Some(wait);
+        }
+        Some(left).filter(|left| left.is_positive())
     }
 
-    fn last_until(&self, until: Timestamp) {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *last = (*last).max(Some(until));
+    fn last(&self, wait: SignedDuration, now: Timestamp) {
+        let left = self.left(now);
+        let longer = left.is_none_or(|left| wait > left);
+        if let Some(until) = now.checked_add(wait).ok().filter(|_| longer) {
+            let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            *asked = Some(Asked { until, wait });
+        }
     }
 }
 
@@ -63,9 +80,27 @@ impl Client {
     }
 
     pub(crate) fn heed(&self, failure: &Failure) {
-        let until = failure.retry_after().and_then(|wait| self.clock().now().checked_add(wait).ok());
-        if let Some(until) = until {
-            self.told_to_rest().last_until(until);
+        if let Some(wait) = failure.retry_after() {
+            self.told_to_rest().last(wait, self.clock().now());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_rests_for_as_long_as_the_clock_was_set_back() {
+        let at = |second: i64| Timestamp::from_second(1_800_000_000 + second).unwrap();
+        let span = SignedDuration::from_secs;
+        let rest = Rest::default();
+        assert_eq!(rest.left(at(0)), None);
+        rest.last(span(30), at(0));
+        rest.last(span(5), at(1));
+        assert_eq!(rest.left(at(10)), Some(span(20)), "the longer of the two");
+        assert_eq!(rest.left(at(-86_400)), Some(span(30)));
+        assert_eq!(rest.left(at(-86_390)), Some(span(20)));
+        assert_eq!(rest.left(at(-86_370)), None);
     }
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, USER_AGENT};
 use http::{HeaderMap, Method};
+use jiff::Timestamp;
 use model::{Clock, TenantId};
 use serde_json::Value;
 use url::Url;
@@ -19,7 +20,7 @@ use crate::background::{LOW, PRIORITY, Rest, Urgency};
 use crate::cloud::Endpoints;
 use crate::credential::App;
 use crate::error::{Failure, GraphError, Happened, Trace, plain};
-use crate::retry::Patience;
+use crate::retry::{Patience, http_date};
 use crate::target::Target;
 use crate::token::{Token, Tokens};
 
@@ -239,6 +240,10 @@ impl Client {
             Failure::of_wire(&error, trace.clone())
         })?;
         trace.request_id = request_id(&reply.headers);
+        // What stands between us and Graph may have another clock.
+        if let Some(there) = date(&reply.headers).filter(|_| trace.request_id.is_some()) {
+            self.clock.hear(there);
+        }
         tracing::debug!(
             graph.method = %request.method, graph.path = request.url.path(),
             graph.status = reply.status.as_u16(), graph.duration_ms = duration_ms,
@@ -299,6 +304,11 @@ impl fmt::Debug for Client {
 
 fn request_id(headers: &HeaderMap) -> Option<String> {
     headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(plain)
+}
+
+/// When it was answered, by Graph's clock (RFC 9110, section 6.6.1).
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    headers.get(DATE).and_then(|date| date.to_str().ok()).and_then(http_date)
 }
 
 /// A refusal is an answer, and its meaning is the caller's. What was waited for in vain is worth a warning.

@@ -35,7 +35,7 @@ fn seconds(text: &str) -> Option<SignedDuration> {
 }
 
 /// The three forms of RFC 9110, section 5.6.7.
-fn http_date(text: &str) -> Option<Timestamp> {
+pub(crate) fn http_date(text: &str) -> Option<Timestamp> {
     ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"].iter().find_map(
         |form| {
             let date = strtime::parse(form, text).ok()?.to_datetime().ok()?;

@@ -128,7 +128,7 @@ impl Assembly {
                     built.keeper = Some(keeper);
                     built.census = Some(self.census()?);
                     built.reconciler = Some(self.reconciler()?);
-                    built.steward = Some(self.steward());
+                    built.steward = Some(self.steward()?);
                 }
             }
         }
@@ -285,14 +285,15 @@ impl Assembly {
         })
     }
 
-    fn steward(&self) -> Steward {
-        Steward {
+    fn steward(&self) -> anyhow::Result<Steward> {
+        Ok(Steward {
+            reader: self.reader()?,
             ledger: self.store.ledger.clone(),
             queues: self.store.queues.clone(),
             notices: self.notices(),
             clock: self.clock.clone(),
             correlate: crate::correlate,
-        }
+        })
     }
 
     fn keeper(&self) -> anyhow::Result<SubscriptionKeeper> {

@@ -30,9 +30,8 @@ impl Document for Suspension {
         }
     }
 
-    /// When it ends, so that the guest can be looked at again.
     fn due(&self) -> Option<Timestamp> {
-        Some(self.until)
+        Some(self.due_at())
     }
 }
 

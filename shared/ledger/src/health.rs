@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use model::{Canary, Lag, ObjectId, RecentLag, StepResult, Watched};
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,14 @@ struct AssessedAfter {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Probe {
     at: Timestamp,
+}
+
+/// How our clock and Microsoft's differed last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Compared {
+    at: Timestamp,
+    /// `None`: by less than minutes.
+    ahead: Option<SignedDuration>,
 }
 
 impl Document for AssessedAfter {
@@ -47,6 +55,19 @@ impl Document for Probe {
     }
 }
 
+impl Document for Compared {
+    const KIND: &'static str = "clock";
+
+    /// There is one of them.
+    fn sort(&self) -> String {
+        CLOCK.to_owned()
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
 impl Document for Canary {
     const KIND: &'static str = "canary";
 
@@ -61,6 +82,7 @@ impl Document for Canary {
 }
 
 const CANARY: &str = "groups";
+const CLOCK: &str = "ours";
 
 /// What the steps came to that this handle and its clones have written down.
 #[derive(Debug, Clone, Default)]
@@ -134,6 +156,25 @@ impl Ledger {
         })
         .await
         .map(|_| ())
+    }
+
+    /// By how much our clock is ahead of Microsoft's, if that is minutes. A minute more or less is not written.
+    pub async fn note_clock(&self, ahead: Option<SignedDuration>, now: Timestamp) -> Result<(), LedgerError> {
+        let news = |before: Option<Compared>| {
+            let same = match (before.and_then(|before| before.ahead), ahead) {
+                (None, None) => true,
+                (Some(was), Some(is)) => was.saturating_sub(is).abs() < SignedDuration::from_mins(1),
+                (Some(_), None) | (None, Some(_)) => false,
+            };
+            (!same).then_some(Compared { at: now, ahead })
+        };
+        self.update(CLOCK, news).await.map(|_| ())
+    }
+
+    /// By how much our clock was ahead of Microsoft's, if that was minutes, when the steward last looked.
+    pub async fn clock_ahead(&self) -> Result<Option<SignedDuration>, LedgerError> {
+        let stored: Option<Stored<Compared>> = self.get(CLOCK).await?;
+        Ok(stored.and_then(|stored| stored.value.ahead))
     }
 
     /// # Errors

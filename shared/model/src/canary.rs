@@ -91,6 +91,13 @@ impl Canary {
         }
     }
 
+    /// Another change is to be made. What is to come later than that was planned before the clock was set back.
+    #[must_use]
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        let left = self.next_at.duration_since(now);
+        !left.is_positive() || left > Self::EVERY
+    }
+
     /// A change is about to be sent. One that was out before is given up.
     pub fn intend(&mut self, adds: bool, now: Timestamp) -> Flight {
         let flight = Flight { at: now, adds, sent: false };

@@ -43,6 +43,8 @@ pub enum NoticeKind {
     CanaryBack,
     /// The canary's account or group is not what it has to be.
     CanaryRefused,
+    /// This machine's clock is minutes off Microsoft's.
+    ClockWrong,
     /// All writes were stopped, or resumed.
     WritesStopped,
     WritesResumed,
@@ -74,6 +76,7 @@ impl NoticeKind {
             | Self::AmbiguousName
             | Self::CanaryLost
             | Self::CanaryRefused
+            | Self::ClockWrong
             | Self::WritesStopped
             | Self::Test => None,
         }
@@ -100,6 +103,7 @@ impl NoticeKind {
             | Self::SubscriptionTrouble
             | Self::CredentialTrouble
             | Self::CanaryLost
+            | Self::ClockWrong
             | Self::WritesStopped => Severity::High,
         }
     }

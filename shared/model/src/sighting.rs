@@ -1,6 +1,6 @@
 //! A finding is met, and what was done about it is seen or is seen no more. Pure, like all transitions.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{Achieved, Correlation, Finding, Incident, Routes, RuleId, Snapshot, State, Step, Subject, Wake};
 
@@ -16,6 +16,9 @@ pub struct Sighting {
 }
 
 impl Incident {
+    /// Graph may ask for an hour of patience, and no try is put off for much longer.
+    const PUT_OFF_AT_MOST: SignedDuration = SignedDuration::from_hours(2);
+
     /// The finding was met: for the first time, or again. Decides whether `remediate` is to be woken.
     pub fn see(&mut self, met: Sighting, routes: &Routes, now: Timestamp) {
         let Sighting { subject, finding, snapshot, told_with, correlation: _ } = met;
@@ -78,6 +81,9 @@ impl Incident {
             State::Open | State::Refused { .. } | State::Failed { .. } => {
                 self.end_approval(now);
                 // Whoever has tried it finds out what came of it: it may be done, although nobody has read it.
+                if self.is_put_off_too_far(now) {
+                    self.wake = Wake::None;
+                }
                 let was_tried = self.attempts > 0 && !matches!(self.wake, Wake::None);
                 let free = judged.acts() && self.waits_because.is_none();
                 if was_tried {
@@ -92,6 +98,14 @@ impl Incident {
             }
         }
         self.recount(now);
+    }
+
+    /// What is to wait for longer than any try was put off before the clock was set back.
+    fn is_put_off_too_far(&self, now: Timestamp) -> bool {
+        match self.wake {
+            Wake::None => false,
+            Wake::Due { at } | Wake::Sent { at } => at.duration_since(now) > Self::PUT_OFF_AT_MOST,
+        }
     }
 
     /// Where a message can be edited in its place, it tells now and then how often the finding was met.

@@ -1,6 +1,6 @@
 //! What holds Guestlist back: a dated suspension of one rule for one guest, and the stop of all writes.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{Identity, ObjectId, RuleId};
@@ -21,9 +21,30 @@ pub struct Suspension {
     pub by: String,
     pub reason: String,
     pub written_at: Timestamp,
+    /// It had ended by then, and a look at the guest was asked for.
+    #[serde(default)]
+    pub looked_at: Option<Timestamp>,
 }
 
 impl Suspension {
+    /// It stays so long after its end: a clock that was wrong for a moment ends nothing, because its date counts.
+    const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+    /// When something is to be done about it: a look at the guest when it ends, and long after that its removal.
+    #[must_use]
+    pub fn due_at(&self) -> Timestamp {
+        match self.looked_at {
+            Some(at) if at >= self.until => self.until.checked_add(Self::KEPT).unwrap_or(Timestamp::MAX),
+            Some(_) | None => self.until,
+        }
+    }
+
+    /// Nothing depends on it any more.
+    #[must_use]
+    pub fn is_to_go(&self, now: Timestamp) -> bool {
+        now.duration_since(self.until) >= Self::KEPT
+    }
+
     /// Whether it holds a finding of this rule about this object back.
     #[must_use]
     pub fn covers(&self, guest: ObjectId, rule: &RuleId, object: Option<ObjectId>) -> bool {
@@ -85,6 +106,7 @@ mod tests {
             by: "anna".to_owned(),
             reason: "agreed by phone".to_owned(),
             written_at: Timestamp::UNIX_EPOCH,
+            looked_at: None,
         };
         let (sam, eve) = (identity("sam@fabrikam.com"), identity("eve@evil.example"));
         assert!(old.is_for(Some(&sam)) && old.is_for(None));

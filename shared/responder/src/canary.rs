@@ -13,7 +13,7 @@ use model::{
 use policy::{Kind, Policy, kind_of};
 
 use crate::trouble::{in_words, is_not_found, to_the_second};
-use crate::{Assessor, Directory, Notices, Rules, Trouble, facts_of};
+use crate::{Assessor, Directory, Notices, Rules, Trouble, facts_of, off};
 
 /// What an operator sets of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,10 +95,13 @@ impl CanaryKeeper {
         Ok(self.ledger.canary().await?.filter(ours))
     }
 
-    /// The stop and the ceiling hold this like any other write.
+    /// The stop, the ceiling and a wrong clock hold this like any other write.
     async fn held(&self) -> Result<Option<String>, Trouble> {
         if let Some(stop) = self.ledger.stop().await? {
             return Ok(Some(format!("writes are stopped by {}", stop.by)));
+        }
+        if let Some(ahead) = self.clock.wrong_by() {
+            return Ok(Some(format!("this machine's clock is {}", off(ahead))));
         }
         let observes = self.rules.ceiling == Mode::Observe;
         Ok(observes.then(|| "GUESTLIST_AT_MOST is `observe`".to_owned()))
@@ -146,9 +149,8 @@ impl CanaryKeeper {
     }
 
     async fn fly(&self) -> Result<(), Trouble> {
-        let due = |canary: &Canary, now| canary.next_at <= now;
         let now = self.clock.now();
-        if !self.current().await?.is_some_and(|stored| due(&stored.value, now))
+        if !self.current().await?.is_some_and(|stored| stored.value.is_due(now))
             || !self.is_watched(now).await?
         {
             return Ok(());
@@ -167,7 +169,7 @@ impl CanaryKeeper {
             return Ok(());
         }
         let now = self.clock.now();
-        let Some(mut stored) = self.current().await?.filter(|stored| due(&stored.value, now)) else {
+        let Some(mut stored) = self.current().await?.filter(|stored| stored.value.is_due(now)) else {
             return Ok(());
         };
         let flight = stored.value.intend(harmless.adds, now);

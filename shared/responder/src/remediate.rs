@@ -89,8 +89,7 @@ impl Remediator {
         mut stored: Stored<Incident>,
         taken_over: Option<Timestamp>,
     ) -> Result<Option<CarriedOut>, Trouble> {
-        let (now, read) = (self.clock.now(), stored.clone());
-        let routes = &self.rules.routes;
+        let (read, routes) = (stored.clone(), &self.rules.routes);
         let with_groups = looks_at_groups(&stored.value.finding);
         let facts = match self.read(stored.value.key.guest, with_groups).await? {
             Ok(facts) => facts,
@@ -103,7 +102,8 @@ impl Remediator {
                 return Ok(Some(CarriedOut::unsent(read, stored)));
             }
         };
-        let snapshot = snapshot_of(&facts);
+        // After the read, which has told Graph's time: a moment of a wrong clock is noticed before anything is sent.
+        let (now, snapshot) = (self.clock.now(), snapshot_of(&facts));
         let sent = self.sent(&stored.value).await?;
         let attempted: Vec<Step> = sent.iter().map(|outcome| outcome.step).collect();
         let incident = &mut stored.value;
@@ -268,7 +268,11 @@ impl Remediator {
             incident.put_back(*step, *done_at);
         }
         match &walk.cut_short {
-            Some(CutShort::Stopped) => incident.release(after(now, Self::STOPPED), now),
+            Some(CutShort::Stopped) => {
+                // To be held is no failed try.
+                incident.attempts = incident.attempts.saturating_sub(1);
+                incident.release(after(now, Self::STOPPED), now);
+            }
             Some(CutShort::Trouble { step, error }) => {
                 return self.in_trouble(incident, error, &step.to_string()).await;
             }

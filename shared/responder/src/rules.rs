@@ -63,7 +63,7 @@ impl Directory {
     ) -> Result<Arc<[String]>, Trouble> {
         let known = self.read.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((read_at, domains)) = &known
-            && now.duration_since(*read_at) < Self::KEEPS
+            && now.duration_since(*read_at).abs() < Self::KEEPS
         {
             return Ok(Arc::clone(domains));
         }
@@ -75,7 +75,7 @@ impl Directory {
             }
             // Verified domains hardly ever change: yesterday's list is better than none, and last week's is not.
             Err(error) => match known {
-                Some((read_at, domains)) if now.duration_since(read_at) < Self::SERVES => {
+                Some((read_at, domains)) if now.duration_since(read_at).abs() < Self::SERVES => {
                     tracing::warn!("going on with the verified domains read before: {error}");
                     Ok(domains)
                 }
@@ -112,7 +112,7 @@ impl Directory {
         let _reading = self.reading.lock().await;
         for name in names {
             let known = self.meant.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
-            let fresh = known.filter(|(read_at, _)| now.duration_since(*read_at) < Self::KEEPS);
+            let fresh = known.filter(|(read_at, _)| now.duration_since(*read_at).abs() < Self::KEEPS);
             let named = match fresh {
                 Some((_, ids)) => named(ids),
                 None => match reader.groups_named(&name).await {

@@ -8,11 +8,14 @@ use queue::Collapse;
 
 use crate::pace::Pace;
 use crate::queues::look_when_due;
+use crate::right_time::may_end;
 use crate::{Notices, Queues, Trouble, move_of};
 
 /// The part of the flow `steward` that looks into the ledger.
 #[derive(Debug, Clone)]
 pub struct Steward {
+    /// Tells what time it is at Graph, before anything ends.
+    pub reader: graph::Reader,
     pub ledger: ledger::Ledger,
     pub queues: Queues,
     pub notices: Notices,
@@ -60,6 +63,9 @@ impl Steward {
             let wake = move_of(format!("request/{id}"), &job, now, Collapse::Earliest)?;
             self.queues.remediations.send(vec![wake]).await?;
         }
+        self.ledger.note_clock(self.clock.wrong_by(), now).await?;
+        // Told by whoever hears of it first; nothing has to wait for that.
+        self.notices.clock_is_wrong().await?;
         if let Some(stored) = self.ledger.breaker().await? {
             // Whoever opened it may have died before he could say so.
             self.notices.breaker_opened(&stored.value).await?;
@@ -71,15 +77,28 @@ impl Steward {
         Ok(woken.saturating_add(self.end_suspensions(now).await?))
     }
 
-    /// First the look, then the end of the document: whoever dies in between looks twice.
+    /// First the look, then the note of it: whoever dies in between looks twice. A suspension goes long after its end, so
+    /// that no clock that is wrong for a moment takes from people what they decided.
     async fn end_suspensions(&self, now: Timestamp) -> Result<usize, Trouble> {
-        let ended = self.ledger.due::<Suspension>(now, Self::A_ROUND).await?;
+        let mut ended = self.ledger.due::<Suspension>(now, Self::A_ROUND).await?;
+        if ended.is_empty() || !may_end(&self.reader, &self.notices).await? {
+            return Ok(0);
+        }
+        // The clock may have been set right while Graph was asked.
+        let now = self.clock.now();
+        ended.retain(|stored| stored.value.due_at() <= now);
         let (count, mut pace) = (ended.len(), Pace::after(None, now));
-        for stored in ended {
+        for mut stored in ended {
             let (guest, correlation) = (stored.value.guest, (self.correlate)());
             let look = look_when_due((self.ledger.tenant(), guest), pace.next(now), true, correlation)?;
             self.queues.changes.send(vec![look]).await?;
-            match self.ledger.delete(stored).await {
+            let noted = if stored.value.is_to_go(now) {
+                self.ledger.delete(stored).await
+            } else {
+                stored.value.looked_at = Some(now);
+                self.ledger.replace(stored).await.map(|_| ())
+            };
+            match noted {
                 // Lifted, or prolonged, a moment ago.
                 Ok(()) | Err(LedgerError::Conflict { place: _ }) => {}
                 Err(error) => return Err(error.into()),

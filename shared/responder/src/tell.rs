@@ -108,7 +108,9 @@ impl Teller {
         let outcomes = self.ledger.outcomes(id).await?;
         let suspensions = self.ledger.suspensions(stored.value.key.guest).await?;
         let key = &stored.value.key;
-        let suspension = suspensions.iter().find(|one| one.covers(key.guest, &key.rule, key.object));
+        let holds =
+            |one: &&model::Suspension| one.until > now && one.covers(key.guest, &key.rule, key.object);
+        let suspension = suspensions.iter().find(holds);
         let background = Background { outcomes: &outcomes, suspension };
         let message = alert::about_incident_with(&stored.value, delivery.sequence, background);
         let line = RolledUp {

@@ -12,6 +12,7 @@ use model::{CannotClaim, Incident, IncidentId, ObjectId, State, Step, Wake};
 
 use crate::queues::look_when_due;
 use crate::remediate::CarriedOut;
+use crate::right_time::may_end;
 use crate::step::Pursuit;
 use crate::trouble::{after, is_not_found};
 use crate::{End, Remediator, Trouble};
@@ -84,13 +85,21 @@ impl Remediator {
 
     /// Nobody has decided in time.
     async fn end_waiting(&self, mut stored: Stored<Incident>) -> Result<Option<Timestamp>, Trouble> {
+        if !may_end(&self.reader, &self.notices).await? {
+            return Ok(Some(after(self.clock.now(), Self::STOPPED)));
+        }
+        if matches!(stored.value.state, State::Waiting { since: _, until } if until > self.clock.now()) {
+            return Ok(None);
+        }
         stored.value.expire(&self.rules.routes, self.clock.now());
         self.write_down(stored).await
     }
 
     async fn begin(&self, mut stored: Stored<Incident>) -> Result<Option<Timestamp>, Trouble> {
         let now = self.clock.now();
-        if self.ledger.stop().await?.is_some() {
+        // What was heard of the clock a moment ago saves the read that would tell it again.
+        let held = self.clock.was_compared() && self.notices.clock_is_wrong().await?;
+        if held || self.ledger.stop().await?.is_some() {
             return Ok(Some(after(now, Self::STOPPED)));
         }
         stored.value.end_approval(now);

@@ -303,6 +303,9 @@ impl Remediator {
             State::Undone { .. } => {
                 Answer::Done { text: format!("{}; {beside}", given_back(&stored.value, &steps)) }
             }
+            _ if stopped && self.clock.wrong_by().is_some() => Answer::Sent {
+                text: format!("it is carried out once this machine's clock is right; {beside}"),
+            },
             _ if stopped => Answer::Sent {
                 text: format!(
                     "writes were stopped a moment ago, and it is carried out after `guestlist resume`; {beside}"
@@ -349,6 +352,7 @@ pub(crate) fn suspension(
         by: request.by.clone(),
         reason: request.reason.clone(),
         written_at: now,
+        looked_at: None,
     }
 }
 

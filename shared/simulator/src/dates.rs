@@ -40,7 +40,7 @@ pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     text.parse::<Timestamp>().ok()
 }
 
-/// `Retry-After` as an HTTP date (RFC 9110, section 5.6.7).
+/// An HTTP date, as in `Date` and `Retry-After` (RFC 9110, section 5.6.7).
 pub(crate) fn http_date(at: Timestamp) -> String {
     at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }

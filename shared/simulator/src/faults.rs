@@ -35,6 +35,8 @@ pub struct Faults {
     pub notifications: NotificationFaults,
     /// Audit rows are not visible before they are this old.
     pub audit_lag: SignedDuration,
+    /// By how much the clock that answers say (`Date`) is ahead of the directory's.
+    pub clock_ahead: SignedDuration,
     /// Pages never hold more than this, whatever `$top` says.
     pub page_at_most: Option<usize>,
     /// What `next` asked for and what has struck nothing yet.

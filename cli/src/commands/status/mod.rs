@@ -30,6 +30,8 @@ struct Status {
     troubles: Vec<String>,
     parts: Vec<PartStatus>,
     stopped: Option<Stop>,
+    /// Where it is minutes.
+    clock_ahead_seconds: Option<i64>,
     queues: Vec<QueueStatus>,
     subscriptions: Vec<subscriptions::Row>,
     channels: Vec<ChannelState>,
@@ -100,6 +102,11 @@ async fn read(settings: &Settings, store: &Store, now: Timestamp) -> anyhow::Res
             stop.reason
         ));
     }
+    let clock_ahead = store.ledger.clock_ahead().await?;
+    if let Some(ahead) = clock_ahead {
+        let off = responder::off(ahead);
+        troubles.push(format!("this machine's clock is {off}: set it (NTP); until then nothing is written"));
+    }
     let breaker = breaker::standing(store, now).await?;
     if breaker.open {
         troubles.push(breaker.in_words());
@@ -123,6 +130,7 @@ async fn read(settings: &Settings, store: &Store, now: Timestamp) -> anyhow::Res
         troubles,
         parts,
         stopped,
+        clock_ahead_seconds: clock_ahead.map(|ahead| ahead.as_secs()),
         queues,
         subscriptions,
         channels,

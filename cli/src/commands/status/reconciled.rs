@@ -167,7 +167,7 @@ impl Applied {
 
 impl Gone {
     fn of(listing: &Listing) -> Self {
-        let Listing { began_at, place, last_whole: _, met, missed, looks_until: _, applies: _ } = listing;
+        let Listing { began_at, place, met, missed, .. } = listing;
         let ended_at = match place {
             ListingPlace::Ended { at } => Some(*at),
             ListingPlace::Users { cursor: _ }

@@ -101,6 +101,7 @@ fn a_rule_that_is_suspended_in_all_groups_is_not_said_to_be_in_one() {
         by: "carol".to_owned(),
         reason: "she is expected".to_owned(),
         written_at: at("10:05:00"),
+        looked_at: None,
     };
     for (object, in_one) in [(None, false), (incident.finding.object, true)] {
         suspension.object = object;

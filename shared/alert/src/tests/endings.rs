@@ -109,6 +109,7 @@ fn an_undo_says_who_asked_why_and_until_when_it_holds() {
         by,
         reason,
         written_at: at("11:00:00"),
+        looked_at: None,
     };
     let background = Background { outcomes: &[], suspension: Some(&suspension) };
     assert_snapshot!(slack(&about_incident_with(&undone, 4, background)), @"

@@ -346,6 +346,7 @@ fn an_undo_of_several_steps_names_only_what_was_put_back() {
         by: "anna".to_owned(),
         reason: "SEC-123".to_owned(),
         written_at: at("11:00:00"),
+        looked_at: None,
     };
     let background = Background { outcomes: &outcomes, suspension: Some(&suspension) };
     assert_snapshot!(slack(&about_incident_with(&incident, 4, background)), @"

@@ -6,7 +6,7 @@ use model::{ChannelName, Notice, NoticeKind, RolledUp, Severity};
 use super::{at, slack, webhook};
 use crate::{about_notice, roll_up};
 
-const KINDS: [NoticeKind; 20] = [
+const KINDS: [NoticeKind; 21] = [
     NoticeKind::ForgedNotifications,
     NoticeKind::OversizedNotification,
     NoticeKind::UnreadableNotification,
@@ -24,6 +24,7 @@ const KINDS: [NoticeKind; 20] = [
     NoticeKind::CanaryLost,
     NoticeKind::CanaryBack,
     NoticeKind::CanaryRefused,
+    NoticeKind::ClockWrong,
     NoticeKind::WritesStopped,
     NoticeKind::WritesResumed,
     NoticeKind::Test,

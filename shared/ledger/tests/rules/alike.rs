@@ -74,6 +74,7 @@ fn suspension(n: u128, until: i64) -> Suspension {
         by: "anna".to_owned(),
         reason: "agreed by phone".to_owned(),
         written_at: at(0),
+        looked_at: None,
     }
 }
 

@@ -47,6 +47,7 @@ async fn more_than_a_hundred_writes_at_once_are_refused_by_dynamo() {
             by: "anna".to_owned(),
             reason: "a test".to_owned(),
             written_at: at(0),
+            looked_at: None,
         })
         .collect();
     let error = ledger.replace_all_suspended(stored.clone(), &held).await.unwrap_err();

@@ -75,6 +75,7 @@ async fn the_last_suspension_of_a_rule_for_a_guest_counts(store: Store) {
         by: "anna".to_owned(),
         reason: "agreed by phone".to_owned(),
         written_at: at(0),
+        looked_at: None,
     };
     for suspension in
         [suspension(1, "a", 10), suspension(1, "b", 20), suspension(2, "a", 30), suspension(1, "a", 40)]

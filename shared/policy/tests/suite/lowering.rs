@@ -135,6 +135,7 @@ fn suspension(rule: &str, until: &str) -> Suspension {
         by: "bob@contoso.com".to_owned(),
         reason: "a mistake".to_owned(),
         written_at: now(),
+        looked_at: None,
     }
 }
 

@@ -303,6 +303,7 @@ fn a_suspension_may_be_for_one_group() {
         by: "bob@contoso.com".to_owned(),
         reason: "a mistake".to_owned(),
         written_at: now(),
+        looked_at: None,
     };
     let held = |object| {
         let memberships = vec![member(group(1, "Finance EU")), member(group(2, "Finance US"))];

@@ -115,6 +115,7 @@ fn suspension() -> impl Strategy<Value = Suspension> {
             by: "bob@contoso.com".to_owned(),
             reason: "a mistake".to_owned(),
             written_at: now(),
+            looked_at: None,
         }
     })
 }

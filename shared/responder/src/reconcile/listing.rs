@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 use ledger::Stored;
-use model::{ChangeKind, Delta, InForce, Listing, ListingPlace, ObjectId, ResourceKind};
+use model::{ChangeKind, InForce, Listing, ListingPlace, ObjectId, ResourceKind};
 use policy::{Kind, kind_of};
 use queue::Move;
 use tokio::task::JoinSet;
@@ -24,13 +24,14 @@ impl Reconciler {
         let now = self.clock.now();
         let in_force = self.ledger.in_force().await?.map(|stored| stored.value);
         let in_force = in_force.as_ref();
+        let deltas = self.ledger.deltas().await?;
         let mut stored = match self.ledger.listing().await? {
-            Some(stored) if !self.begins(&stored.value, in_force, now).await? => stored,
+            Some(stored) if !stored.value.is_over(&deltas, in_force, now) => stored,
             Some(mut stored) => {
-                stored.value = Listing::begin(Some(&stored.value), in_force, now);
+                stored.value = Listing::begin(Some(&stored.value), &deltas, in_force, now);
                 self.ledger.replace(stored).await?
             }
-            None => self.ledger.insert(Listing::begin(None, in_force, now)).await?,
+            None => self.ledger.insert(Listing::begin(None, &deltas, in_force, now)).await?,
         };
         for _ in 0..Self::PAGES_OF_A_LISTING {
             if Self::is_ahead(&stored.value, now) || self.is_busy(now).await? {
@@ -61,17 +62,6 @@ impl Reconciler {
         }
     }
 
-    /// Its time has come, the policy has changed, or a delta query has begun anew since.
-    async fn begins(
-        &self,
-        listing: &Listing,
-        in_force: Option<&InForce>,
-        now: Timestamp,
-    ) -> Result<bool, Trouble> {
-        let begun_since = |delta: &Delta| delta.begun_at > listing.began_at;
-        Ok(self.ledger.deltas().await?.iter().any(begun_since) || listing.is_over(in_force, now))
-    }
-
     async fn list_users(
         &self,
         mut stored: Stored<Listing>,
@@ -84,7 +74,8 @@ impl Reconciler {
             graph::Sweep::Page(page) => page,
             graph::Sweep::StartAnew(why) => {
                 tracing::warn!("the listing of accounts begins anew: {why}");
-                stored.value = Listing::begin(Some(&stored.value), in_force, now);
+                let deltas = self.ledger.deltas().await?;
+                stored.value = Listing::begin(Some(&stored.value), &deltas, in_force, now);
                 return Ok(self.ledger.replace(stored).await?);
             }
         };
@@ -120,8 +111,10 @@ impl Reconciler {
         let now = self.clock.now();
         let known = self.ledger.known_guests(after_this.as_deref(), Self::KNOWN).await?;
         let began_at = stored.value.began_at;
+        // Who was first seen in time to come was so before the clock was set back.
         let was_missed = |guest: &&ledger::KnownGuest| {
-            guest.listed_in.is_none_or(|met| met < began_at) && guest.first_seen < began_at
+            let old = guest.first_seen < began_at || guest.first_seen > now;
+            guest.listed_in != Some(began_at) && old
         };
         let missed: Vec<ObjectId> = known.iter().filter(was_missed).map(|guest| guest.id).collect();
         stored.value.missed = stored.value.missed.saturating_add(count(&missed));

@@ -8,11 +8,13 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use http_body_util::{BodyExt, Limited};
+use jiff::Timestamp;
 
 use super::call::{Answer, Caller, Payload};
 use super::perform::{Finished, Incoming, finish, injected, perform};
 use super::refusal::Refusal;
 use super::{batch, routes};
+use crate::dates;
 use crate::faults::Failure;
 use crate::record::{Exchange, Kind};
 use crate::server;
@@ -52,7 +54,8 @@ pub(crate) async fn answer(world: Arc<World>, request: Request<Body>) -> Respons
         (Ok(_), Ok(caller)) => round_trip(&world, &caller, &incoming).await,
     };
     let url = format!("{base}{}", parts.uri.path_and_query().map_or("/", |text| text.as_str()));
-    let (response, body) = write(finished);
+    let date = world.look(|state, now| now.checked_add(state.faults.clock_ahead).unwrap_or(now));
+    let (response, body) = write(finished, date);
     note(&world, &incoming, &url, &response, &body);
     match wire {
         Some(Failure::Delay(wait)) => tokio::time::sleep(wait).await,
@@ -109,7 +112,7 @@ fn who(world: &World, headers: &HeaderMap) -> Result<Caller, Refusal> {
 }
 
 /// The response and, beside it, the bytes of its body.
-fn write(finished: Finished) -> (Response, Bytes) {
+fn write(finished: Finished, date: Timestamp) -> (Response, Bytes) {
     let Finished { answer, request_id, client_request_id, units } = finished;
     let Answer { status, body, headers } = answer;
     let (kind, bytes) = match body {
@@ -123,7 +126,8 @@ fn write(finished: Finished) -> (Response, Bytes) {
     let units = (units > 0).then(|| ("x-ms-resource-unit", units.to_string()));
     let kind = kind.map(|kind| ("content-type", kind.to_owned()));
     let ids = [("request-id", request_id), ("client-request-id", client_request_id)];
-    for (name, value) in ids.into_iter().chain(kind).chain(units).chain(headers) {
+    let ids = ids.into_iter().chain([("date", dates::http_date(date))]);
+    for (name, value) in ids.chain(kind).chain(units).chain(headers) {
         let name = HeaderName::from_bytes(name.as_bytes());
         if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value)) {
             response.headers_mut().insert(name, value);
@@ -161,7 +165,8 @@ pub(crate) fn no_such_version(world: &World, request: &Request<Body>) -> Respons
         in_batch: false,
     };
     let refusal = Refusal::bad_request(format!("Invalid version: {version}."));
-    write(refuse(world, &incoming, refusal)).0
+    let date = world.look(|_, now| now);
+    write(refuse(world, &incoming, refusal), date).0
 }
 
 /// The number of calls that are described: for people who ask what the simulator can do.

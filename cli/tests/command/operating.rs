@@ -30,7 +30,7 @@ async fn all_is_well_while_somebody_serves_and_not_afterwards() {
     chores        0      0        0        0     -
     WAITING: looks, jobs and messages that are due later
     subscriptions: /groups alive until <when>, no notification yet; /users alive until <when>, no notification yet
-    every change up to <when> was assessed: Graph's delta queries of users and groups at <when>, and 0 accounts from outside gone over at <when>
+    reconciliation: 0 accounts from outside gone over at <when>, and once more when 15 minutes have passed
     the policy `<hash>` (GUESTLIST_AT_MOST enforce) has been applied to all since <when>
     from a notification to its first look: /users none yet; /groups none yet
     canary: not set
@@ -46,6 +46,25 @@ async fn all_is_well_while_somebody_serves_and_not_afterwards() {
     let status = tenant.run(&["status"]);
     let last = status.expect(3).stdout.lines().last().unwrap();
     assert_snapshot!(last, @"nobody runs notifications, assess, remediate, alert, steward: start `guestlist serve`");
+}
+
+/// As it is a quarter of an hour later, when the second listing has come to its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn up_to_when_every_change_was_assessed_is_said_with_how_it_is_known() {
+    let tenant = Tenant::start().await;
+    let mut serve = tenant.serve().await;
+    tenant.until("reconciled", || tenant.run(&["status"]).stdout.contains("applied to all")).await;
+    assert_eq!(serve.terminate().code(), Some(0));
+    let id: model::TenantId = contoso::TENANT.to_string().parse().unwrap();
+    let store = host::Store::open(&tenant.data(), id).unwrap();
+    let deltas = store.ledger.deltas().await.unwrap();
+    let mut listing = store.ledger.listing().await.unwrap().unwrap();
+    listing.value.made_good = deltas.iter().map(|delta| (delta.resource, delta.begun_at)).collect();
+    store.ledger.replace(listing).await.unwrap();
+    store.database.close();
+    let status = tenant.run(&["status"]);
+    let line = status.stdout.lines().find(|line| line.contains("was assessed")).unwrap();
+    assert_snapshot!(without_ids(line), @"every change up to <when> was assessed: Graph's delta queries of users and groups at <when>, and 0 accounts from outside gone over at <when>");
 }
 
 /// Puts the incident of this guest into a state, while nobody serves.

@@ -93,10 +93,14 @@ impl Reconciled {
     fn assessed_in_words(&self) -> String {
         let Some(until) = self.assessed_until else {
             return match &self.listing {
-                Some(listing) => format!(
-                    "reconciliation: all accounts are gone over since {}, {} from outside so far",
-                    seconds(listing.began_at),
-                    listing.met
+                Some(Gone { began_at, ended_at: None, met, missed: _ }) => format!(
+                    "reconciliation: all accounts are gone over since {}, {met} from outside so far",
+                    seconds(*began_at)
+                ),
+                // Replicas may not have known everybody.
+                Some(Gone { began_at: _, ended_at: Some(at), met, missed: _ }) => format!(
+                    "reconciliation: {met} accounts from outside gone over at {}, and once more when 15 minutes have passed",
+                    seconds(*at)
                 ),
                 None => "reconciliation: it has not begun".to_owned(),
             };

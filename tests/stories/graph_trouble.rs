@@ -139,6 +139,42 @@ async fn a_service_that_fails_for_hours_is_told_as_failed_and_tried_again_all_th
     assert_eq!(world.slack.read_all().len(), 1);
 }
 
+/// What failed long after its incident was opened.
+#[tokio::test]
+async fn what_failed_late_is_tried_again_after_an_hour_too() {
+    let (mut world, sam) = found().await;
+    world.settle().await;
+    world.expect_disabled(sam);
+    world.clock.advance(SignedDuration::from_hours(40));
+    let forbidden = || Fault::new("PATCH", "/users", Failure::Status(403, RetryAfter::None));
+    world.next_faults((0..40).map(|_| forbidden()));
+    world.tenant.change(sam, |user| user.enabled = true);
+    world.settle_for(SignedDuration::from_mins(30)).await;
+    world.forget_writes("/users");
+    assert_eq!(world.incident(sam).await.state.word(), "failed");
+    world.simulator.calm();
+    world.settle_for(SignedDuration::from_hours(1)).await;
+    world.expect_disabled(sam);
+    world.slack.read_all();
+}
+
+#[tokio::test]
+async fn half_a_day_without_graph_leaves_nothing_for_a_person_to_replay() {
+    let mut world = World::with_policy(PARTNERS_ONLY).await;
+    world.simulator.set_faults(|faults| {
+        let (chance, statuses, retry_after) = (1.0, vec![GRAPH_DOWN], RetryAfter::None);
+        faults.failures = Some(simulator::Failures { chance, statuses, retry_after });
+    });
+    let sam = world.tenant.invite("sam@northwind.example");
+    world.settle_for(SignedDuration::from_hours(12)).await;
+    assert!(world.dead_letters().await.is_empty());
+    assert!(world.tenant.is_enabled(sam));
+    world.simulator.calm();
+    world.settle_for(SignedDuration::from_hours(1)).await;
+    world.expect_disabled(sam);
+    world.slack.read_all();
+}
+
 #[tokio::test]
 async fn an_ended_token_is_renewed_without_a_word() {
     let (mut world, sam) = found().await;

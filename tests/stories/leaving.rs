@@ -222,10 +222,25 @@ async fn where_graph_refuses_one_of_three_the_others_are_done_and_people_are_tol
     let told = world.slack.texts().join("\n");
     assert!(told.contains("Sales"), "{told}");
     assert!(told.contains("What a person must do"), "{told}");
-    // Nothing tells of it when it could be done after all, so that it is tried again.
-    world.unnoticed(|tenant| tenant.change_group(first, |group| group.management_restricted = false));
-    world.settle_for(SignedDuration::from_hours(2)).await;
-    world.expect_no_member(mallory, first);
+}
+
+/// Nothing tells of it when what Graph refused could be done after all.
+#[tokio::test]
+async fn what_graph_refused_of_a_plan_is_tried_again_after_an_hour() {
+    let (mut world, mallory, [refused, other]) = in_two_groups().await;
+    let path = format!("/groups/{}", refused.id());
+    let forbidden = || Fault::new("DELETE", &path, Failure::Status(403, RetryAfter::None));
+    world.next_faults((0..20).map(|_| forbidden()));
+    world.settle().await;
+    world.expect_disabled(mallory);
+    world.expect_no_member(mallory, other);
+    assert!(world.tenant.is_member(mallory, refused));
+    world.forget_writes(&path);
+    assert_eq!(world.incident(mallory).await.state.word(), "partly");
+    assert_eq!(world.slack.read_all().len(), 1);
+    world.simulator.calm();
+    world.settle_for(SignedDuration::from_hours(1)).await;
+    world.expect_no_member(mallory, refused);
     assert_eq!(world.incident(mallory).await.state.word(), "done");
     assert_eq!(world.slack.read_all().len(), 1);
 }

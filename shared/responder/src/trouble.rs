@@ -33,6 +33,13 @@ impl Trouble {
         Self { why: why.into(), retry_after: None }
     }
 
+    /// Microsoft Graph is away, or overloaded: a person who replays the job mends nothing.
+    #[must_use]
+    pub fn passes_with_graph(&self) -> bool {
+        let error = self.why.downcast_ref::<graph::GraphError>().map(graph::GraphError::advice);
+        matches!(error, Some(graph::Advice::TryAgain { after: _ }))
+    }
+
     /// Somebody else wrote the same document first: ordinary where workers meet.
     #[must_use]
     pub fn is_a_race(&self) -> bool {

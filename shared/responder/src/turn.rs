@@ -181,9 +181,11 @@ impl Remediator {
         if !failed {
             return Ok(());
         }
-        let Incident { key, correlation, opened_at, .. } = incident;
-        let now = self.clock.now();
-        let wait = now.duration_since(*opened_at).clamp(FIRST, LAST);
+        let Incident { id, key, correlation, .. } = incident;
+        let (now, outcomes) = (self.clock.now(), self.ledger.outcomes(id).await?);
+        let achieved = incident.achieved.iter().map(|one| one.done_at).max();
+        let in_vain = outcomes.iter().map(|one| one.at).filter(|at| achieved.is_none_or(|done| *at > done));
+        let wait = now.duration_since(in_vain.min().unwrap_or(now)).clamp(FIRST, LAST);
         let look = look_when_due((key.tenant, key.guest), after(now, wait), true, *correlation)?;
         Ok(self.queues.changes.send(vec![look]).await?)
     }

@@ -36,6 +36,8 @@ impl Worker {
     const LEASE_TO_WRITE: SignedDuration = SignedDuration::from_mins(8);
     /// Failures in a row before a job goes to the dead letters: with the doubling waits, about six hours.
     const TRIES: u32 = 30;
+    /// Where Graph stays away for longer than that, nothing is buried.
+    const GRAPH_AWAY: SignedDuration = SignedDuration::from_mins(15);
 
     /// Takes over what a process that died had claimed: its leases end now, in the queue and in the ledger. Only where no
     /// other process runs this worker. Returns how many there were.
@@ -165,7 +167,12 @@ impl Worker {
                 "a job is tried again: {trouble}",
             );
         }
-        self.queue.delay(claimed, after(now, wait), None).await?;
+        if claimed.deliveries >= Self::TRIES && trouble.passes_with_graph() {
+            let anew = Some(claimed.body.clone());
+            self.queue.delay(claimed, after(now, wait.max(Self::GRAPH_AWAY)), anew).await?;
+        } else {
+            self.queue.delay(claimed, after(now, wait), None).await?;
+        }
         Ok(())
     }
 

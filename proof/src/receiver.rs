@@ -40,7 +40,7 @@ pub(crate) async fn measure() -> anyhow::Result<()> {
         settings,
         store: store.clone(),
         policy: None,
-        keys,
+        keys: Some(keys),
         wire: Wire::network()?,
         clock: clock.clone(),
         patience: Duration::ZERO,

@@ -115,7 +115,13 @@ impl World {
     pub async fn rows(&self) -> i64 {
         const COUNT: &str = "SELECT (SELECT count(*) FROM ledger_items) + (SELECT count(*) FROM queue_moves)
             + (SELECT count(*) FROM queue_dead)";
-        self.store.database.read(|db| db.query_row(COUNT, [], |row| row.get(0))).await.unwrap()
+        self.store
+            .database
+            .as_ref()
+            .unwrap()
+            .read(|db| db.query_row(COUNT, [], |row| row.get(0)))
+            .await
+            .unwrap()
     }
 
     /// The dead letters of the changes, and why each lies there.

@@ -99,7 +99,7 @@ impl World {
         let environment = environment(&simulator, &setup, &sinks, &folder);
         let settings = Settings::read(&environment, Needs { policy: false, ..Needs::everything() }).unwrap();
         let store = Store::open(&settings.data, settings.tenant).unwrap();
-        let keys = Arc::new(host::state_keys(&settings.data).unwrap());
+        let keys = Some(Arc::new(host::state_keys(&settings.data).unwrap()));
         let policy = parse(&setup.policy);
         let policy = watch::Sender::new(Arc::new(policy));
         let story_clock = clock.clone();
@@ -145,7 +145,7 @@ impl World {
         self.stop.send_replace(true);
         let settings = &self.assembly.settings;
         self.store = Store::open(&settings.data, settings.tenant).unwrap();
-        self.assembly.keys = Arc::new(host::state_keys(&settings.data).unwrap());
+        self.assembly.keys = Some(Arc::new(host::state_keys(&settings.data).unwrap()));
         self.assembly.store = self.store.clone();
         self.parts = self.assembly.build(&Part::ALL).unwrap();
         let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();

@@ -38,8 +38,8 @@ fn forgeries(world: &World, good: &Value) -> Vec<Value> {
         json!(state.replacen("k1", "", 1)),
         json!(format!("{state}{}", ".x".repeat(1000))),
         json!("a".repeat(100_000)),
-        json!(world.assembly.keys.seal(stranger, Watched::Users, &nonce).as_str()),
-        json!(world.assembly.keys.seal(tenant(), Watched::Groups, &nonce).as_str()),
+        json!(world.assembly.keys.as_ref().unwrap().seal(stranger, Watched::Users, &nonce).as_str()),
+        json!(world.assembly.keys.as_ref().unwrap().seal(tenant(), Watched::Groups, &nonce).as_str()),
         json!(same_id.seal(tenant(), Watched::Users, &nonce).as_str()),
     ];
     let with = |key: &str, value: Value| {

@@ -11,7 +11,7 @@ use crate::policies::PARTNERS_ONLY;
 
 /// Another process's connection to the same store.
 fn beside(world: &World) -> Connection {
-    Connection::open(world.store.database.path()).unwrap()
+    Connection::open(world.store.database.as_ref().unwrap().path()).unwrap()
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn a_full_disk_refuses_all_of_a_post_and_loses_nothing() {
     let mut items: Vec<_> = guests.iter().map(|guest| world.genuine(Watched::Users, guest.id())).collect();
     items.push(json!({"clientState": items[0]["clientState"], "new": "x".repeat(100_000)}));
     let limit = |pages: &'static str| {
-        world.store.database.write(move |db| {
+        world.store.database.as_ref().unwrap().write(move |db| {
             let pages = if pages.is_empty() {
                 db.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0))?.to_string()
             } else {
@@ -83,7 +83,7 @@ async fn without_its_store_the_receiver_still_tells_ours_from_garbage() {
     let mut forged = good.clone();
     forged["clientState"] = json!("nonsense");
     assert_eq!(world.monitor("/healthz").await.status, 200);
-    world.store.database.clone().close();
+    world.store.close();
     assert_eq!(world.notify(std::slice::from_ref(&good)).await.status, 503);
     assert_eq!(world.notify(&[forged.clone(), good]).await.status, 503);
     assert_eq!(world.notify(&[forged]).await.status, 202);

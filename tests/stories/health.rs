@@ -147,7 +147,8 @@ async fn a_process_is_ready_once_graph_tells_it_of_changes_and_as_long_as_it_can
 async fn who_cannot_write_is_not_ready_and_who_lost_the_store_is_not_healthy() {
     let world = World::with_policy(PARTNERS_ONLY).await;
     assert_eq!(readiness(&world).await, (200, vec![]));
-    let run = |sql: &'static str| world.store.database.write(move |db| db.execute_batch(sql));
+    let run =
+        |sql: &'static str| world.store.database.as_ref().unwrap().write(move |db| db.execute_batch(sql));
     let full = "CREATE TRIGGER full BEFORE INSERT ON ledger_items BEGIN SELECT RAISE(ABORT, 'no space'); END";
     run(full).await.unwrap();
     let (status, reasons) = readiness(&world).await;
@@ -156,7 +157,7 @@ async fn who_cannot_write_is_not_ready_and_who_lost_the_store_is_not_healthy() {
     assert_eq!(world.monitor("/healthz").await.status, 200);
     run("DROP TRIGGER full").await.unwrap();
     assert_eq!(readiness(&world).await, (200, vec![]));
-    world.store.database.clone().close();
+    world.store.close();
     assert_eq!(world.monitor("/healthz").await.status, 503);
     assert_eq!(readiness(&world).await.0, 503);
     assert_eq!(

@@ -27,13 +27,13 @@ async fn ask_for(world: &World, watched: Watched, nonce: &Nonce) -> String {
         tenant: tenant(),
         watched,
         notification_url: world.receivers().notifications,
-        key: world.assembly.keys.sealing_key().to_owned(),
+        key: world.assembly.keys.as_ref().unwrap().sealing_key().to_owned(),
         asked_at: world.clock.now(),
         binding: Binding::Pending,
         last_notification_at: None,
     };
     world.store.ledger.insert(record).await.unwrap();
-    world.assembly.keys.seal(tenant(), watched, nonce).as_str().to_owned()
+    world.assembly.keys.as_ref().unwrap().seal(tenant(), watched, nonce).as_str().to_owned()
 }
 
 async fn binding(world: &World, nonce: &Nonce) -> Binding {
@@ -123,7 +123,7 @@ async fn two_that_claim_a_nonce_at_the_same_moment_do_not_both_get_it() {
 async fn a_state_that_we_sealed_and_never_asked_with_is_not_ours() {
     let mut world = World::with_policy(PARTNERS_ONLY).await;
     let mallory = world.invite_unnoticed("mallory@evil.example");
-    let state = world.assembly.keys.seal(tenant(), Watched::Users, &seal::nonce([1; 16]));
+    let state = world.assembly.keys.as_ref().unwrap().seal(tenant(), Watched::Users, &seal::nonce([1; 16]));
     let users = world.subscription(Watched::Users).id;
     let item = notification(Watched::Users, mallory.id(), users, state.as_str());
     assert_eq!(world.notify(&[item]).await.status, 202);

@@ -47,14 +47,19 @@ fn a_function_is_about_twenty_lines() {
 #[test]
 fn every_sample_is_used_by_a_test_and_described() {
     let (stories, described) = (read("tests/stories/samples.rs"), read("events/README.md"));
+    let of_aws = files(".rs").into_iter().filter(|path| path.starts_with(root().join("tests/lambda")));
+    let of_aws: String = of_aws.map(|path| std::fs::read_to_string(path).unwrap()).collect();
     let samples: Vec<_> =
         files(".json").into_iter().filter(|path| path.starts_with(root().join("events"))).collect();
     assert!(samples.len() >= 13);
     for sample in samples {
         let name = sample.file_name().unwrap().to_string_lossy().into_owned();
-        assert!(stories.contains(&name), "{name} is used by no test");
-        let family = name.split_once('-').unwrap().0;
-        let told = described.contains(&name) || described.contains(&format!("{family}-*.json"));
+        let is_of_aws = sample.parent().unwrap().ends_with("aws");
+        let used = if is_of_aws { &of_aws } else { &stories };
+        assert!(used.contains(&name), "{name} is used by no test");
+        let family = name.split('-').next().unwrap();
+        let full = if is_of_aws { format!("aws/{name}") } else { name.clone() };
+        let told = described.contains(&full) || described.contains(&format!("{family}-*.json"));
         assert!(told, "{name} is not described in events/README.md");
     }
 }

@@ -136,7 +136,7 @@ fn ceiling(ceiling: Mode, report: &mut Report) {
 }
 
 fn policy(settings: &Settings, report: &mut Report) -> Option<Policy> {
-    let path = settings.policy.as_deref()?;
+    let path = settings.policy.as_ref()?.file()?;
     match host::load_policy(path) {
         Ok(policy) => {
             report.well("policy", format!("`{}`, {} rules", policy.hash(), policy.rules().len()));

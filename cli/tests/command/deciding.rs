@@ -160,7 +160,7 @@ async fn an_approval_is_for_the_plan_that_was_shown_and_for_no_other() {
     let user = stored.value.key.guest;
     stored.value.finding.plan.steps.push(Step::Disable { user });
     store.ledger.replace(stored).await.unwrap();
-    store.database.close();
+    store.close();
     let _serve = tenant.serve().await;
     let id: TenantId = contoso::TENANT.to_string().parse().unwrap();
     let store = Store::open(&tenant.data(), id).unwrap();
@@ -193,7 +193,7 @@ async fn a_span_chooses_those_that_wait_since_then_and_what_is_over_is_not_chose
         stored.value.state = State::Waiting { since, until };
         store.ledger.replace(stored).await.unwrap();
     }
-    store.database.close();
+    store.close();
     let reject = |since: &str| {
         tenant.run(&["reject", "--since", since, "--yes", "--reason", "x", "--wait", "0", "--output", "json"])
     };
@@ -228,7 +228,7 @@ async fn of_many_that_are_chosen_twenty_are_listed_and_the_others_counted() {
             one.opened_at.checked_add(SignedDuration::from_secs(n.try_into().unwrap())).unwrap();
         store.ledger.open(other, None).await.unwrap();
     }
-    store.database.close();
+    store.close();
     let nobody = tenant.run(&["reject", "--since", "1h", "--reason", "x"]);
     let lines: Vec<&str> = nobody.expect(2).stderr.lines().collect();
     assert!(lines[0].starts_with("INCIDENT"), "{nobody:?}");

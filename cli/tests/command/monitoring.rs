@@ -96,7 +96,7 @@ async fn a_canary_is_flown_and_seen_in_the_status_and_one_that_is_unset_is_misse
     let mut stored = ledger.canary().await.unwrap().unwrap();
     stored.value.next_at = jiff::Timestamp::now();
     ledger.replace(stored).await.unwrap();
-    store.unwrap().database.close();
+    store.unwrap().close();
     let mut serve = Process::serve_with(&tenant, &set);
     let refused = || tenant.run(&["status"]).stdout.contains("the canary is not flown: of the group");
     tenant.until("refused", refused).await;

@@ -61,7 +61,7 @@ async fn up_to_when_every_change_was_assessed_is_said_with_how_it_is_known() {
     let mut listing = store.ledger.listing().await.unwrap().unwrap();
     listing.value.made_good = deltas.iter().map(|delta| (delta.resource, delta.begun_at)).collect();
     store.ledger.replace(listing).await.unwrap();
-    store.database.close();
+    store.close();
     let status = tenant.run(&["status"]);
     let line = status.stdout.lines().find(|line| line.contains("was assessed")).unwrap();
     assert_snapshot!(without_ids(line), @"every change up to <when> was assessed: Graph's delta queries of users and groups at <when>, and 0 accounts from outside gone over at <when>");
@@ -75,7 +75,7 @@ async fn put(tenant: &Tenant, guest: uuid::Uuid, state: model::State) {
     let mut stored = found.into_iter().next().unwrap();
     stored.value.state = state;
     store.ledger.replace(stored).await.unwrap();
-    store.database.close();
+    store.close();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -257,7 +257,7 @@ async fn a_group_has_a_column_where_a_finding_is_about_one_and_a_span_leaves_out
     stored.value.updated_at =
         stored.value.updated_at.checked_sub(jiff::SignedDuration::from_hours(3)).unwrap();
     store.ledger.replace(stored).await.unwrap();
-    store.database.close();
+    store.close();
     let found = |since: &str| tenant.json(&["incidents", "--since", since]).as_array().unwrap().len();
     assert_eq!((found("2h"), found("4h")), (1, 2));
 }

@@ -219,13 +219,20 @@ fn asked() -> BTreeSet<String> {
     let policy = folder.path().join("policy.yaml");
     std::fs::write(&policy, POLICY).unwrap();
     let kept = Arc::clone(&names);
-    let environment = Environment::from_fn(move |name| {
-        kept.lock().unwrap().insert(name.to_owned());
-        (name == "GUESTLIST_POLICY").then(|| policy.display().to_string())
-    });
-    let needs = Part::ALL.map(Part::needs);
-    for needs in needs.into_iter().chain([Needs::everything(), Needs::default()]) {
-        Settings::read(&environment, needs).unwrap_err();
+    for on_lambda in [false, true] {
+        let (kept, policy) = (Arc::clone(&kept), policy.clone());
+        let environment = Environment::from_fn(move |name| {
+            kept.lock().unwrap().insert(name.to_owned());
+            match name {
+                "GUESTLIST_POLICY" => Some(policy.display().to_string()),
+                "AWS_LAMBDA_RUNTIME_API" if on_lambda => Some("127.0.0.1:9001".to_owned()),
+                _ => None,
+            }
+        });
+        let needs = Part::ALL.map(Part::needs);
+        for needs in needs.into_iter().chain([Needs::everything(), Needs::default()]) {
+            Settings::read(&environment, needs).unwrap_err();
+        }
     }
     let names = names.lock().unwrap();
     names.iter().filter(|name| name.starts_with("GUESTLIST_")).cloned().collect()
@@ -233,29 +240,40 @@ fn asked() -> BTreeSet<String> {
 
 /// `NAME=` at the start of a line, be it commented out or not.
 fn described() -> BTreeSet<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/local/guestlist.env.example");
-    let text = std::fs::read_to_string(path).unwrap();
+    let files = ["local", "aws"].map(|place| {
+        let path = format!("../infra/{place}/guestlist.env.example");
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+    });
+    let text = files.join("\n");
     let names =
         text.lines().filter_map(|line| Some(line.trim_start_matches('#').split_once('=')?.0.to_owned()));
     names.filter(|name| name.starts_with("GUESTLIST_") && !name.contains(' ')).collect()
+}
+
+/// Of a secret one place where it may lie stands for all of them.
+fn with_the_places_of_secrets(described: &BTreeSet<String>) -> BTreeSet<String> {
+    let places = ["_FILE", "_SECRET", "_PARAMETER"];
+    let secrets =
+        described.iter().filter_map(|name| places.iter().find_map(|place| name.strip_suffix(place)));
+    let all = secrets
+        .flat_map(|name| places.iter().map(move |place| format!("{name}{place}")).chain([name.to_owned()]));
+    all.chain(described.iter().cloned()).collect()
 }
 
 #[test]
 fn every_setting_is_described_in_the_example_and_nothing_else_is() {
     let (asked, described) = (asked(), described());
     assert!(asked.len() > 20, "{asked:?}");
-    let undescribed: Vec<_> = asked.difference(&described).collect();
-    assert!(undescribed.is_empty(), "infra/local/guestlist.env.example lacks {undescribed:?}");
+    let known = with_the_places_of_secrets(&described);
+    let undescribed: Vec<_> = asked.difference(&known).collect();
+    assert!(undescribed.is_empty(), "infra/*/guestlist.env.example lack {undescribed:?}");
     let unknown: Vec<_> = described.difference(&asked).collect();
-    assert!(
-        unknown.is_empty(),
-        "infra/local/guestlist.env.example describes {unknown:?}, which nobody reads"
-    );
+    assert!(unknown.is_empty(), "infra/*/guestlist.env.example describe {unknown:?}, which nobody reads");
 }
 
 #[test]
 fn no_setting_is_read_or_named_but_those_that_are_described() {
-    let described = described();
+    let described = with_the_places_of_secrets(&described());
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut folders: Vec<_> =
         ["cli/src", "functions", "shared", "infra"].map(|name| root.join(name)).to_vec();

@@ -175,6 +175,8 @@ async fn note_ledger(world: &World) -> anyhow::Result<()> {
     let rows: Vec<(String, String, String)> = world
         .store
         .database
+        .as_ref()
+        .context("the seeded runs have an embedded store")?
         .read(|db| {
             let mut statement = db.prepare(ALL)?;
             let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;

@@ -225,7 +225,7 @@ fn assembly(
         settings,
         store,
         policy: Some(policy.subscribe()),
-        keys: Arc::new(keys),
+        keys: Some(Arc::new(keys)),
         wire: Wire::InProcess(wire),
         clock: Clock::new(move || clock.ours()),
         // Shorter than any wait that is thrown with dice: what takes longer waits in the queue.

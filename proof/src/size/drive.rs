@@ -106,7 +106,7 @@ impl Guestlist {
             settings,
             store: store.clone(),
             policy: Some(policy.subscribe()),
-            keys,
+            keys: Some(keys),
             wire: Wire::network()?,
             clock: Clock::new(move || moment(&clock)),
             patience: Duration::ZERO,

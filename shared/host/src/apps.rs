@@ -2,7 +2,7 @@
 
 use graph::{App, Certificate, Credential, Federated};
 use model::TenantId;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
 use crate::Form;
@@ -20,6 +20,7 @@ pub(crate) fn app(form: &mut Form<'_>, prefix: &str, tenant: Option<TenantId>) -
         let parsed = Uuid::try_parse(text).map(|id| id.to_string());
         parsed.map_err(|_| format!("`{text}` is not an application (client) id (a GUID of 36 characters)"))
     });
+    let before = (form.problems(), form.kept());
     let secret = form.secret(&format!("{prefix}_CLIENT_SECRET"));
     let certificate = certificate(form, prefix);
     let federated = federated(form, prefix);
@@ -31,9 +32,7 @@ pub(crate) fn app(form: &mut Form<'_>, prefix: &str, tenant: Option<TenantId>) -
         [(_, credential)] => Some(credential.clone()),
         [] => {
             // Something that is set and cannot be used has been told already.
-            let names =
-                ["CERTIFICATE_FILE", "KEY_FILE", "CLIENT_SECRET", "CLIENT_SECRET_FILE", "ASSERTION_FILE"];
-            if names.iter().all(|name| form.optional(&format!("{prefix}_{name}")).is_none()) {
+            if (form.problems(), form.kept()) == before {
                 form.wrong(format!(
                     "{prefix}_CERTIFICATE_FILE with {prefix}_KEY_FILE, {prefix}_ASSERTION_FILE, or {prefix}_CLIENT_SECRET_FILE, is not set: the app's credential"
                 ));
@@ -65,9 +64,14 @@ fn federated(form: &mut Form<'_>, prefix: &str) -> Option<Federated> {
 
 fn certificate(form: &mut Form<'_>, prefix: &str) -> Option<Certificate> {
     let (certificate, key) = (format!("{prefix}_CERTIFICATE_FILE"), format!("{prefix}_KEY_FILE"));
-    let (path, key_path) = match (form.path(&certificate), form.path(&key)) {
+    let before = (form.problems(), form.kept());
+    let pem = form.secret(&format!("{prefix}_CERTIFICATE"));
+    let key_pem = form.secret(&format!("{prefix}_KEY"));
+    let (pem, key_pem) = match (pem, key_pem) {
+        (Some(pem), Some(key_pem)) => (pem, key_pem),
         (None, None) => return None,
-        (Some(path), Some(key_path)) => (path, key_path),
+        // What is set and cannot be used has been told already.
+        _ if (form.problems(), form.kept()) != before => return None,
         (Some(_), None) => {
             form.wrong(format!("{key} is not set: the private key of {certificate}"));
             return None;
@@ -77,9 +81,7 @@ fn certificate(form: &mut Form<'_>, prefix: &str) -> Option<Certificate> {
             return None;
         }
     };
-    let (pem, key_pem) = (form.read(&certificate, &path), form.read(&key, &key_path));
-    let (pem, key_pem) = (pem?, key_pem?);
-    match Certificate::from_pem(&pem, &key_pem) {
+    match Certificate::from_pem(pem.expose_secret(), key_pem.expose_secret()) {
         Ok(certificate) => Some(certificate),
         Err(error) => {
             form.wrong(format!("{certificate} with {key}: {error}"));

@@ -64,7 +64,8 @@ pub struct Assembly {
     pub settings: Settings,
     pub store: Store,
     pub policy: Option<watch::Receiver<Arc<Policy>>>,
-    pub keys: Arc<StateKeys>,
+    /// Only where something is received or subscribed to.
+    pub keys: Option<Arc<StateKeys>>,
     pub wire: Wire,
     pub clock: Clock,
     /// How long a request to Graph may wait in line before the job waits instead.
@@ -105,7 +106,7 @@ impl Assembly {
         };
         for part in parts {
             match part {
-                Part::Notifications => built.receiver = Some(self.receiver(&built.meter)),
+                Part::Notifications => built.receiver = Some(self.receiver(&built.meter)?),
                 Part::Assess => {
                     built.in_force = Some(self.in_force()?);
                     let handler = Handler::Assess(Box::new(self.assessor(&built.meter)?));
@@ -155,10 +156,10 @@ impl Assembly {
         Worker { name, queue: queue.clone(), handler, notices: self.notices(), clock: self.clock.clone() }
     }
 
-    fn receiver(&self, meter: &Meter) -> Receiver {
-        Receiver {
+    fn receiver(&self, meter: &Meter) -> anyhow::Result<Receiver> {
+        Ok(Receiver {
             tenant: self.settings.tenant,
-            keys: Arc::clone(&self.keys),
+            keys: self.keys.clone().context("there are no keys of clientState")?,
             ledger: self.store.ledger.clone(),
             queues: self.store.queues.clone(),
             notices: self.notices(),
@@ -166,7 +167,7 @@ impl Assembly {
             tally: Arc::new(Tally::default()),
             meter: meter.clone(),
             correlate: crate::correlate,
-        }
+        })
     }
 
     fn rules(&self) -> anyhow::Result<Rules> {
@@ -301,7 +302,7 @@ impl Assembly {
             tenant: self.settings.tenant,
             reader: self.reader()?,
             ledger: self.store.ledger.clone(),
-            keys: Arc::clone(&self.keys),
+            keys: self.keys.clone().context("there are no keys of clientState")?,
             receivers: self.settings.receivers().context("GUESTLIST_PUBLIC_URL is not set")?,
             notices: self.notices(),
             clock: self.clock.clone(),

@@ -29,6 +29,23 @@ impl std::error::Error for Missing {}
 pub struct Form<'a> {
     environment: &'a Environment,
     problems: Vec<String>,
+    kept_on_aws: Vec<KeptSecret>,
+}
+
+/// A secret that lies on AWS: the setting, and where its text is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeptSecret {
+    /// Without its ending.
+    pub(crate) name: String,
+    pub(crate) place: SecretPlace,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SecretPlace {
+    /// In Secrets Manager, by its name or ARN.
+    Secret(String),
+    /// In the parameter store of Systems Manager, by its name.
+    Parameter(String),
 }
 
 impl fmt::Debug for Form<'_> {
@@ -40,7 +57,7 @@ impl fmt::Debug for Form<'_> {
 impl<'a> Form<'a> {
     #[must_use]
     pub fn new(environment: &'a Environment) -> Self {
-        Self { environment, problems: Vec::new() }
+        Self { environment, problems: Vec::new(), kept_on_aws: Vec::new() }
     }
 
     pub fn wrong(&mut self, problem: String) {
@@ -88,15 +105,46 @@ impl<'a> Form<'a> {
         self.optional(name).map(PathBuf::from)
     }
 
-    /// A secret: in the variable itself, or better in the file that `NAME_FILE` names.
+    /// Whether this process is a function on AWS Lambda.
+    #[must_use]
+    pub fn is_on_lambda(&self) -> bool {
+        self.environment.is_lambda()
+    }
+
+    /// How many lie on AWS so far.
+    pub(crate) fn kept(&self) -> usize {
+        self.kept_on_aws.len()
+    }
+
+    /// The secrets that were asked for and lie on AWS.
+    pub(crate) fn kept_on_aws(self) -> Vec<KeptSecret> {
+        self.kept_on_aws
+    }
+
+    /// A secret: in the variable itself, or better in the file that `NAME_FILE` names. A function on Lambda has it from
+    /// AWS, where `NAME_SECRET` or `NAME_PARAMETER` says; then it is in the variable when the settings are read.
     pub fn secret(&mut self, name: &str) -> Option<SecretString> {
         let file = format!("{name}_FILE");
+        let on_aws = [format!("{name}_SECRET"), format!("{name}_PARAMETER")];
+        let all = [name, &file].into_iter().chain(on_aws.iter().map(String::as_str));
+        let set: Vec<&str> = all.filter(|one| self.optional(one).is_some()).collect();
+        if set.len() > 1 {
+            let problem = match set.as_slice() {
+                [one, other] => format!("{one} and {other} are both set: unset one of them"),
+                more => format!("{} are all set: unset all but one of them", more.join(", ")),
+            };
+            self.wrong(problem);
+            return None;
+        }
+        let [secret, parameter] = on_aws;
+        if let Some(place) = self.optional(&secret) {
+            return self.lying_on_aws(name, &secret, SecretPlace::Secret(place));
+        }
+        if let Some(place) = self.optional(&parameter) {
+            return self.lying_on_aws(name, &parameter, SecretPlace::Parameter(place));
+        }
         match (self.optional(name), self.path(&file)) {
-            (Some(_), Some(_)) => {
-                self.wrong(format!("{name} and {file} are both set: unset one of them"));
-                None
-            }
-            (Some(value), None) => Some(SecretString::from(value)),
+            (Some(value), _) => Some(SecretString::from(value)),
             (None, Some(path)) => {
                 let text = self.read(&file, &path)?;
                 if text.trim().is_empty() {
@@ -107,6 +155,15 @@ impl<'a> Form<'a> {
             }
             (None, None) => None,
         }
+    }
+
+    fn lying_on_aws(&mut self, name: &str, setting: &str, place: SecretPlace) -> Option<SecretString> {
+        if self.is_on_lambda() {
+            self.kept_on_aws.push(KeptSecret { name: name.to_owned(), place });
+        } else {
+            self.wrong(format!("{setting} is read by a function on AWS Lambda: set {name}_FILE here"));
+        }
+        None
     }
 
     /// A file's text.

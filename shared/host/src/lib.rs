@@ -1,15 +1,19 @@
-//! The only reader of the environment and of the real clock: settings, logs, the store's files, the local process.
+//! The only reader of the environment and of the real clock: settings, logs, the store's files, the local
+//! process, and the functions on AWS Lambda.
 //!
 //! Everything below gets what it needs handed in. Never here: a decision about a guest.
 
 mod admin;
 mod apps;
 mod assembly;
+mod aws;
 mod canary;
 mod channels;
 mod form;
 mod keys;
+mod lambda;
 mod logs;
+mod mark;
 mod policy_file;
 mod process;
 mod running;
@@ -22,6 +26,7 @@ mod terminal;
 pub use admin::Admin;
 pub use apps::AppSettings;
 pub use assembly::{Assembly, Part, Parts};
+pub use aws::{AwsSettings, QueuePlace};
 pub use channels::ChannelSettings;
 pub use form::{Form, Missing};
 pub use keys::state_keys;
@@ -30,7 +35,7 @@ pub use policy_file::{InvalidPolicy, PolicyFile, load_policy};
 pub use process::{Serving, run_part, serve};
 pub use running::{Entering, Running, is_running};
 pub use server::{Limits, Server};
-pub use settings::{Environment, Needs, Settings};
+pub use settings::{Environment, Needs, PolicyPlace, Settings};
 pub use signals::asked_to_stop;
 pub use store::Store;
 pub use terminal::{in_json, misleads};

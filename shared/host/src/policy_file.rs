@@ -30,7 +30,16 @@ pub fn load_policy(path: &Path) -> Result<Policy, InvalidPolicy> {
         let path = folder.join(relative);
         std::fs::read_to_string(&path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))
     };
-    let policy = policy::parse(&text, &name, &mut list).map_err(|problems| InvalidPolicy {
+    load_text(&text, &name, &mut list)
+}
+
+/// A list of the policy, or why it cannot be read.
+pub(crate) type ReadList<'a> = dyn FnMut(&str) -> Result<String, String> + 'a;
+
+/// As [`load_policy`], wherever the text comes from.
+pub(crate) fn load_text(text: &str, name: &str, list: &mut ReadList<'_>) -> Result<Policy, InvalidPolicy> {
+    let mut list = |relative: &str| list(relative);
+    let policy = policy::parse(text, name, &mut list).map_err(|problems| InvalidPolicy {
         problems: problems.0.iter().map(ToString::to_string).collect(),
     })?;
     let problems: Vec<String> = policy.run_tests().iter().map(ToString::to_string).collect();
@@ -100,7 +109,7 @@ impl PolicyFile {
     }
 }
 
-fn digest(invalid: &InvalidPolicy) -> u64 {
+pub(crate) fn digest(invalid: &InvalidPolicy) -> u64 {
     let mut hasher = DefaultHasher::new();
     invalid.hash(&mut hasher);
     hasher.finish()

@@ -15,16 +15,16 @@ use tokio::task::JoinSet;
 use wire::Wire;
 
 use crate::{
-    Assembly, Entering, Environment, InvalidPolicy, Limits, Missing, Needs, Part, Parts, PolicyFile, Running,
-    Server, Settings, Store, asked_to_stop, load_policy, state_keys,
+    Assembly, Entering, Environment, InvalidPolicy, Limits, Missing, Needs, Part, Parts, PolicyFile,
+    PolicyPlace, Running, Server, Settings, Store, asked_to_stop, load_policy, state_keys,
 };
 
-mod turns;
+pub(crate) mod turns;
 
 use turns::{count, fly, keep, reconcile, wake, watch_policy, work, write_down};
 
 /// How long a request to Graph may wait in line for a throttled answer before its job waits instead.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 const MONITORS: Limits = Limits {
     slowest_head: Duration::from_secs(5),
     connection: Duration::from_mins(1),
@@ -47,19 +47,20 @@ impl Serving {
     /// The policy is not valid, or the store cannot be opened.
     pub fn prepare(settings: Settings, parts: &[Part], clock: Clock) -> anyhow::Result<Self> {
         let needs_policy = parts.iter().any(|part| part.needs().policy);
-        let policy = match settings.policy.as_deref().filter(|_| needs_policy) {
+        let policy_path = settings.policy.as_ref().and_then(PolicyPlace::file).filter(|_| needs_policy);
+        let policy = match policy_path {
             Some(path) => Some(load_policy(path)?),
             None => None,
         };
         let store = Store::open(&settings.data, settings.tenant)?;
         let keys = Arc::new(state_keys(&settings.data)?);
         let sender = policy.map(|policy| watch::Sender::new(Arc::new(policy)));
-        let policy_path = settings.policy.clone().filter(|_| needs_policy);
+        let policy_path = policy_path.map(Path::to_owned);
         let assembly = Assembly {
             settings,
             store,
             policy: sender.as_ref().map(watch::Sender::subscribe),
-            keys,
+            keys: Some(keys),
             wire: Wire::network()?,
             clock,
             patience: PATIENCE,
@@ -143,7 +144,7 @@ impl Serving {
             running.spawn(watch_policy(file, stopped));
         }
         let ended = until_ended(running, stopping, stop).await;
-        assembly.store.database.close();
+        assembly.store.close();
         tracing::info!("stopped");
         ended
     }
@@ -233,11 +234,19 @@ pub async fn serve(environment: &Environment) -> anyhow::Result<()> {
     run_parts(&Part::ALL, environment, Needs::everything()).await
 }
 
-/// One part as a process of its own, with what that part needs and nothing else. Ends with 2 where the settings or the
+/// One part as a process of its own, with what that part needs and nothing else: until it is asked to stop, or, where
+/// `AWS_LAMBDA_RUNTIME_API` is set, as a function of AWS Lambda. Ends with 2 where the settings or the
 /// policy are wrong, with 1 where something else is.
 pub async fn run_part(part: Part, environment: &Environment) -> ExitCode {
-    crate::start_logs(environment, "info");
-    let Err(error) = run_parts(&[part], environment, part.needs()).await else {
+    // There each line is looked for by the event that it belongs to, from the first one on.
+    let told = if environment.is_lambda() { "info,guestlist_responder::receive=debug" } else { "info" };
+    crate::start_logs(environment, told);
+    let ended = if environment.is_lambda() {
+        crate::lambda::run(part, environment).await
+    } else {
+        run_parts(&[part], environment, part.needs()).await
+    };
+    let Err(error) = ended else {
         return ExitCode::SUCCESS;
     };
     // Nobody is left to tell when standard error is gone.

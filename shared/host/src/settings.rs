@@ -3,19 +3,23 @@
 //! There is no default for anything that reaches a tenant or a channel, and a simulator is reached only by naming its
 //! URL. A secret is never a command-line argument.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use graph::{Cloud, Endpoints};
 use model::{Mode, TenantId};
 use responder::CanarySettings;
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::apps::{AppSettings, app};
+use crate::aws::{AwsSettings, aws, is_lambda};
 use crate::canary::canary;
 use crate::channels::{ChannelSettings, channels};
+use crate::form::KeptSecret;
 use crate::{Form, Missing};
 
 type Answer = dyn Fn(&str) -> Option<String> + Send + Sync;
@@ -44,6 +48,25 @@ impl Environment {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<String> {
         (self.0)(name)
+    }
+
+    /// Whether the process is a function on AWS Lambda.
+    #[must_use]
+    pub fn is_lambda(&self) -> bool {
+        is_lambda(|name| self.get(name))
+    }
+
+    /// With what was read elsewhere in the place of where it lies.
+    pub(crate) fn with_secrets(&self, secrets: BTreeMap<String, SecretString>) -> Self {
+        let before = self.clone();
+        Self::from_fn(move |name| {
+            if let Some(secret) = secrets.get(name) {
+                return Some(secret.expose_secret().to_owned());
+            }
+            let mut replaced = ["_SECRET", "_PARAMETER"].iter().filter_map(|end| name.strip_suffix(end));
+            let is_replaced = replaced.any(|name| secrets.contains_key(name));
+            if is_replaced { None } else { before.get(name) }
+        })
     }
 }
 
@@ -82,6 +105,27 @@ impl Needs {
     }
 }
 
+/// Where the policy lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PolicyPlace {
+    File(PathBuf),
+    /// On Amazon S3, for a function on AWS Lambda.
+    Object {
+        bucket: String,
+        key: String,
+    },
+}
+
+impl PolicyPlace {
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Object { bucket: _, key: _ } => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub tenant: TenantId,
@@ -95,7 +139,11 @@ pub struct Settings {
     pub endpoints: Endpoints,
     pub reader: Option<AppSettings>,
     pub writer: Option<AppSettings>,
-    pub policy: Option<PathBuf>,
+    pub policy: Option<PolicyPlace>,
+    /// The keys of `clientState` as text, where they do not lie in the folder of the store.
+    pub state_keys: Option<SecretString>,
+    /// For a function on AWS Lambda, and only there.
+    pub aws: Option<AwsSettings>,
     /// No rule goes further than this. `observe` until it is set.
     pub ceiling: Mode,
     pub channels: ChannelSettings,
@@ -126,6 +174,8 @@ impl Settings {
         let reader = if needs.read { app(form, "GUESTLIST_READ", tenant) } else { None };
         let writer = if needs.write { app(form, "GUESTLIST_WRITE", tenant) } else { None };
         let policy = policy(form, needs.policy);
+        let (state_keys, aws) =
+            if form.is_on_lambda() { (state_keys(form, needs), Some(aws(form))) } else { (None, None) };
         let ceiling = ceiling(form);
         let channels = channels(form, needs);
         let canary = canary(form);
@@ -140,10 +190,23 @@ impl Settings {
             reader,
             writer,
             policy,
+            state_keys,
+            aws: match aws {
+                Some(aws) => Some(aws?),
+                None => None,
+            },
             ceiling: ceiling?,
             channels,
             canary,
         })
+    }
+
+    /// What a function has to read from AWS before its settings can be read.
+    pub(crate) fn kept_on_aws(environment: &Environment, needs: Needs) -> Vec<KeptSecret> {
+        let mut form = Form::new(environment);
+        // What is wrong is told when they are read.
+        Self::fill_in(&mut form, needs);
+        form.kept_on_aws()
     }
 
     /// Where Graph sends its notifications.
@@ -175,13 +238,49 @@ fn admin(form: &mut Form<'_>) -> Option<SocketAddr> {
 }
 
 /// Whether what it says is valid is for those who load it.
-fn policy(form: &mut Form<'_>, needed: bool) -> Option<PathBuf> {
+fn policy(form: &mut Form<'_>, needed: bool) -> Option<PolicyPlace> {
+    const NAME: &str = "GUESTLIST_POLICY";
     if !needed {
-        return form.path("GUESTLIST_POLICY");
+        return form.path(NAME).map(PolicyPlace::File);
     }
-    let path = form.required("GUESTLIST_POLICY", "the path of the policy file").map(PathBuf::from)?;
-    form.read("GUESTLIST_POLICY", &path)?;
-    Some(path)
+    if !form.is_on_lambda() {
+        let path = form.required(NAME, "the path of the policy file").map(PathBuf::from)?;
+        form.read(NAME, &path)?;
+        return Some(PolicyPlace::File(path));
+    }
+    let what = "`s3://bucket/key` of the policy, or the path of a file that is packaged with the function";
+    let place = form.required(NAME, what)?;
+    let Some(object) = place.strip_prefix("s3://") else {
+        let path = PathBuf::from(&place);
+        form.read(NAME, &path)?;
+        return Some(PolicyPlace::File(path));
+    };
+    match object.split_once('/') {
+        Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() && !key.ends_with('/') => {
+            Some(PolicyPlace::Object { bucket: bucket.to_owned(), key: key.to_owned() })
+        }
+        Some(_) | None => {
+            form.wrong(format!("{NAME}: `{place}` does not name an object, like `s3://bucket/policy.yaml`"));
+            None
+        }
+    }
+}
+
+/// No instance of a function may make its own: they would not know each other's.
+fn state_keys(form: &mut Form<'_>, needs: Needs) -> Option<SecretString> {
+    const NAME: &str = "GUESTLIST_STATE_KEYS";
+    if !needs.receive && !needs.subscribe {
+        return None;
+    }
+    let before = (form.problems(), form.kept());
+    let keys = form.secret(NAME);
+    if keys.is_none() && (form.problems(), form.kept()) == before {
+        form.wrong(format!(
+            "{NAME}_SECRET or {NAME}_PARAMETER is not set: where the keys lie that seal `clientState`, a line `key-id \
+             base64` each, the second word from `openssl rand -base64 32`"
+        ));
+    }
+    keys
 }
 
 fn ceiling(form: &mut Form<'_>) -> Option<Mode> {

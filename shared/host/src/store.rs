@@ -1,21 +1,32 @@
-//! The embedded store: one SQLite file with the ledger and the queues.
+//! The store: the ledger and the queues, in one SQLite file or in a table and queues of AWS.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
+use dynamo::Table;
 use embedded::Database;
 use jiff::Timestamp;
 use ledger::Ledger;
-use model::TenantId;
-use queue::Queue;
+use model::{Clock, TenantId};
+use queue::{Queue, SqsPlace};
 use responder::Queues;
 
-/// The ledger and the queues, on one file.
+use crate::aws::{AwsSettings, QueuePlace};
+use crate::mark::Mark;
+
+/// One request to AWS with all its tries. Graph waits ten seconds for the receiver, which makes two or three of them, and
+/// nearly all end within one try.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// The ledger and the queues.
 #[derive(Debug, Clone)]
 pub struct Store {
     pub ledger: Ledger,
     pub queues: Queues,
-    pub database: Database,
+    /// The file that holds both. None: they are on AWS.
+    pub database: Option<Database>,
 }
 
 impl Store {
@@ -41,7 +52,34 @@ impl Store {
             chores: queue("chores")?,
         };
         let ledger = Ledger::sqlite(database.clone(), tenant)?;
-        Ok(Self { ledger, queues, database })
+        Ok(Self { ledger, queues, database: Some(database) })
+    }
+
+    /// Nothing is asked of AWS yet.
+    #[must_use]
+    pub fn on_aws(settings: &AwsSettings, tenant: TenantId, clock: &Clock) -> Self {
+        let config = settings.sdk();
+        let table = Table::new(&config, &settings.table, PATIENCE);
+        let queue = |name, QueuePlace { url, dead_url }: &QueuePlace| {
+            let clock = clock.clone();
+            let (url, dead_url, table) = (url.clone(), dead_url.clone(), table.clone());
+            let clock = Arc::new(move || clock.now());
+            Queue::sqs(&config, SqsPlace { name, url, dead_url, table, patience: PATIENCE, clock })
+        };
+        let queues = Queues {
+            changes: queue("changes", &settings.changes),
+            remediations: queue("remediations", &settings.remediations),
+            alerts: queue("alerts", &settings.alerts),
+            chores: queue("chores", &settings.chores),
+        };
+        Self { ledger: Ledger::dynamo(table, tenant), queues, database: None }
+    }
+
+    /// Writes what is left to be written and closes the file, if there is one.
+    pub fn close(&self) {
+        if let Some(database) = &self.database {
+            database.clone().close();
+        }
     }
 
     /// Up to when every change was told and assessed. `None`: nobody can say.
@@ -49,6 +87,10 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn assessed_until(&self, now: Timestamp) -> anyhow::Result<Option<Timestamp>> {
+        if self.database.is_none() {
+            // SQS does not say since when what lies in it is owed; the steward has noted when nothing was.
+            return Ok(Mark::read(&self.ledger).await?.until.filter(|until| *until <= now));
+        }
         // In this order: what is told in between lies in the queue before it counts as told. What was told in time to come
         // was told before the clock was set back, and nobody knows when.
         let told = self.ledger.told_until().await?.filter(|told| *told <= now);

@@ -30,6 +30,21 @@ pub enum Job {
     Lifecycle { subscription: SubscriptionId, event: String, correlation: Correlation },
 }
 
+impl Job {
+    /// The id of the change that this goes back to, where it goes back to one.
+    #[must_use]
+    pub fn correlation(&self) -> Option<Correlation> {
+        match self {
+            Self::Assess { change, missing: _ } => Some(change.correlation),
+            Self::Remediate { incident: _, correlation }
+            | Self::Lifecycle { subscription: _, event: _, correlation } => Some(*correlation),
+            Self::Reread { item: _, watched: _ }
+            | Self::Serve { request: _ }
+            | Self::Tell { about: _, channel: _ } => None,
+        }
+    }
+}
+
 /// What people are to be told about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

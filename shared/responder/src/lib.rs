@@ -58,4 +58,4 @@ pub use subscriptions::{Receivers, SubscriptionKeeper};
 pub use tell::{Open, Teller};
 pub use trouble::{End, Trouble};
 pub use undo::acted_at;
-pub use worker::{Handler, Worker};
+pub use worker::{Handler, Pushed, Worker};

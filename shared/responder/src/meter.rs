@@ -176,6 +176,12 @@ impl Meter {
         self.registry.gather()
     }
 
+    /// How many notifications were dropped because their `clientState` is not ours.
+    #[must_use]
+    pub fn forged(&self) -> u64 {
+        self.refused.with_label_values(&[Refusal::Forged.word()]).get()
+    }
+
     pub(crate) fn received(&self, what: Received) {
         self.received.with_label_values(&[what.word()]).inc();
     }

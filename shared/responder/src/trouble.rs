@@ -51,6 +51,13 @@ impl Trouble {
             )
         })
     }
+
+    /// Microsoft does not take our credential (any more): a newer one may lie where it came from.
+    #[must_use]
+    pub fn is_of_the_credential(&self) -> bool {
+        let error = self.why.downcast_ref::<graph::GraphError>();
+        error.is_some_and(|error| matches!(error, graph::GraphError::Credential { message: _, trace: _ }))
+    }
 }
 
 impl From<ledger::LedgerError> for Trouble {

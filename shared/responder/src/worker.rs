@@ -3,8 +3,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use model::{Clock, Job, NoticeKind};
-use queue::{Claimed, Queue};
+use queue::{Accepted, Answer, Claimed, Queue, Received};
 use tokio::task::{JoinError, JoinSet};
+use tracing::Instrument as _;
 
 use crate::trouble::{after, wait};
 use crate::{Assessor, End, Notices, Remediator, SubscriptionKeeper, Teller, Trouble};
@@ -26,6 +27,21 @@ pub struct Worker {
     pub handler: Handler,
     pub notices: Notices,
     pub clock: Clock,
+}
+
+/// How a message ended that SQS has pushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pushed {
+    pub answer: Answer,
+    /// Microsoft did not take our credential.
+    pub credential_refused: bool,
+}
+
+impl Pushed {
+    #[must_use]
+    pub fn answered(answer: Answer) -> Self {
+        Self { answer, credential_refused: false }
+    }
 }
 
 impl Worker {
@@ -76,15 +92,45 @@ impl Worker {
         for one in claimed {
             let worker = self.clone();
             running.spawn(async move {
-                if let Err(trouble) = worker.run_one(one).await {
-                    tracing::error!(worker = worker.name, "failed to end a job: {trouble}");
-                }
+                worker.run_claimed(one).await;
             });
         }
         Ok(count)
     }
 
-    fn lease(&self) -> SignedDuration {
+    /// Runs what SQS has pushed, and says what to answer. A panic is the caller's to catch: the message comes again, and
+    /// waits until the lease ends.
+    pub async fn run_pushed(&self, received: &Received) -> Pushed {
+        match self.queue.accept(received, self.clock.now(), self.lease()).await {
+            Ok(Accepted::Run(claimed)) => self.run_claimed(claimed).await,
+            Ok(Accepted::Done) => Pushed::answered(Answer::Success),
+            Ok(Accepted::Later) => Pushed::answered(Answer::Failure),
+            Err(error) => {
+                let message = &received.message_id;
+                tracing::error!(
+                    worker = self.name,
+                    message.id = message,
+                    "failed to accept a message: {error}"
+                );
+                Pushed::answered(Answer::Failure)
+            }
+        }
+    }
+
+    /// What is not settled comes back: when its lease ends, or when SQS shows it again.
+    async fn run_claimed(&self, claimed: Claimed) -> Pushed {
+        match self.run_one(claimed).await {
+            Ok(pushed) => pushed,
+            Err(trouble) => {
+                tracing::error!(worker = self.name, "failed to end a job: {trouble}");
+                Pushed::answered(Answer::Failure)
+            }
+        }
+    }
+
+    /// How long nobody else gets the key of a job: longer than the job may take.
+    #[must_use]
+    pub fn lease(&self) -> SignedDuration {
         match &self.handler {
             Handler::Remediate(_) => Self::LEASE_TO_WRITE,
             Handler::Assess(_) | Handler::Alert(_) | Handler::Steward(_) => Self::LEASE,
@@ -98,7 +144,7 @@ impl Worker {
         }
     }
 
-    async fn run_one(&self, claimed: Claimed) -> Result<(), Trouble> {
+    async fn run_one(&self, claimed: Claimed) -> Result<Pushed, Trouble> {
         if claimed.deliveries > Self::TRIES {
             return self.bury(&claimed, &format!("it failed {} times", claimed.deliveries)).await;
         }
@@ -106,22 +152,31 @@ impl Worker {
             Ok(job) => job,
             Err(error) => return self.bury(&claimed, &format!("it cannot be read: {error}")).await,
         };
-        match self.handle(job).await {
-            Ok(End::Done) => {
-                self.queue.ack(&claimed).await?;
-            }
+        let span = match job.correlation() {
+            Some(correlation) => tracing::info_span!("job", job.key = claimed.key, %correlation),
+            None => tracing::info_span!("job", job.key = claimed.key),
+        };
+        self.run_job(claimed, job).instrument(span).await
+    }
+
+    async fn run_job(&self, claimed: Claimed, job: Job) -> Result<Pushed, Trouble> {
+        let answer = match self.handle(job).await {
+            Ok(End::Done) => self.queue.ack(&claimed).await?.answer(),
             Ok(End::Again { at, job }) => {
                 // A body makes it as new: waiting is no failure, and must not end among the dead letters.
                 let body = match job {
                     Some(job) => serde_json::to_string(&job).map_err(Trouble::now)?,
                     None => claimed.body.clone(),
                 };
-                self.queue.delay(&claimed, at, Some(body)).await?;
+                self.queue.delay(&claimed, at, Some(body)).await?.answer()
             }
-            Ok(End::Bury { why }) => self.bury(&claimed, &why).await?,
-            Err(trouble) => self.later(&claimed, &trouble).await?,
-        }
-        Ok(())
+            Ok(End::Bury { why }) => return self.bury(&claimed, &why).await,
+            Err(trouble) => {
+                let answer = self.later(&claimed, &trouble).await?;
+                return Ok(Pushed { answer, credential_refused: trouble.is_of_the_credential() });
+            }
+        };
+        Ok(Pushed::answered(answer))
     }
 
     async fn handle(&self, job: Job) -> Result<End, Trouble> {
@@ -152,7 +207,7 @@ impl Worker {
         }
     }
 
-    async fn later(&self, claimed: &Claimed, trouble: &Trouble) -> Result<(), Trouble> {
+    async fn later(&self, claimed: &Claimed, trouble: &Trouble) -> Result<Answer, Trouble> {
         let now = self.clock.now();
         let doubling = SignedDuration::from_secs(1_i64 << claimed.deliveries.min(10));
         let wait = wait(trouble.retry_after, doubling, claimed.deliveries);
@@ -167,22 +222,22 @@ impl Worker {
                 "a job is tried again: {trouble}",
             );
         }
-        if claimed.deliveries >= Self::TRIES && trouble.passes_with_graph() {
-            let anew = Some(claimed.body.clone());
-            self.queue.delay(claimed, after(now, wait.max(Self::GRAPH_AWAY)), anew).await?;
+        let (at, anew) = if claimed.deliveries >= Self::TRIES && trouble.passes_with_graph() {
+            (after(now, wait.max(Self::GRAPH_AWAY)), Some(claimed.body.clone()))
         } else {
-            self.queue.delay(claimed, after(now, wait), None).await?;
-        }
-        Ok(())
+            (after(now, wait), None)
+        };
+        Ok(self.queue.delay(claimed, at, anew).await?.answer())
     }
 
-    async fn bury(&self, claimed: &Claimed, why: &str) -> Result<(), Trouble> {
-        self.queue.bury(claimed, why, self.clock.now()).await?;
+    async fn bury(&self, claimed: &Claimed, why: &str) -> Result<Pushed, Trouble> {
+        let hold = self.queue.bury(claimed, why, self.clock.now()).await?;
         let text = format!(
             "a job of `{}` went to the dead letters: {why}; see `guestlist dead list`, then `dead replay` or `dead drop`",
             self.name
         );
-        self.notices.raise(NoticeKind::JobBuried, &format!("buried/{}", self.name), text, 1).await
+        self.notices.raise(NoticeKind::JobBuried, &format!("buried/{}", self.name), text, 1).await?;
+        Ok(Pushed::answered(hold.answer()))
     }
 
     /// When the next job of this queue falls due.

@@ -29,8 +29,10 @@ use aws_types::region::Region;
 use serde_json::{Value, json};
 
 const VARIABLE: &str = "GUESTLIST_TEST_AWS";
-const REGION: &str = "eu-central-1";
-const KEY: &str = "test";
+/// Of everything in the emulator.
+pub const REGION: &str = "eu-central-1";
+/// The id of a key, and the key.
+pub const KEY: &str = "test";
 
 /// What a table of Guestlist looks like: the members of `CreateTable`, without a name.
 const SCHEMA: &str = include_str!("../../../infra/aws/table.json");
@@ -111,18 +113,70 @@ pub fn ask_sqs(operation: &str, body: &Value) -> Value {
     if body.is_empty() { Value::Null } else { serde_json::from_str(body).expect("SQS answers in JSON") }
 }
 
+/// Keeps a text in Secrets Manager or in the parameter store, in place of what was there.
+pub fn keep_secret(kept: Kept, name: &str, text: &str) {
+    let answer = match kept {
+        Kept::Secret => {
+            let body = json!({ "Name": name, "SecretString": text }).to_string();
+            let made = post("secretsmanager", "secretsmanager", "CreateSecret", &body);
+            if made.starts_with("HTTP/1.1 200") {
+                return;
+            }
+            let body = json!({ "SecretId": name, "SecretString": text }).to_string();
+            post("secretsmanager", "secretsmanager", "PutSecretValue", &body)
+        }
+        Kept::Parameter => {
+            let body = json!({ "Name": name, "Value": text, "Type": "SecureString", "Overwrite": true });
+            post("AmazonSSM", "ssm", "PutParameter", &body.to_string())
+        }
+    };
+    assert!(answer.starts_with("HTTP/1.1 200"), "the emulator keeps no secret: {answer}");
+}
+
+/// Where a secret lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    Secret,
+    Parameter,
+}
+
+/// Makes a bucket that keeps versions, and that no other test has.
+#[must_use]
+pub fn create_bucket() -> String {
+    let name = fresh_name();
+    let here = format!(
+        "<CreateBucketConfiguration><LocationConstraint>{REGION}</LocationConstraint></CreateBucketConfiguration>"
+    );
+    let versions = "<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Status>Enabled</Status></VersioningConfiguration>";
+    for (path, body) in [(format!("/{name}"), here.as_str()), (format!("/{name}?versioning"), versions)] {
+        let answer = send("PUT", &path, "s3", "", body);
+        assert!(answer.starts_with("HTTP/1.1 200"), "the emulator makes no bucket: {answer}");
+    }
+    name
+}
+
+/// Puts a text there as the newest version.
+pub fn put_object(bucket: &str, key: &str, text: &str) {
+    let answer = send("PUT", &format!("/{bucket}/{key}"), "s3", "", text);
+    assert!(answer.starts_with("HTTP/1.1 200"), "the emulator keeps no object: {answer}");
+}
+
 /// One request to DynamoDB in plain HTTP, and the answer as it is.
 #[must_use]
 pub fn ask(operation: &str, body: &str) -> String {
     post("DynamoDB_20120810", "dynamodb", operation, body)
 }
 
-/// The emulator wants to know whose key it is, and checks no signature.
 fn post(api: &str, service: &str, operation: &str, body: &str) -> String {
+    let kind = "Content-Type: application/x-amz-json-1.0";
+    send("POST", "/", service, &format!("{kind}\r\nX-Amz-Target: {api}.{operation}\r\n"), body)
+}
+
+/// The emulator wants to know whose key it is, and checks no signature.
+fn send(method: &str, path: &str, service: &str, headers: &str, body: &str) -> String {
     let host = address().trim_start_matches("http://");
     let request = format!(
-        "POST / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: application/x-amz-json-1.0\r\n\
-         X-Amz-Target: {api}.{operation}\r\nAuthorization: AWS4-HMAC-SHA256 \
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}Authorization: AWS4-HMAC-SHA256 \
          Credential={KEY}/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0\r\n\
          Content-Length: {}\r\n\r\n{body}",
         body.len()

@@ -160,7 +160,7 @@ fn parts(settings: &Settings, troubles: &mut Vec<String>) -> Vec<PartStatus> {
 }
 
 fn policy(settings: &Settings, troubles: &mut Vec<String>) -> Option<PolicyStatus> {
-    let path = settings.policy.as_deref()?;
+    let path = settings.policy.as_ref()?.file()?;
     let file = path.display().to_string();
     Some(match host::load_policy(path) {
         Ok(policy) => PolicyStatus {

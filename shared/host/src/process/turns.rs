@@ -14,19 +14,19 @@ use crate::server::stopped;
 use crate::{PolicyFile, Store};
 
 /// Jobs of one queue side by side: enough for every channel's messages.
-const SIDE_BY_SIDE: usize = 2 * Open::AT_ONCE;
+pub(crate) const SIDE_BY_SIDE: usize = 2 * Open::AT_ONCE;
 /// Other processes may have put something into a queue; nobody tells us.
 const LOOKS_EVERY: Duration = Duration::from_millis(250);
 const POLICY_EVERY: Duration = Duration::from_secs(2);
 const STEWARD_EVERY: Duration = Duration::from_secs(15);
-const SUBSCRIPTIONS_EVERY: Duration = Duration::from_mins(3);
+pub(crate) const SUBSCRIPTIONS_EVERY: Duration = Duration::from_mins(3);
 /// It counts anew only after hours; this is how soon it tries again.
 const CENSUS_EVERY: Duration = Duration::from_mins(5);
 /// One page or a few at a time: what is due stands in the ledger.
 const RECONCILE_EVERY: Duration = Duration::from_secs(15);
 /// It is changed every hour; this is how soon it is missed.
 const CANARY_EVERY: Duration = Duration::from_secs(15);
-const METER_EVERY: Duration = Duration::from_secs(15);
+pub(crate) const METER_EVERY: Duration = Duration::from_secs(15);
 const SUBSCRIPTIONS_AGAIN: Duration = Duration::from_secs(20);
 
 /// Waits, unless the process is to stop.
@@ -161,6 +161,10 @@ pub(super) async fn keep(keeper: SubscriptionKeeper, mut stop: watch::Receiver<b
 /// Whether everything is watched now.
 async fn look(keeper: &SubscriptionKeeper) -> Result<bool, Trouble> {
     keeper.look().await?;
+    is_everything_watched(keeper).await
+}
+
+pub(crate) async fn is_everything_watched(keeper: &SubscriptionKeeper) -> Result<bool, Trouble> {
     let records = keeper.ledger.subscriptions().await?;
     let watched = |one: &Watched| {
         records.iter().any(|stored| stored.value.watched == *one && stored.value.id().is_some())

@@ -106,6 +106,7 @@ impl Receiver {
                 received_at: now,
                 correlation: (self.correlate)(),
             };
+            tracing::debug!(correlation = %change.correlation, object.kind = %resource, object.id = %id, "told of a change");
             looks.extend(two_looks(change, now)?);
         }
         if !looks.is_empty() {

@@ -1,0 +1,188 @@
+//! Where things lie on AWS: the table, the queues, the region, and whose key signs the requests.
+//!
+//! Only the environment is asked, which on Lambda has all of it: no profile, no metadata service, no file. Never here: what
+//! lies there, and what a function does.
+
+mod calls;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+use url::Url;
+
+pub(crate) use calls::{Aws, AwsError, Object};
+
+use crate::Form;
+
+/// The variable by which a process knows that it is a function on AWS Lambda
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>).
+const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
+
+/// Whether this process is a function on AWS Lambda. Nothing else decides it.
+pub(crate) fn is_lambda(value: impl Fn(&str) -> Option<String>) -> bool {
+    value(RUNTIME_API).is_some_and(|address| !address.is_empty())
+}
+
+/// A queue and its dead-letter queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueuePlace {
+    pub url: String,
+    pub dead_url: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct AwsSettings {
+    pub region: String,
+    /// For every service. Each service's own in the region until it is set.
+    pub endpoint: Option<Url>,
+    pub credentials: Credentials,
+    pub table: String,
+    pub changes: QueuePlace,
+    pub remediations: QueuePlace,
+    pub alerts: QueuePlace,
+    pub chores: QueuePlace,
+}
+
+impl AwsSettings {
+    /// For the clients of AWS's own SDK.
+    #[must_use]
+    pub fn sdk(&self) -> SdkConfig {
+        let mut config = SdkConfig::builder()
+            .region(Region::new(self.region.clone()))
+            .credentials_provider(SharedCredentialsProvider::new(self.credentials.clone()));
+        config.set_endpoint_url(self.endpoint.as_ref().map(ToString::to_string));
+        config.build()
+    }
+}
+
+pub(crate) fn aws(form: &mut Form<'_>) -> Option<AwsSettings> {
+    let of_lambda = "Lambda sets it from the function's role; outside of Lambda set what it would be";
+    let region = form.required("AWS_REGION", "the region of the function, like `eu-central-1`");
+    let key = form.required("AWS_ACCESS_KEY_ID", of_lambda);
+    let secret = form.required("AWS_SECRET_ACCESS_KEY", of_lambda);
+    let token = form.optional("AWS_SESSION_TOKEN");
+    let given = form.optional("AWS_ENDPOINT_URL");
+    let endpoint = form.parsed("AWS_ENDPOINT_URL", given.clone(), |text| {
+        let wrong = || {
+            format!("`{text}` is not an address like `https://aws.contoso.com`; unset it to reach AWS itself")
+        };
+        let url = Url::parse(text).map_err(|_| wrong())?;
+        if matches!(url.scheme(), "http" | "https") && url.path() == "/" && url.query().is_none() {
+            Ok(url)
+        } else {
+            Err(wrong())
+        }
+    });
+    let table = form.required("GUESTLIST_TABLE", "the name of the table in DynamoDB that holds the ledger");
+    let changes = queue(form, "CHANGES");
+    let remediations = queue(form, "REMEDIATIONS");
+    let alerts = queue(form, "ALERTS");
+    let chores = queue(form, "CHORES");
+    Some(AwsSettings {
+        region: region?,
+        endpoint: if given.is_some() { Some(endpoint?) } else { None },
+        credentials: Credentials::new(key?, secret?, token, None, "environment"),
+        table: table?,
+        changes: changes?,
+        remediations: remediations?,
+        alerts: alerts?,
+        chores: chores?,
+    })
+}
+
+fn queue(form: &mut Form<'_>, name: &str) -> Option<QueuePlace> {
+    let word = name.to_lowercase();
+    let alive = format!("GUESTLIST_QUEUE_{name}");
+    let dead = format!("GUESTLIST_DEAD_{name}");
+    let url = address(form, &alive, &format!("the URL of the queue `{word}` on SQS"));
+    let dead_url = address(form, &dead, &format!("the URL of the dead-letter queue of `{word}` on SQS"));
+    Some(QueuePlace { url: url?, dead_url: dead_url? })
+}
+
+fn address(form: &mut Form<'_>, name: &str, what: &str) -> Option<String> {
+    let value = form.required(name, what);
+    form.parsed(name, value, |text| match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(text.to_owned()),
+        Ok(_) | Err(_) => Err(format!(
+            "`{text}` is not the URL of a queue, like `https://sqs.eu-central-1.amazonaws.com/123456789012/changes`"
+        )),
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::Environment;
+
+    const QUEUE: &str = "https://sqs.eu-central-1.amazonaws.com/123456789012/changes";
+
+    fn read(changes: &[(&str, &str)]) -> Result<AwsSettings, String> {
+        let mut values: Vec<(String, String)> = Vec::new();
+        for name in ["CHANGES", "REMEDIATIONS", "ALERTS", "CHORES"] {
+            values.push((format!("GUESTLIST_QUEUE_{name}"), QUEUE.to_owned()));
+            values.push((format!("GUESTLIST_DEAD_{name}"), format!("{QUEUE}-dead")));
+        }
+        for (name, value) in [
+            ("AWS_REGION", emulator::REGION),
+            ("AWS_ACCESS_KEY_ID", emulator::KEY),
+            ("AWS_SECRET_ACCESS_KEY", emulator::KEY),
+            ("GUESTLIST_TABLE", "guestlist"),
+        ] {
+            values.push((name.to_owned(), value.to_owned()));
+        }
+        for (name, value) in changes {
+            values.retain(|(one, _)| one != name);
+            values.push(((*name).to_owned(), (*value).to_owned()));
+        }
+        let environment = Environment::of(values);
+        let mut form = Form::new(&environment);
+        let settings = aws(&mut form);
+        form.finish(settings).map_err(|missing| missing.to_string())
+    }
+
+    /// For the emulator.
+    pub(crate) fn settings() -> AwsSettings {
+        read(&[("AWS_ENDPOINT_URL", emulator::address())]).unwrap()
+    }
+
+    #[test]
+    fn where_things_lie_is_read_and_no_secret_is_shown() {
+        let settings = read(&[("AWS_SECRET_ACCESS_KEY", "hush")]).unwrap();
+        assert_eq!(settings.changes, QueuePlace { url: QUEUE.to_owned(), dead_url: format!("{QUEUE}-dead") });
+        assert_eq!(settings.endpoint, None);
+        assert!(!format!("{settings:?}").contains("hush"));
+    }
+
+    #[test]
+    fn what_is_missing_or_wrong_is_told_with_its_fix() {
+        for (name, value, says) in [
+            ("AWS_REGION", "", "AWS_REGION is not set: the region of the function, like `eu-central-1`"),
+            (
+                "AWS_ACCESS_KEY_ID",
+                "",
+                "AWS_ACCESS_KEY_ID is not set: Lambda sets it from the function's role",
+            ),
+            ("GUESTLIST_TABLE", "", "GUESTLIST_TABLE is not set: the name of the table in DynamoDB"),
+            (
+                "GUESTLIST_QUEUE_ALERTS",
+                "",
+                "GUESTLIST_QUEUE_ALERTS is not set: the URL of the queue `alerts` on SQS",
+            ),
+            (
+                "GUESTLIST_DEAD_CHORES",
+                "",
+                "GUESTLIST_DEAD_CHORES is not set: the URL of the dead-letter queue of `chores`",
+            ),
+            (
+                "GUESTLIST_DEAD_CHORES",
+                "arn:aws:sqs:x:1:y",
+                "GUESTLIST_DEAD_CHORES: `arn:aws:sqs:x:1:y` is not the URL of a queue",
+            ),
+            ("AWS_ENDPOINT_URL", "ftp://aws", "AWS_ENDPOINT_URL: `ftp://aws` is not an address"),
+        ] {
+            let error = read(&[(name, value)]).unwrap_err();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! A function on AWS Lambda: the same assembly as in the local process, fed by events. The process is frozen as soon as it has
+//! answered, so that whatever an event sets off has come to its end before.
+//!
+//! A function's timeout should be longer than a job may take (`Worker::lease`: three minutes, eight for `remediate`), and its
+//! queue's visibility timeout six times that.
+
+mod batch;
+mod event;
+mod function;
+mod http;
+mod policy_object;
+mod scheduled;
+mod secrets;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
+use serde_json::Value;
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+use crate::{Environment, Part};
+use event::Event;
+use function::Function;
+
+/// Answers events until Lambda ends the process.
+///
+/// # Errors
+/// A setting or secret is missing, the policy is not valid and none was before, or Lambda cannot be reached.
+pub(crate) async fn run(part: Part, environment: &Environment) -> anyhow::Result<()> {
+    let function = Arc::new(Function::start(part, environment.clone()).await?);
+    let ended = match part {
+        Part::Notifications => http::answer(function).await,
+        Part::Assess | Part::Remediate | Part::Alert | Part::Steward => {
+            let handle = service_fn(move |event: LambdaEvent<Value>| {
+                let function = Arc::clone(&function);
+                async move { function.handle(event).await }
+            });
+            lambda_runtime::run(handle).await
+        }
+    };
+    ended.map_err(|error| anyhow::anyhow!("failed to go on asking Lambda for events: {error}"))
+}
+
+impl Function {
+    /// One event. An error counts as such with AWS, and the event comes again.
+    async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
+        let LambdaEvent { payload, context } = event;
+        let deadline = Deadline::of(&context);
+        let event = Event::read(self.part, payload).map_err(|why| failed("UnknownEvent", &why))?;
+        let built = self.begin().await;
+        let (answer, credential_refused) = match event {
+            Event::Batch(records) => batch::run(&built, records, deadline).await,
+            Event::Tend => scheduled::run(&built, deadline).await,
+        };
+        self.end(&built, credential_refused).await;
+        answer.map_err(|why| failed("NotAllDone", &why))
+    }
+}
+
+fn failed(kind: &str, why: &str) -> Diagnostic {
+    tracing::error!("{why}");
+    Diagnostic { error_type: kind.to_owned(), error_message: why.to_owned() }
+}
+
+/// Until when this event has to be answered.
+#[derive(Debug, Clone, Copy)]
+struct Deadline {
+    at: Instant,
+    /// When what is still under way is given up, so that the rest can be answered for.
+    cut_off: Instant,
+}
+
+impl Deadline {
+    const TO_ANSWER: Duration = Duration::from_secs(2);
+
+    fn of(context: &Context) -> Self {
+        Self::in_time(context.deadline().duration_since(SystemTime::now()).unwrap_or_default())
+    }
+
+    fn in_time(left: Duration) -> Self {
+        let now = Instant::now();
+        let to_answer = Self::TO_ANSWER.min(left / 10);
+        Self { at: now + left, cut_off: now + left.saturating_sub(to_answer) }
+    }
+
+    fn left(&self) -> Duration {
+        self.at.saturating_duration_since(Instant::now())
+    }
+}
+
+/// A task whose log lines name the event, too.
+fn in_the_event<F: Future>(work: F) -> tracing::instrument::Instrumented<F> {
+    work.in_current_span()
+}

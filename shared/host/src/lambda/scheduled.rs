@@ -1,0 +1,215 @@
+//! What time alone makes due, at each word of the timer, which comes every minute. Each chore is tried although another fails,
+//! and none goes on after the answer.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use ledger::Ledger;
+use model::Clock;
+use queue::Queue;
+use responder::{CanaryKeeper, Census, PolicyInForce, Reconciler, Steward, SubscriptionKeeper, Trouble};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::sleep_until;
+
+use super::function::Built;
+use super::{Deadline, in_the_event};
+use crate::mark::Mark;
+use crate::process::turns::{SUBSCRIPTIONS_EVERY, is_everything_watched};
+use crate::{Part, Store};
+
+/// Messages a minute and queue that come back from the table.
+const LATER_AT_ONCE: usize = 1_000;
+/// As often a minute as the local process looks.
+const RECONCILE_TIMES: usize = 4;
+
+/// What the timer sets off.
+enum Scheduled {
+    Steward(Box<Round>),
+    /// The canary, which it alone may change, or its end.
+    Remediate(Box<Option<CanaryKeeper>>, Ledger),
+    Assess(PolicyInForce),
+}
+
+/// The steward's.
+struct Round {
+    store: Store,
+    clock: Clock,
+    steward: Steward,
+    keeper: SubscriptionKeeper,
+    looked_at: Arc<Mutex<Option<Timestamp>>>,
+    census: Census,
+    reconciler: Reconciler,
+}
+
+type Work = Pin<Box<dyn Future<Output = Result<(), Trouble>> + Send>>;
+type Chore = (&'static str, Work);
+
+/// The answer, and whether Microsoft refused our credential to any of them.
+pub(super) async fn run(built: &Built, deadline: Deadline) -> (Result<Value, String>, bool) {
+    let Some(scheduled) = Scheduled::of(built) else {
+        return (Err("failed to tend: no timer asks anything of this function".to_owned()), false);
+    };
+    let mut tended = Tended::default();
+    for (name, chore) in scheduled.chores() {
+        let task = tended.running.spawn(in_the_event(chore));
+        tended.names.insert(task.id(), name);
+    }
+    loop {
+        tokio::select! {
+            ended = tended.running.join_next_with_id() => match ended {
+                Some(ended) => tended.note(ended),
+                None => break,
+            },
+            () = sleep_until(deadline.cut_off) => break,
+        }
+    }
+    // What is given up in the middle is as if the process had died there: the next minute goes on.
+    tended.running.abort_all();
+    while let Some(ended) = tended.running.join_next_with_id().await {
+        tended.note(ended);
+    }
+    let Tended { running: _, names: _, done, problems, credential_refused } = tended;
+    if problems.is_empty() {
+        (Ok(json!({ "done": done })), credential_refused)
+    } else {
+        (Err(problems.join("; ")), credential_refused)
+    }
+}
+
+#[derive(Default)]
+struct Tended {
+    running: JoinSet<Result<(), Trouble>>,
+    names: HashMap<Id, &'static str>,
+    done: Vec<&'static str>,
+    problems: Vec<String>,
+    credential_refused: bool,
+}
+
+impl Tended {
+    fn note(&mut self, ended: Result<(Id, Result<(), Trouble>), JoinError>) {
+        let id = match &ended {
+            Ok((id, _)) => *id,
+            Err(error) => error.id(),
+        };
+        let name = self.names.get(&id).copied().unwrap_or("tend");
+        match ended {
+            Ok((_, Ok(()))) => self.done.push(name),
+            Ok((_, Err(trouble))) => {
+                self.credential_refused |= trouble.is_of_the_credential();
+                self.problems.push(format!("failed to {name}: {trouble}"));
+            }
+            Err(error) if error.is_panic() => self.problems.push(format!("failed to {name}: {error}")),
+            Err(_) => self.problems.push(format!("failed to {name} before the function's time was over")),
+        }
+    }
+}
+
+impl Scheduled {
+    fn of(built: &Built) -> Option<Self> {
+        let parts = &built.parts;
+        match built.part {
+            Part::Steward => Some(Self::Steward(Box::new(Round {
+                store: built.store.clone(),
+                clock: built.clock.clone(),
+                steward: parts.steward.clone()?,
+                keeper: parts.keeper.clone()?,
+                looked_at: Arc::clone(&built.subscriptions),
+                census: parts.census.clone()?,
+                reconciler: parts.reconciler.clone()?,
+            }))),
+            Part::Remediate => {
+                Some(Self::Remediate(Box::new(parts.canary.clone()), built.store.ledger.clone()))
+            }
+            Part::Assess => Some(Self::Assess(parts.in_force.clone()?)),
+            Part::Notifications | Part::Alert => None,
+        }
+    }
+
+    fn chores(self) -> Vec<Chore> {
+        match self {
+            Self::Steward(round) => round.chores(),
+            Self::Remediate(canary, ledger) => vec![(
+                "look after the canary",
+                Box::pin(async move {
+                    match *canary {
+                        Some(canary) => canary.look().await,
+                        // Nobody misses what nobody flies any more.
+                        None => Ok(ledger.forget_canary().await.map(|_| ())?),
+                    }
+                }),
+            )],
+            Self::Assess(in_force) => vec![(
+                "say which policy is in force",
+                Box::pin(async move { in_force.look().await.map(|_| ()) }),
+            )],
+        }
+    }
+}
+
+impl Round {
+    fn chores(self) -> Vec<Chore> {
+        let Self { store, clock, steward, keeper, looked_at, census, reconciler } = self;
+        let queues = store.queues.clone();
+        let mut chores: Vec<Chore> = Vec::new();
+        for queue in [queues.changes, queues.remediations, queues.alerts, queues.chores] {
+            chores.push(("move what is due into its queue", Box::pin(later(queue, clock.now()))));
+        }
+        chores.push((
+            "wake what is due",
+            Box::pin(async move { steward.wake_what_is_due().await.map(|_| ()) }),
+        ));
+        chores.push(("keep the subscriptions", Box::pin(keep(keeper, looked_at, clock.clone()))));
+        chores.push(("count the guests", Box::pin(async move { census.look().await.map(|_| ()) })));
+        chores.push((
+            "reconcile",
+            Box::pin(async move {
+                for _ in 0..RECONCILE_TIMES {
+                    reconciler.look().await?;
+                }
+                Ok(())
+            }),
+        ));
+        chores.push(("note up to when all was assessed", Box::pin(mark(store, clock))));
+        chores
+    }
+}
+
+async fn later(queue: Queue, now: Timestamp) -> Result<(), Trouble> {
+    let moved = queue.move_later(now, LATER_AT_ONCE).await?;
+    if moved > 0 {
+        tracing::debug!(queue = queue.name(), moved, "moved what is due into its queue");
+    }
+    Ok(())
+}
+
+/// As often as the local process, as far as this instance knows; at once where the ledger says that something is not watched.
+async fn keep(
+    keeper: SubscriptionKeeper,
+    looked_at: Arc<Mutex<Option<Timestamp>>>,
+    clock: Clock,
+) -> Result<(), Trouble> {
+    let mut looked_at = looked_at.lock().await;
+    let now = clock.now();
+    let every = SignedDuration::try_from(SUBSCRIPTIONS_EVERY).unwrap_or(SignedDuration::MAX);
+    // The timer is late by a moment now and then.
+    let every = every.saturating_sub(SignedDuration::from_secs(10));
+    let lately = |at: Timestamp| at <= now && now.duration_since(at) < every;
+    if looked_at.is_some_and(lately) && is_everything_watched(&keeper).await? {
+        return Ok(());
+    }
+    keeper.look().await?;
+    *looked_at = Some(now);
+    Ok(())
+}
+
+/// Up to when all has been told is read first: what is told in between lies in the queue by then.
+async fn mark(store: Store, clock: Clock) -> Result<(), Trouble> {
+    let told = store.ledger.told_until().await?;
+    let depth = store.queues.changes.depth(clock.now()).await?;
+    Ok(Mark::note(&store.ledger, told, &depth, clock.now()).await?)
+}

@@ -20,7 +20,7 @@ pub(crate) fn app(form: &mut Form<'_>, prefix: &str, tenant: Option<TenantId>) -
         let parsed = Uuid::try_parse(text).map(|id| id.to_string());
         parsed.map_err(|_| format!("`{text}` is not an application (client) id (a GUID of 36 characters)"))
     });
-    let before = (form.problems(), form.kept());
+    let before = form.so_far();
     let secret = form.secret(&format!("{prefix}_CLIENT_SECRET"));
     let certificate = certificate(form, prefix);
     let federated = federated(form, prefix);
@@ -32,7 +32,7 @@ pub(crate) fn app(form: &mut Form<'_>, prefix: &str, tenant: Option<TenantId>) -
         [(_, credential)] => Some(credential.clone()),
         [] => {
             // Something that is set and cannot be used has been told already.
-            if (form.problems(), form.kept()) == before {
+            if form.so_far() == before {
                 form.wrong(format!(
                     "{prefix}_CERTIFICATE_FILE with {prefix}_KEY_FILE, {prefix}_ASSERTION_FILE, or {prefix}_CLIENT_SECRET_FILE, is not set: the app's credential"
                 ));
@@ -64,14 +64,14 @@ fn federated(form: &mut Form<'_>, prefix: &str) -> Option<Federated> {
 
 fn certificate(form: &mut Form<'_>, prefix: &str) -> Option<Certificate> {
     let (certificate, key) = (format!("{prefix}_CERTIFICATE_FILE"), format!("{prefix}_KEY_FILE"));
-    let before = (form.problems(), form.kept());
+    let before = form.so_far();
     let pem = form.secret(&format!("{prefix}_CERTIFICATE"));
     let key_pem = form.secret(&format!("{prefix}_KEY"));
     let (pem, key_pem) = match (pem, key_pem) {
         (Some(pem), Some(key_pem)) => (pem, key_pem),
         (None, None) => return None,
         // What is set and cannot be used has been told already.
-        _ if (form.problems(), form.kept()) != before => return None,
+        _ if form.so_far() != before => return None,
         (Some(_), None) => {
             form.wrong(format!("{key} is not set: the private key of {certificate}"));
             return None;

@@ -111,9 +111,9 @@ impl<'a> Form<'a> {
         self.environment.is_lambda()
     }
 
-    /// How many lie on AWS so far.
-    pub(crate) fn kept(&self) -> usize {
-        self.kept_on_aws.len()
+    /// How many problems were told so far, and how many secrets lie on AWS: what is set moves one of them.
+    pub(crate) fn so_far(&self) -> (usize, usize) {
+        (self.problems(), self.kept_on_aws.len())
     }
 
     /// The secrets that were asked for and lie on AWS.

@@ -73,43 +73,71 @@ impl PolicyFile {
     }
 
     async fn take(&mut self) -> Result<(), Trouble> {
-        let changed_at = changed_at(&self.path);
+        let changed_at = changed_at(&self.path).to_string();
         let before = self.current.borrow().hash().to_owned();
         match load_policy(&self.path) {
             Ok(policy) => {
                 let mended = self.told.take().is_some();
                 let hash = policy.hash().to_owned();
-                let text = if hash != before {
-                    format!("the policy `{hash}` is in force; before it was `{before}`")
-                } else if mended {
-                    format!(
-                        "the policy file is valid again; it is the policy `{hash}`, which stayed in force"
-                    )
-                } else {
+                if hash == before && !mended {
                     return Ok(());
-                };
+                }
                 self.current.send_replace(Arc::new(policy));
-                // Several processes watch one file, and people are told each change of it once.
-                let key = format!("policy-taken/{before}/{hash}/{changed_at}");
-                self.notices.raise(NoticeKind::PolicyTaken, &key, text, 1).await
+                self.source(&changed_at).tell_taken(&self.notices, &before, &hash).await
             }
             Err(invalid) => {
                 if self.told.as_ref() == Some(&invalid) {
                     return Ok(());
                 }
-                let problems = invalid.problems.join("\n");
-                let text = format!(
-                    "the changed policy file is not valid, and the policy `{before}` stays in force:\n{problems}"
-                );
-                let key = format!("policy-refused/{:016x}/{changed_at}", digest(&invalid));
-                self.told = Some(invalid);
-                self.notices.raise(NoticeKind::PolicyRefused, &key, text, 1).await
+                self.told = Some(invalid.clone());
+                self.source(&changed_at).tell_refused(&self.notices, &before, &invalid).await
             }
         }
     }
+
+    fn source<'a>(&self, changed_at: &'a str) -> PolicySource<'a> {
+        PolicySource { what: "policy file", version: changed_at }
+    }
 }
 
-pub(crate) fn digest(invalid: &InvalidPolicy) -> u64 {
+/// Where a policy comes from, as people read it, and which state of that it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PolicySource<'a> {
+    pub(crate) what: &'static str,
+    /// Several processes watch one source, and people are told each change of it once.
+    pub(crate) version: &'a str,
+}
+
+impl PolicySource<'_> {
+    /// The same policy as before was invalid in between.
+    pub(crate) async fn tell_taken(self, notices: &Notices, before: &str, hash: &str) -> Result<(), Trouble> {
+        let Self { what, version } = self;
+        let text = if hash == before {
+            format!("the {what} is valid again; it is the policy `{hash}`, which stayed in force")
+        } else {
+            format!("the policy `{hash}` is in force; before it was `{before}`")
+        };
+        let key = format!("policy-taken/{before}/{hash}/{version}");
+        notices.raise(NoticeKind::PolicyTaken, &key, text, 1).await
+    }
+
+    pub(crate) async fn tell_refused(
+        self,
+        notices: &Notices,
+        in_force: &str,
+        invalid: &InvalidPolicy,
+    ) -> Result<(), Trouble> {
+        let Self { what, version } = self;
+        let problems = invalid.problems.join("\n");
+        let text = format!(
+            "the changed {what} is not valid, and the policy `{in_force}` stays in force:\n{problems}"
+        );
+        let key = format!("policy-refused/{:016x}/{version}", digest(invalid));
+        notices.raise(NoticeKind::PolicyRefused, &key, text, 1).await
+    }
+}
+
+fn digest(invalid: &InvalidPolicy) -> u64 {
     let mut hasher = DefaultHasher::new();
     invalid.hash(&mut hasher);
     hasher.finish()

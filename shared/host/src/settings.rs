@@ -272,9 +272,9 @@ fn state_keys(form: &mut Form<'_>, needs: Needs) -> Option<SecretString> {
     if !needs.receive && !needs.subscribe {
         return None;
     }
-    let before = (form.problems(), form.kept());
+    let before = form.so_far();
     let keys = form.secret(NAME);
-    if keys.is_none() && (form.problems(), form.kept()) == before {
+    if keys.is_none() && form.so_far() == before {
         form.wrong(format!(
             "{NAME}_SECRET or {NAME}_PARAMETER is not set: where the keys lie that seal `clientState`, a line `key-id \
              base64` each, the second word from `openssl rand -base64 32`"

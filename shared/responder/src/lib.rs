@@ -26,6 +26,7 @@ mod remediate;
 mod right_time;
 mod rules;
 mod serve;
+mod spoken;
 mod step;
 mod steward;
 mod subscriptions;

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use ledger::{KnownGuest, Stored};
 use model::{
-    Change, Finding, Incident, IncidentKey, Mode, NoticeKind, ObjectId, Outcome, RuleId, Sighting, Snapshot,
+    Change, Finding, Incident, IncidentKey, NoticeKind, ObjectId, Outcome, RuleId, Sighting, Snapshot,
     Source, State, Step, StepResult, Subject, Wake,
 };
 use policy::{Ends, Held, Verdict};
@@ -16,6 +16,7 @@ use policy::{Ends, Held, Verdict};
 use crate::assess::Judged;
 use crate::pace::spread;
 use crate::queues::{look_at_turn, look_when_due};
+use crate::spoken::{Spoken, spoken_for};
 use crate::trouble::after;
 use crate::{Assessor, Trouble};
 
@@ -368,41 +369,4 @@ pub(crate) fn may_close(state: &State, now: Timestamp) -> bool {
         | State::Expired { .. }
         | State::Resolved { .. } => false,
     }
-}
-
-/// A finding, and who tells people of it.
-#[derive(Debug)]
-pub(crate) struct Spoken {
-    pub(crate) finding: Finding,
-    /// The rule that speaks for this one, too.
-    pub(crate) told_with: Option<RuleId>,
-    /// The rules that this one speaks for.
-    pub(crate) speaks_for: BTreeSet<RuleId>,
-}
-
-/// A guest may break several rules that ask for the same (about the same group, where it is about one), or that cannot be
-/// checked for the same lack. Each is an incident of its own; people are told once, by the gravest, which names the others.
-pub(crate) fn spoken_for(findings: Vec<Finding>) -> Vec<Spoken> {
-    let asks = |finding: &Finding| -> Option<(Option<ObjectId>, Mode, bool, String)> {
-        let Finding { object, mode, unknown, plan, .. } = finding;
-        (!plan.is_empty()).then(|| (*object, *mode, *unknown, plan.to_string()))
-    };
-    let mut spoken: Vec<Spoken> = Vec::new();
-    let mut gravest_first = findings;
-    gravest_first.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    for finding in gravest_first {
-        let asked = asks(&finding);
-        let same = |other: &&mut Spoken| {
-            other.told_with.is_none() && asked.is_some() && asks(&other.finding) == asked
-        };
-        let told_with = spoken.iter_mut().find(same).map(|speaker| {
-            let breaks = if finding.unknown { "it may also break" } else { "it also breaks" };
-            let also = format!("{breaks} `{}`: {}", finding.rule, finding.reasons.join("; "));
-            speaker.finding.reasons.push(also);
-            speaker.speaks_for.insert(finding.rule.clone());
-            speaker.finding.rule.clone()
-        });
-        spoken.push(Spoken { finding, told_with, speaks_for: BTreeSet::new() });
-    }
-    spoken
 }

@@ -2,18 +2,17 @@
 //! unknown name would bring the whole batch back
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>).
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use queue::{Answer, Received};
 use responder::Pushed;
 use serde_json::{Value, json};
-use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::sleep_until;
+use tokio::task::JoinError;
 
+use super::Deadline;
 use super::event::Record;
 use super::function::Built;
-use super::{Deadline, in_the_event};
+use super::underway::Underway;
 use crate::process::turns::SIDE_BY_SIDE;
 
 /// The answer, and whether Microsoft refused our credential to any of them.
@@ -60,60 +59,49 @@ where
     R: Future<Output = Pushed> + Send + 'static,
 {
     let names: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
-    let mut batch = Batch { done: vec![false; names.len()], ..Batch::default() };
+    let mut batch = Batch { done: vec![false; names.len()], credential_refused: false };
+    let mut underway = Underway::new();
     let mut waiting = records.into_iter().enumerate().filter_map(|(at, record)| Some((at, record.received?)));
     let mut begun = 0_usize;
     loop {
-        while batch.running.len() < SIDE_BY_SIDE
+        while underway.len() < SIDE_BY_SIDE
             && (begun < SIDE_BY_SIDE || deadline.left() >= longest)
             && let Some((at, received)) = waiting.next()
         {
             begun = begun.saturating_add(1);
-            let task = batch.running.spawn(in_the_event(one(received)));
-            batch.places.insert(task.id(), at);
+            underway.begin(at, one(received));
         }
-        tokio::select! {
-            ended = batch.running.join_next_with_id() => match ended {
-                Some(ended) => batch.note(ended),
-                None => break,
-            },
-            () = sleep_until(deadline.cut_off) => break,
-        }
+        let Some((at, ended)) = underway.next(deadline).await else { break };
+        batch.note(at, ended);
     }
-    let left = waiting.count().saturating_add(batch.running.len());
+    let left = waiting.count().saturating_add(underway.len());
     if left > 0 {
         tracing::warn!(left, "the time is over: these messages come again");
     }
-    // Nothing goes on after the answer. What is given up in the middle is as if the process had died there.
-    batch.running.abort_all();
-    while let Some(ended) = batch.running.join_next_with_id().await {
-        batch.note(ended);
+    for (at, ended) in underway.give_up().await {
+        batch.note(at, ended);
     }
     batch.end(names)
 }
 
-#[derive(Default)]
 struct Batch {
-    running: JoinSet<Pushed>,
-    places: HashMap<Id, usize>,
     done: Vec<bool>,
     credential_refused: bool,
 }
 
 impl Batch {
     /// A panic costs its own message only.
-    fn note(&mut self, ended: Result<(Id, Pushed), JoinError>) {
-        let (id, pushed) = match ended {
-            Ok(ended) => ended,
+    fn note(&mut self, at: usize, ended: Result<Pushed, JoinError>) {
+        let Pushed { answer, credential_refused } = match ended {
+            Ok(pushed) => pushed,
             Err(error) if error.is_panic() => {
                 tracing::error!("a job panicked, and its message comes again: {error}");
                 return;
             }
             Err(_) => return,
         };
-        let Pushed { answer, credential_refused } = pushed;
         self.credential_refused |= credential_refused;
-        if let Some(done) = self.places.get(&id).and_then(|at| self.done.get_mut(*at)) {
+        if let Some(done) = self.done.get_mut(at) {
             *done = answer == Answer::Success;
         }
     }

@@ -15,7 +15,7 @@ use super::policy_object::PolicyObject;
 use super::secrets::Secrets;
 use crate::aws::Aws;
 use crate::process::PATIENCE;
-use crate::process::turns::METER_EVERY;
+use crate::process::turns::{METER_EVERY, note_measured};
 use crate::{Assembly, Environment, Part, Parts, PolicyPlace, Settings, Store, load_policy};
 
 /// What the settings and secrets of one moment come to.
@@ -32,13 +32,8 @@ pub(super) struct Built {
 
 #[derive(Debug)]
 pub(super) struct Function {
-    pub(super) part: Part,
     environment: Environment,
-    clock: Clock,
-    wire: Wire,
-    store: Store,
-    policy: Option<watch::Sender<Arc<Policy>>>,
-    subscriptions: Arc<Mutex<Option<Timestamp>>>,
+    lasting: Lasting,
     credential_refused: AtomicBool,
     state: Mutex<State>,
 }
@@ -79,19 +74,21 @@ impl Function {
                 object = Some(started);
             }
         }
-        let subscriptions = Arc::default();
-        let unbuilt = Unbuilt { part, clock: &clock, wire: &wire, store: &store, policy: policy.as_ref() };
-        let built = Arc::new(unbuilt.build(settings, &subscriptions)?);
-        let state = State { built, secrets, policy: object, metered_at: clock.now() };
-        let credential_refused = AtomicBool::new(false);
-        let state = Mutex::new(state);
-        Ok(Self { part, environment, clock, wire, store, policy, subscriptions, credential_refused, state })
+        let lasting = Lasting { part, clock, wire, store, policy, subscriptions: Arc::default() };
+        let built = Arc::new(lasting.build(settings)?);
+        let metered_at = lasting.clock.now();
+        let state = Mutex::new(State { built, secrets, policy: object, metered_at });
+        Ok(Self { environment, lasting, credential_refused: AtomicBool::new(false), state })
+    }
+
+    pub(super) fn part(&self) -> Part {
+        self.lasting.part
     }
 
     /// What this event is to be worked on with: looked at anew what may have changed since.
     pub(super) async fn begin(&self) -> Arc<Built> {
         let mut state = self.state.lock().await;
-        let now = self.clock.now();
+        let now = self.lasting.clock.now();
         let refused = self.credential_refused.swap(false, Ordering::Relaxed);
         if refused || state.secrets.are_old(now) {
             self.refresh(&mut state, now).await;
@@ -108,29 +105,27 @@ impl Function {
     pub(super) async fn end(&self, built: &Built, credential_refused: bool) {
         self.credential_refused.fetch_or(credential_refused, Ordering::Relaxed);
         let mut state = self.state.lock().await;
-        let now = self.clock.now();
+        let now = self.lasting.clock.now();
         let every = SignedDuration::try_from(METER_EVERY).unwrap_or(SignedDuration::MAX);
         if now.duration_since(state.metered_at) < every && state.metered_at <= now {
             return;
         }
         state.metered_at = now;
-        if let Err(trouble) = built.parts.meter.write_down(&self.store.ledger, now).await {
-            tracing::warn!("failed to write down what was measured: {trouble}");
-        }
+        note_measured(&built.parts.meter, &self.lasting.store, now).await;
     }
 
     /// Somebody sent a `clientState` that is not ours: it may be of a key that we do not have yet. None: nothing has
     /// changed, or somebody has looked a moment ago, so that who sends forgeries does not set the pace.
     pub(super) async fn with_newer_keys(&self) -> Option<Arc<Built>> {
         let mut state = self.state.lock().await;
-        let now = self.clock.now();
+        let now = self.lasting.clock.now();
         let changed = state.secrets.may_be_read_again(now) && self.refresh(&mut state, now).await;
         changed.then(|| Arc::clone(&state.built))
     }
 
     /// Whether something has changed. What cannot be read or used stays as it was.
     async fn refresh(&self, state: &mut State, now: Timestamp) -> bool {
-        let newer = match state.secrets.read_again(&self.wire, now).await {
+        let newer = match state.secrets.read_again(&self.lasting.wire, now).await {
             Ok(Some(newer)) => newer,
             Ok(None) => return false,
             Err(error) => {
@@ -138,26 +133,15 @@ impl Function {
                 return false;
             }
         };
-        let settings = Settings::read(&newer.over(&self.environment), self.part.needs());
-        let unbuilt = Unbuilt {
-            part: self.part,
-            clock: &self.clock,
-            wire: &self.wire,
-            store: &self.store,
-            policy: self.policy.as_ref(),
-        };
-        let built = settings
-            .map_err(anyhow::Error::from)
-            .and_then(|settings| unbuilt.build(settings, &self.subscriptions));
+        let settings = Settings::read(&newer.over(&self.environment), self.part().needs());
+        let built = settings.map_err(anyhow::Error::from).and_then(|settings| self.lasting.build(settings));
         match built {
             Ok(built) => {
                 let before = std::mem::replace(&mut state.built, Arc::new(built));
                 state.secrets = newer;
                 tracing::info!("the secrets have changed, and are in use");
                 // Its counters go with it.
-                if let Err(trouble) = before.parts.meter.write_down(&self.store.ledger, now).await {
-                    tracing::warn!("failed to write down what was measured: {trouble}");
-                }
+                note_measured(&before.parts.meter, &self.lasting.store, now).await;
                 true
             }
             Err(error) => {
@@ -169,20 +153,18 @@ impl Function {
 }
 
 /// What stays the same when secrets change.
-struct Unbuilt<'a> {
+#[derive(Debug)]
+struct Lasting {
     part: Part,
-    clock: &'a Clock,
-    wire: &'a Wire,
-    store: &'a Store,
-    policy: Option<&'a watch::Sender<Arc<Policy>>>,
+    clock: Clock,
+    wire: Wire,
+    store: Store,
+    policy: Option<watch::Sender<Arc<Policy>>>,
+    subscriptions: Arc<Mutex<Option<Timestamp>>>,
 }
 
-impl Unbuilt<'_> {
-    fn build(
-        &self,
-        settings: Settings,
-        subscriptions: &Arc<Mutex<Option<Timestamp>>>,
-    ) -> anyhow::Result<Built> {
+impl Lasting {
+    fn build(&self, settings: Settings) -> anyhow::Result<Built> {
         let keys = match &settings.state_keys {
             Some(text) => Some(Arc::new(StateKeys::parse(text.expose_secret()).map_err(|error| {
                 anyhow::anyhow!("failed to use GUESTLIST_STATE_KEYS: failed to {error}")
@@ -192,7 +174,7 @@ impl Unbuilt<'_> {
         let assembly = Assembly {
             settings,
             store: self.store.clone(),
-            policy: self.policy.map(watch::Sender::subscribe),
+            policy: self.policy.as_ref().map(watch::Sender::subscribe),
             keys,
             wire: self.wire.clone(),
             clock: self.clock.clone(),
@@ -205,7 +187,7 @@ impl Unbuilt<'_> {
             parts,
             store: self.store.clone(),
             clock: self.clock.clone(),
-            subscriptions: Arc::clone(subscriptions),
+            subscriptions: Arc::clone(&self.subscriptions),
         })
     }
 }

@@ -11,6 +11,7 @@ mod http;
 mod policy_object;
 mod scheduled;
 mod secrets;
+mod underway;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -18,7 +19,6 @@ use std::time::{Duration, SystemTime};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 use tokio::time::Instant;
-use tracing::Instrument as _;
 
 use crate::{Environment, Part};
 use event::Event;
@@ -48,7 +48,7 @@ impl Function {
     async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
         let LambdaEvent { payload, context } = event;
         let deadline = Deadline::of(&context);
-        let event = Event::read(self.part, payload).map_err(|why| failed("UnknownEvent", &why))?;
+        let event = Event::read(self.part(), payload).map_err(|why| failed("UnknownEvent", &why))?;
         let built = self.begin().await;
         let (answer, credential_refused) = match event {
             Event::Batch(records) => batch::run(&built, records, deadline).await,
@@ -88,9 +88,4 @@ impl Deadline {
     fn left(&self) -> Duration {
         self.at.saturating_duration_since(Instant::now())
     }
-}
-
-/// A task whose log lines name the event, too.
-fn in_the_event<F: Future>(work: F) -> tracing::instrument::Instrumented<F> {
-    work.in_current_span()
 }

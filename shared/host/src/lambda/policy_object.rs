@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::{Document, Ledger};
-use model::NoticeKind;
 use policy::Policy;
 use responder::Notices;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::aws::{Aws, AwsError, Object};
-use crate::policy_file::{digest, load_text};
+use crate::policy_file::{PolicySource, load_text};
 use crate::{InvalidPolicy, Store};
 
 const LOOK_EVERY: SignedDuration = SignedDuration::from_mins(1);
@@ -147,13 +146,7 @@ impl PolicyObject {
     /// Several instances meet the same object, and people are told each change of it once.
     async fn tell_taken(&self, before: &str, hash: &str) -> anyhow::Result<()> {
         if hash != before || self.refused {
-            let text = if hash == before {
-                format!("the policy is valid again; it is the policy `{hash}`, which stayed in force")
-            } else {
-                format!("the policy `{hash}` is in force; before it was `{before}`")
-            };
-            let key = format!("policy-taken/{before}/{hash}/{}", self.version());
-            self.notices.raise(NoticeKind::PolicyTaken, &key, text, 1).await?;
+            self.source().tell_taken(&self.notices, before, hash).await?;
         }
         // After the word: who dies in between says it again under the same key.
         let versions = self.tags.iter().map(|(key, (_, version))| (key.clone(), version.clone())).collect();
@@ -166,19 +159,15 @@ impl PolicyObject {
 
     async fn tell_refused(&self, invalid: &InvalidPolicy) -> anyhow::Result<()> {
         let hash = self.current.borrow().hash().to_owned();
-        let problems = invalid.problems.join("\n");
-        let text =
-            format!("the changed policy is not valid, and the policy `{hash}` stays in force:\n{problems}");
-        let key = format!("policy-refused/{:016x}/{}", digest(invalid), self.version());
-        self.notices.raise(NoticeKind::PolicyRefused, &key, text, 1).await?;
-        Ok(())
+        Ok(self.source().tell_refused(&self.notices, &hash, invalid).await?)
     }
 
-    /// The version or, where the bucket keeps none, the ETag of the policy itself.
-    fn version(&self) -> String {
-        self.tags.get(&self.key).map_or_else(String::new, |(etag, version)| {
-            version.clone().unwrap_or_else(|| etag.trim_matches('"').to_owned())
-        })
+    /// By the version or, where the bucket keeps none, the ETag of the policy itself.
+    fn source(&self) -> PolicySource<'_> {
+        let tag = self.tags.get(&self.key);
+        let version =
+            tag.map_or("", |(etag, version)| version.as_deref().unwrap_or_else(|| etag.trim_matches('"')));
+        PolicySource { what: "policy", version }
     }
 }
 

@@ -1,7 +1,6 @@
 //! What time alone makes due, at each word of the timer, which comes every minute. Each chore is tried although another fails,
 //! and none goes on after the answer.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,11 +12,11 @@ use queue::Queue;
 use responder::{CanaryKeeper, Census, PolicyInForce, Reconciler, Steward, SubscriptionKeeper, Trouble};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
-use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::sleep_until;
+use tokio::task::JoinError;
 
+use super::Deadline;
 use super::function::Built;
-use super::{Deadline, in_the_event};
+use super::underway::Underway;
 use crate::mark::Mark;
 use crate::process::turns::{SUBSCRIPTIONS_EVERY, is_everything_watched};
 use crate::{Part, Store};
@@ -54,26 +53,18 @@ pub(super) async fn run(built: &Built, deadline: Deadline) -> (Result<Value, Str
     let Some(scheduled) = Scheduled::of(built) else {
         return (Err("failed to tend: no timer asks anything of this function".to_owned()), false);
     };
-    let mut tended = Tended::default();
+    let (mut tended, mut underway) = (Tended::default(), Underway::new());
     for (name, chore) in scheduled.chores() {
-        let task = tended.running.spawn(in_the_event(chore));
-        tended.names.insert(task.id(), name);
+        underway.begin(name, chore);
     }
-    loop {
-        tokio::select! {
-            ended = tended.running.join_next_with_id() => match ended {
-                Some(ended) => tended.note(ended),
-                None => break,
-            },
-            () = sleep_until(deadline.cut_off) => break,
-        }
+    while let Some((name, ended)) = underway.next(deadline).await {
+        tended.note(name, ended);
     }
-    // What is given up in the middle is as if the process had died there: the next minute goes on.
-    tended.running.abort_all();
-    while let Some(ended) = tended.running.join_next_with_id().await {
-        tended.note(ended);
+    // The next minute goes on.
+    for (name, ended) in underway.give_up().await {
+        tended.note(name, ended);
     }
-    let Tended { running: _, names: _, done, problems, credential_refused } = tended;
+    let Tended { done, problems, credential_refused } = tended;
     if problems.is_empty() {
         (Ok(json!({ "done": done })), credential_refused)
     } else {
@@ -83,23 +74,16 @@ pub(super) async fn run(built: &Built, deadline: Deadline) -> (Result<Value, Str
 
 #[derive(Default)]
 struct Tended {
-    running: JoinSet<Result<(), Trouble>>,
-    names: HashMap<Id, &'static str>,
     done: Vec<&'static str>,
     problems: Vec<String>,
     credential_refused: bool,
 }
 
 impl Tended {
-    fn note(&mut self, ended: Result<(Id, Result<(), Trouble>), JoinError>) {
-        let id = match &ended {
-            Ok((id, _)) => *id,
-            Err(error) => error.id(),
-        };
-        let name = self.names.get(&id).copied().unwrap_or("tend");
+    fn note(&mut self, name: &'static str, ended: Result<Result<(), Trouble>, JoinError>) {
         match ended {
-            Ok((_, Ok(()))) => self.done.push(name),
-            Ok((_, Err(trouble))) => {
+            Ok(Ok(())) => self.done.push(name),
+            Ok(Err(trouble)) => {
                 self.credential_refused |= trouble.is_of_the_credential();
                 self.problems.push(format!("failed to {name}: {trouble}"));
             }

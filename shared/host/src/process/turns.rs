@@ -135,9 +135,13 @@ pub(super) async fn write_down(meter: Meter, store: Store, clock: Clock, mut sto
     let mut goes_on = true;
     while goes_on {
         goes_on = pause(METER_EVERY, &mut stop).await;
-        if let Err(trouble) = meter.write_down(&store.ledger, clock.now()).await {
-            tracing::warn!("failed to write down what was measured: {trouble}");
-        }
+        note_measured(&meter, &store, clock.now()).await;
+    }
+}
+
+pub(crate) async fn note_measured(meter: &Meter, store: &Store, now: Timestamp) {
+    if let Err(trouble) = meter.write_down(&store.ledger, now).await {
+        tracing::warn!("failed to write down what was measured: {trouble}");
     }
 }
 

@@ -10,7 +10,7 @@ use policy::{Facts, Group, Membership, Memberships, Relation, Standing, Verdict}
 
 use crate::Remediator;
 use crate::facts::as_seen;
-use crate::record::{Spoken, spoken_for};
+use crate::spoken::{Spoken, spoken_for};
 
 /// These steps were judged a moment ago, on a fresh read, and may be sent.
 #[derive(Debug)]

@@ -21,9 +21,10 @@ fn main() -> anyhow::Result<()> {
         ["size-tenant", users, groups] => wait_for(size::serve(users.parse()?, groups.parse()?)),
         ["seeds", count, from, acts] => seeded::run(count.parse()?, from.parse()?, acts.parse()?),
         ["seed", seed, acts] => seeded::replay(seed.parse()?, acts.parse()?),
+        ["trace", seed, acts] => seeded::trace(seed.parse()?, acts.parse()?),
         ["mutate", seconds, seed] => mutation::run(seconds.parse()?, seed.parse()?),
         _ => bail!(
-            "use: decide COUNT · decisions · receive · store · size USERS GROUPS · seeds COUNT FROM ACTS · seed SEED ACTS · mutate SECONDS SEED"
+            "use: decide COUNT · decisions · receive · store · size USERS GROUPS · seeds COUNT FROM ACTS · seed SEED ACTS · trace SEED ACTS · mutate SECONDS SEED"
         ),
     }
 }

@@ -30,12 +30,28 @@ pub(crate) fn run(count: u64, from: u64, acts: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs one seed twice, and a failing one in its smallest form, with everything that was said.
-pub(crate) fn replay(seed: u64, acts: usize) -> anyhow::Result<()> {
+/// Our own log goes to standard error, where `RUST_LOG` asks for it.
+fn log() {
     if std::env::var_os("RUST_LOG").is_some() {
         let filter = tracing_subscriber::EnvFilter::from_default_env();
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     }
+}
+
+/// Everything that is said in one run of a seed, as it is.
+pub(crate) fn trace(seed: u64, acts: usize) -> anyhow::Result<()> {
+    log();
+    let options = Options { acts, ..Options::default() };
+    let report = play(seed, &History::draw(seed, options), true)?;
+    report.trace.lines.iter().flatten().for_each(|line| println!("{line}"));
+    println!("{report}");
+    anyhow::ensure!(report.complaints.is_empty(), "seed {seed} fails");
+    Ok(())
+}
+
+/// Runs one seed twice, and a failing one in its smallest form, with everything that was said.
+pub(crate) fn replay(seed: u64, acts: usize) -> anyhow::Result<()> {
+    log();
     let options = Options { acts, ..Options::default() };
     let (first, second) = (run_one(seed, options)?, run_one(seed, options)?);
     println!("{first}");

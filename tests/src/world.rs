@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use host::{Assembly, Environment, Needs, Part, Parts, Server, Settings, Store};
 use jiff::{SignedDuration, Timestamp};
-use model::{Clock, Incident};
+use model::Incident;
 use policy::Policy;
 use responder::Receivers;
 use simulator::{Delivery, Options, Simulator, Stale};
@@ -102,14 +102,13 @@ impl World {
         let keys = Some(Arc::new(host::state_keys(&settings.data).unwrap()));
         let policy = parse(&setup.policy);
         let policy = watch::Sender::new(Arc::new(policy));
-        let story_clock = clock.clone();
         let assembly = Assembly {
             settings,
             store: store.clone(),
             policy: Some(policy.subscribe()),
             keys,
             wire: wire::Wire::network().unwrap(),
-            clock: Clock::new(move || story_clock.now()),
+            clock: clock.of_guestlist(),
             patience: Duration::from_millis(100),
         };
         let parts = assembly.build(&Part::ALL).unwrap();
@@ -147,6 +146,8 @@ impl World {
         self.store = Store::open(&settings.data, settings.tenant).unwrap();
         self.assembly.keys = Some(Arc::new(host::state_keys(&settings.data).unwrap()));
         self.assembly.store = self.store.clone();
+        self.assembly.clock = self.clock.of_guestlist();
+        self.assembly.ask_the_time().await;
         self.parts = self.assembly.build(&Part::ALL).unwrap();
         let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let receiver = format!("http://{}", server.address().unwrap());
@@ -200,11 +201,12 @@ impl World {
         done
     }
 
-    /// When something is due next.
+    /// When something is due next, by the story's clock. Guestlist may go by another, which it heard of.
     pub async fn next_due(&self) -> Option<Timestamp> {
         let mut due: Vec<Timestamp> = self.simulator.next_delivery().into_iter().collect();
+        let ahead = self.clock.now().duration_since(self.assembly.clock.now());
         for worker in &self.parts.workers {
-            due.extend(worker.next_due().await.unwrap());
+            due.extend(worker.next_due().await.unwrap().map(|at| at.checked_add(ahead).unwrap()));
         }
         due.into_iter().min()
     }

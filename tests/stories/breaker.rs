@@ -301,7 +301,7 @@ async fn a_reset_is_told_although_the_process_dies_before_it_could() {
     // What is written first. Then it dies.
     let mut stored = world.store.ledger.breaker().await.unwrap().unwrap();
     let (by, why) = ("carol".to_owned(), "it was the spring cleaning".to_owned());
-    assert!(stored.value.reset(by, why, world.clock.now()));
+    assert!(stored.value.reset(by, why, request.clone(), world.clock.now()));
     world.store.ledger.replace(stored).await.unwrap();
     world.restart().await;
     world.settle().await;

@@ -6,19 +6,18 @@ use jiff::SignedDuration;
 use crate::given::{disabled, waiting_read};
 use crate::policies::PARTNERS_ONLY;
 
-const HOUR: SignedDuration = SignedDuration::from_hours(1);
-const EIGHT_DAYS: SignedDuration = SignedDuration::from_hours(8 * 24);
+pub(crate) const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+pub(crate) const HOUR: SignedDuration = SignedDuration::from_hours(1);
+pub(crate) const EIGHT_DAYS: SignedDuration = SignedDuration::from_hours(8 * 24);
 
-/// This machine's clock goes ahead, and Graph's answers tell the time as it is.
-fn goes_ahead(world: &World, by: SignedDuration) {
-    world.clock.advance(by);
-    world.simulator.set_faults(|faults| faults.clock_ahead = -by);
+/// As for a process that has not asked Graph yet, or that stood still.
+pub(crate) fn goes_ahead(world: &World, by: SignedDuration) {
+    world.clock.goes_astray(by);
 }
 
 /// The next look at the subscriptions hears it.
-async fn is_set_right(world: &World, by: SignedDuration) {
-    world.clock.advance(-by);
-    world.simulator.set_faults(|faults| faults.clock_ahead = SignedDuration::ZERO);
+pub(crate) async fn is_set_right(world: &World) {
+    world.clock.goes_astray(SignedDuration::ZERO);
     world.subscribe().await;
 }
 
@@ -35,9 +34,9 @@ async fn a_moment_of_a_wrong_clock_ends_no_suspension() {
     world.undo(&id).await;
     world.expect_enabled_again(sam);
     world.slack.texts();
-    world.clock.advance(EIGHT_DAYS);
+    goes_ahead(&world, EIGHT_DAYS);
     world.wake_what_is_due().await;
-    world.clock.advance(-EIGHT_DAYS);
+    world.clock.goes_astray(SignedDuration::ZERO);
     world.clock.advance(HOUR);
     world.tenant.stir(sam);
     world.settle().await;
@@ -73,7 +72,7 @@ async fn while_the_clock_is_wrong_no_suspension_ends_and_people_are_told() {
     let looked_at = world.store.ledger.suspensions(sam.id()).await.unwrap()[0].looked_at;
     assert_eq!(looked_at, None, "its end was noted");
     assert!(world.store.ledger.clock_ahead().await.unwrap().is_some());
-    is_set_right(&world, EIGHT_DAYS).await;
+    is_set_right(&world).await;
     world.tenant.stir(sam);
     world.settle().await;
     world.wake_what_is_due().await;
@@ -83,18 +82,74 @@ async fn while_the_clock_is_wrong_no_suspension_ends_and_people_are_told() {
 }
 
 #[tokio::test]
-async fn while_the_clock_is_wrong_nothing_is_written_and_all_of_it_when_it_is_right() {
+async fn while_the_clock_is_wrong_guests_are_dealt_with_by_microsofts() {
     let mut world = World::with_policy(PARTNERS_ONLY).await;
     goes_ahead(&world, HOUR * 12);
     let sam = world.tenant.invite("sam@northwind.example");
     world.settle().await;
-    world.expect_untouched(sam);
-    assert_eq!(told_of_the_clock(&world), 1);
-    is_set_right(&world, HOUR * 12).await;
-    world.tenant.stir(sam);
-    world.settle().await;
     world.expect_disabled(sam);
-    assert_eq!(world.slack.texts().len(), 1);
+    let (opened_at, now) = (world.incident(sam).await.opened_at, world.clock.now());
+    assert!(opened_at <= now, "{opened_at} at {now}");
+    world.wake_what_is_due().await;
+    world.settle_for(MINUTE).await;
+    assert_eq!(told_of_the_clock(&world), 1);
+    is_set_right(&world).await;
+}
+
+/// A guest of a partner whose last day is in a week.
+#[tokio::test]
+async fn nobody_is_judged_by_a_day_that_has_not_come() {
+    let policy = PARTNERS_ONLY.replace("2027-06-30", "2026-11-27");
+    let mut world = World::with_policy(&policy).await;
+    goes_ahead(&world, EIGHT_DAYS);
+    let olga = world.tenant.invite("olga@fabrikam.com");
+    world.settle().await;
+    world.expect_untouched(olga);
+    assert!(world.slack.next_text().contains("admits the guest `olga@fabrikam.com`"));
+    is_set_right(&world).await;
+}
+
+/// Somebody sets it while the process runs. Nobody has asked Graph since.
+#[tokio::test]
+async fn a_clock_that_is_set_counts_for_nothing_until_graph_has_said_the_time() {
+    let (mut world, sam, id) = disabled().await;
+    world.undo(&id).await;
+    world.expect_enabled_again(sam);
+    world.slack.texts();
+    let now = world.assembly.clock.now();
+    for ahead in [EIGHT_DAYS, -EIGHT_DAYS] {
+        world.clock.set_wrong_by(ahead);
+        assert_eq!(world.assembly.clock.now(), now);
+        world.wake_what_is_due().await;
+        world.tenant.stir(sam);
+        world.settle_for(MINUTE).await;
+        world.expect_untouched(sam);
+        assert!(world.assembly.clock.wrong_by().is_some_and(|by| (by - ahead).abs() < MINUTE));
+    }
+    assert_eq!(told_of_the_clock(&world), 1);
+    world.clock.set_wrong_by(SignedDuration::ZERO);
+    world.subscribe().await;
+    assert_eq!(world.assembly.clock.wrong_by(), None);
+    world.slack.texts();
+}
+
+#[tokio::test]
+async fn a_process_that_starts_with_a_wrong_clock_asks_graph_before_it_does_anything() {
+    let (mut world, adele, finance, _) = waiting_read().await;
+    let now = world.clock.now();
+    world.clock.set_wrong_by(EIGHT_DAYS);
+    // The tokens of the process before are gone, and no token is needed.
+    world.simulator.reset_traffic();
+    world.restart().await;
+    assert_eq!(world.calls("GET", "/organization"), 1);
+    let ours = world.assembly.clock.now();
+    assert!(ours.duration_since(now).abs() < MINUTE, "{ours} at {now}");
+    world.wake_what_is_due().await;
+    world.settle_for(MINUTE).await;
+    assert_eq!(world.incident_in(adele, finance).await.state.word(), "waiting");
+    world.expect_member(adele, finance);
+    assert_eq!(told_of_the_clock(&world), 1);
+    world.slack.texts();
 }
 
 /// What is minutes, and less than an answer may take, is no trouble.
@@ -116,7 +171,7 @@ async fn while_the_clock_is_wrong_no_question_to_people_ends() {
     world.settle_for(SignedDuration::from_mins(1)).await;
     assert_eq!(world.incident_in(adele, finance).await.state.word(), "waiting");
     assert_eq!(told_of_the_clock(&world), 1);
-    is_set_right(&world, EIGHT_DAYS).await;
+    is_set_right(&world).await;
     world.tenant.stir(adele);
     world.settle().await;
     assert_eq!(world.incident_in(adele, finance).await.state.word(), "waiting");
@@ -125,15 +180,23 @@ async fn while_the_clock_is_wrong_no_question_to_people_ends() {
 }
 
 #[tokio::test]
-async fn while_the_clock_is_wrong_an_undo_waits_and_is_carried_out_when_it_is_right() {
+async fn while_the_clock_is_wrong_an_undo_is_carried_out() {
     let (mut world, sam, id) = disabled().await;
-    world.simulator.set_faults(|faults| faults.clock_ahead = EIGHT_DAYS);
+    goes_ahead(&world, -EIGHT_DAYS);
+    // As a process does every minute: by its own clock nothing is due.
+    world.assembly.ask_the_time().await;
     world.undo(&id).await;
-    assert!(!world.tenant.is_enabled(sam));
-    world.expect_no_writes();
-    assert_eq!(told_of_the_clock(&world), 1);
-    world.simulator.set_faults(|faults| faults.clock_ahead = SignedDuration::ZERO);
-    world.settle().await;
     world.expect_enabled_again(sam);
+    assert_eq!(told_of_the_clock(&world), 1);
+    is_set_right(&world).await;
     world.slack.texts();
+}
+
+#[tokio::test]
+async fn monitoring_finds_a_process_ready_whose_clock_is_ahead() {
+    let world = World::with_policy(PARTNERS_ONLY).await;
+    goes_ahead(&world, EIGHT_DAYS);
+    world.subscribe().await;
+    let answer = world.monitor("/readyz").await;
+    assert!(answer.body.contains("\"ready\":true"), "{answer:?}");
 }

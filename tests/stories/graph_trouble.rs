@@ -251,3 +251,48 @@ async fn a_permission_that_the_reader_lost_is_told_at_once_and_outlasted() {
     world.expect_disabled(sam);
     assert_eq!(world.slack.read_all().len(), 1);
 }
+
+#[tokio::test]
+async fn an_outage_of_six_hours_leaves_nothing_for_a_person_to_replay() {
+    let mut world = World::with_policy(PARTNERS_ONLY).await;
+    world.reconcile_all().await;
+    world.simulator.set_faults(|faults| {
+        let statuses = vec![503];
+        faults.failures = Some(simulator::Failures { chance: 1.0, statuses, retry_after: RetryAfter::None });
+    });
+    let sam = world.tenant.invite("sam@northwind.example");
+    let end = world.clock.now() + SignedDuration::from_hours(6);
+    world.settle_for(SignedDuration::from_hours(6)).await;
+    world.clock.advance_to(end);
+    world.simulator.set_faults(|faults| faults.failures = None);
+    for _ in 0..12 {
+        world.settle_for(SignedDuration::from_mins(20)).await;
+        world.clock.advance(SignedDuration::from_mins(20));
+        world.reconcile().await;
+        world.wake_what_is_due().await;
+    }
+    let dead = world.dead_letters().await;
+    world.forget_writes("/");
+    world.slack.texts();
+    assert!(!world.tenant.is_enabled(sam));
+    assert!(dead.is_empty(), "{}", dead.len());
+}
+
+#[tokio::test]
+async fn what_failed_is_tried_again_after_an_hour_however_old_the_incident_is() {
+    let (mut world, sam, _) = crate::given::disabled().await;
+    world.live_on(SignedDuration::from_hours(24 * 3)).await;
+    let forbidden = || Fault::new("PATCH", "/users", Failure::Status(403, RetryAfter::None));
+    world.next_faults((0..40).map(|_| forbidden()));
+    world.tenant.change(sam, |user| user.enabled = true);
+    world.settle_for(SignedDuration::from_mins(30)).await;
+    world.simulator.set_faults(|faults| faults.queued.clear());
+    for _ in 0..12 {
+        world.settle_for(SignedDuration::from_mins(15)).await;
+        world.clock.advance(SignedDuration::from_mins(15));
+        world.wake_what_is_due().await;
+    }
+    world.forget_writes("/");
+    world.slack.texts();
+    assert!(!world.tenant.is_enabled(sam), "three hours later");
+}

@@ -211,8 +211,10 @@ async fn where_graph_refuses_one_of_three_the_others_are_done_and_people_are_tol
     world.deliver().await;
     world.clock.advance(SignedDuration::from_secs(10));
     world.run("assess").await;
-    // No read shows yet that the group has become restricted.
-    world.unnoticed(|tenant| tenant.change_group(first, |group| group.management_restricted = true));
+    // No read shows why.
+    let refused =
+        || Fault::new("DELETE", &format!("/groups/{}", first.id()), Failure::Status(403, RetryAfter::None));
+    world.next_faults((0..40).map(|_| refused()));
     world.settle().await;
     world.expect_disabled(mallory);
     world.expect_no_member(mallory, second);

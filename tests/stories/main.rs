@@ -12,6 +12,8 @@ mod canary;
 mod catching;
 mod channels;
 mod clocks;
+mod clocks_decided;
+mod clocks_left;
 mod costs;
 mod deciding;
 mod deleting;

@@ -193,3 +193,15 @@ async fn what_was_done_to_an_owner_is_told_although_nothing_is_left_of_what_aske
     world.expect_member_again(sam, sales);
     world.slack.read_all();
 }
+
+#[tokio::test]
+async fn a_write_that_shows_after_sixteen_minutes_stays_ours() {
+    let (mut world, sam) = found(&closing(EVIL, "disable"), "sam@evil.example").await;
+    world.simulator.set_faults(|faults| {
+        faults.stale = Some(Stale { lag: SignedDuration::from_mins(16), chance: 1.0 });
+    });
+    world.live_on(SignedDuration::from_hours(2)).await;
+    world.simulator.set_faults(|faults| faults.stale = None);
+    world.live_on(SignedDuration::from_hours(30)).await;
+    expect_undone(&mut world, sam).await;
+}

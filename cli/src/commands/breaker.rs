@@ -89,7 +89,7 @@ async fn show(store: &Store, output: Output) -> anyhow::Result<Exit> {
             out::line(&line)?;
         }
         out::line(&standing.count_in_words(now))?;
-        if let Some(Reset { at, by, reason }) = &standing.last_reset {
+        if let Some(Reset { at, by, reason, request: _ }) = &standing.last_reset {
             out::line(&format!("last reset at {} by {by}: {reason}", words::seconds(*at)))?;
         }
         out::line(&waiting.in_words())

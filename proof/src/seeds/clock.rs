@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use model::Clock;
 use tokio::time::Instant;
 
 /// Shared by Guestlist and the tenant, whose clock is right.
@@ -38,9 +39,15 @@ impl Virtual {
         self.ahead.fetch_add(by, Ordering::SeqCst);
     }
 
-    /// What our machine takes to be the time.
+    /// What a process starts with: our machine's clock, and one that goes on evenly.
     #[must_use]
-    pub fn ours(&self) -> Timestamp {
+    pub fn of_guestlist(&self) -> Clock {
+        let (wall, steady) = (self.clone(), self.clone());
+        Clock::of(move || wall.ours(), move || steady.now().duration_since(Timestamp::UNIX_EPOCH))
+    }
+
+    /// What our machine takes to be the time.
+    fn ours(&self) -> Timestamp {
         let skew = SignedDuration::from_millis(self.skew.load(Ordering::SeqCst));
         self.now().saturating_add(skew).unwrap_or(Timestamp::MAX)
     }
@@ -49,18 +56,14 @@ impl Virtual {
         self.skew.store(i64::try_from(by.as_millis()).unwrap_or_default(), Ordering::SeqCst);
     }
 
-    /// Until that moment of ours at least, and never nothing.
-    pub(super) fn until_ours(&self, moment: Timestamp) -> Duration {
-        Self::wait(moment.duration_since(self.ours()))
-    }
-
     /// Until that moment at least, and never nothing.
     pub(super) fn until(&self, moment: Timestamp) -> Duration {
-        Self::wait(moment.duration_since(self.now()))
+        wait(moment, self.now())
     }
+}
 
-    fn wait(wait: SignedDuration) -> Duration {
-        let wait = Duration::try_from(wait).unwrap_or_default();
-        wait.saturating_add(Duration::from_millis(1))
-    }
+/// Until that moment at least, and never nothing.
+pub(super) fn wait(moment: Timestamp, now: Timestamp) -> Duration {
+    let wait = Duration::try_from(moment.duration_since(now)).unwrap_or_default();
+    wait.saturating_add(Duration::from_millis(1))
 }

@@ -168,7 +168,7 @@ fn act(draws: &mut Draws, kind: Kind) -> Act {
             takes_over: draws.percent(60),
         },
         97 => Act::Ceiling(draws.of(&[Reach::Observe, Reach::Ask, Reach::Enforce, Reach::Enforce])),
-        98 => Act::Skew { minutes: draws.of(&[-240, -20, -3, 0, 2, 15, 180]) },
+        98 => Act::Skew { minutes: draws.of(&[-11_520, -240, -20, -3, 0, 2, 15, 180, 11_520]) },
         99..=100 => Act::Lifecycle { subscription: draws.index(2), event: event(draws) },
         n => of_time(draws, options, n),
     }

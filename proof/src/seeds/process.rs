@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::bell::{Bell, Listener};
-use super::clock::Virtual;
+use super::clock::wait;
 use super::draws;
 
 /// Jobs of one queue side by side.
@@ -66,10 +66,10 @@ impl Process {
         Ok(parts)
     }
 
-    pub(super) fn start(parts: Parts, clock: &Virtual, looks: &Bell) -> Self {
+    pub(super) fn start(parts: Parts, looks: &Bell) -> Self {
         let mut running = JoinSet::new();
         for worker in &parts.workers {
-            running.spawn(work(worker.clone(), clock.clone(), looks.listen()));
+            running.spawn(work(worker.clone(), looks.listen()));
         }
         if let Some(steward) = parts.steward.clone() {
             running.spawn(wake(steward, looks.listen()));
@@ -96,7 +96,7 @@ impl Process {
     }
 }
 
-async fn work(worker: Worker, clock: Virtual, mut looks: Listener) {
+async fn work(worker: Worker, mut looks: Listener) {
     let mut running = JoinSet::new();
     loop {
         while let Some(ended) = running.try_join_next() {
@@ -109,7 +109,7 @@ async fn work(worker: Worker, clock: Virtual, mut looks: Listener) {
         let due = worker.next_due().await.ok().flatten();
         let rest = async {
             match due {
-                Some(due) => sleep(clock.until_ours(due)).await,
+                Some(due) => sleep(wait(due, worker.clock.now())).await,
                 None => std::future::pending().await,
             }
         };

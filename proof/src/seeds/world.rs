@@ -8,7 +8,7 @@ use axum::middleware::from_fn_with_state;
 use embedded::Database;
 use host::{Assembly, Environment, Needs, Settings, Store};
 use jiff::SignedDuration;
-use model::{Clock, Mode, ObjectId};
+use model::{Mode, ObjectId};
 use seal::StateKeys;
 use simulator::{Delivery, GroupKind, NewGroup, NewUser, Simulator};
 use tokio::sync::watch;
@@ -114,11 +114,13 @@ impl World {
         self.seam.revive();
         let pausing = pausing(&self.database, &self.seam);
         self.assembly.store = Store::on(pausing, self.assembly.settings.tenant)?;
+        self.assembly.clock = self.clock.of_guestlist();
         self.assembly.settings.ceiling = match self.policy.ceiling {
             reading::Reach::Observe => Mode::Observe,
             reading::Reach::Ask => Mode::Ask,
             reading::Reach::Enforce => Mode::Enforce,
         };
+        self.assembly.ask_the_time().await;
         let parts = Process::build(&self.assembly)?;
         if let Some(receiver) = parts.receiver.clone() {
             let router = receiver.router().layer(from_fn_with_state(self.seam.clone(), seam::into));
@@ -129,7 +131,7 @@ impl World {
                 worker.take_over().await?;
             }
         }
-        self.process = Some(Process::start(parts, &self.clock, &self.looks));
+        self.process = Some(Process::start(parts, &self.looks));
         self.seam.ring();
         Ok(())
     }
@@ -220,14 +222,13 @@ fn assembly(
     let settings = Settings::read(&environment(), needs)?;
     let store = Store::on(pausing(database, seam), settings.tenant)?;
     let keys = StateKeys::parse(&StateKeys::generate_line(*b"a key of the seeded runs 32 byte", "k1"))?;
-    let clock = clock.clone();
     Ok(Assembly {
         settings,
         store,
         policy: Some(policy.subscribe()),
         keys: Some(Arc::new(keys)),
         wire: Wire::InProcess(wire),
-        clock: Clock::new(move || clock.ours()),
+        clock: clock.of_guestlist(),
         // Shorter than any wait that is thrown with dice: what takes longer waits in the queue.
         patience: Duration::from_millis(100),
     })

@@ -63,7 +63,7 @@ pub(crate) fn decide(incident: &Incident) -> Option<Decide> {
 
 /// Who approved of what is told here. An approval that was used up before is none of what waits now.
 pub(crate) fn approval(incident: &Incident) -> Option<ApprovalReport> {
-    let Approval { by, reason, at, plan: _, identity: _, spent } = incident.approval.as_ref()?;
+    let Approval { by, reason, at, plan: _, identity: _, spent, request: _ } = incident.approval.as_ref()?;
     let counts = match &incident.state {
         State::Waiting { .. } | State::Rejected { .. } | State::Expired { .. } => false,
         State::Open => !*spent,

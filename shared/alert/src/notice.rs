@@ -148,7 +148,8 @@ fn words(kind: NoticeKind) -> Words {
         ),
         NoticeKind::ClockWrong => Words::new(
             "This machine's clock is wrong",
-            "Set it, and keep it set (NTP). What is found meanwhile is told by the wrong time, and acted on when it is right",
+            "Set it, and keep it set (NTP). Whatever speaks to Microsoft Graph goes by its clock meanwhile; the rest, like what \
+             receives notifications and sends messages in processes of their own, goes by this machine's",
             "guestlist status",
         ),
         NoticeKind::WritesStopped => Words::new(

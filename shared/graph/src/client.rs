@@ -87,6 +87,9 @@ pub(crate) struct Document {
 }
 
 impl Client {
+    /// A question that people wait for at the start, and that another answer makes good.
+    const TIME_WITHIN: Duration = Duration::from_secs(5);
+
     /// `patience` is the longest time that one operation waits in line for Graph to come back. What takes longer is
     /// an error that carries the time to wait, so that the caller can leave it to its queue.
     #[must_use]
@@ -226,6 +229,32 @@ impl Client {
         self.tokens.renew(&token).await.map(|_| ())
     }
 
+    /// Asks what time it is. Graph says that to whoever it turns away, too, so no token is shown, which a wrong clock might
+    /// keep us from getting. Costs nothing that is counted for an app.
+    ///
+    /// # Errors
+    /// Graph could not be reached.
+    pub async fn ask_the_time(&self) -> Result<(), GraphError> {
+        let ours = Uuid::new_v4().to_string();
+        let url = Target::new("/organization").query("$select=id").url(&self.endpoints);
+        let call = Call::new(Method::GET, url)
+            .header(ACCEPT, "application/json")
+            .header(USER_AGENT, AGENT)
+            .header(CLIENT_REQUEST_ID, &ours)
+            .timeout(Self::TIME_WITHIN);
+        let trace = Trace { request_id: None, client_request_id: Some(ours) };
+        let reply = self.wire.send(call).await.map_err(|error| Failure::of_wire(&error, trace).error)?;
+        self.hear(&reply.headers);
+        Ok(())
+    }
+
+    /// What stands between us and Graph may have another clock: only an answer of Graph's own counts.
+    fn hear(&self, headers: &HeaderMap) {
+        if let Some(there) = date(headers).filter(|_| request_id(headers).is_some()) {
+            self.clock.hear(there);
+        }
+    }
+
     async fn attempt(&self, request: &Request, token: &Token) -> Result<Answer, Failure> {
         let began = Instant::now();
         let ours = Uuid::new_v4().to_string();
@@ -240,10 +269,7 @@ impl Client {
             Failure::of_wire(&error, trace.clone())
         })?;
         trace.request_id = request_id(&reply.headers);
-        // What stands between us and Graph may have another clock.
-        if let Some(there) = date(&reply.headers).filter(|_| trace.request_id.is_some()) {
-            self.clock.hear(there);
-        }
+        self.hear(&reply.headers);
         tracing::debug!(
             graph.method = %request.method, graph.path = request.url.path(),
             graph.status = reply.status.as_u16(), graph.duration_ms = duration_ms,

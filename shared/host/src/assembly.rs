@@ -11,7 +11,7 @@ use model::Clock;
 use policy::Policy;
 use responder::{
     Assessor, CanaryKeeper, Census, Directory, Handler, Meter, Notices, Open, PolicyInForce, Receiver,
-    Reconciler, Remediator, Rules, Steward, SubscriptionKeeper, Tally, Teller, Worker,
+    Reconciler, Remediator, Rules, Steward, SubscriptionKeeper, Tally, Teller, Worker, off,
 };
 use seal::StateKeys;
 use tokio::sync::watch;
@@ -193,6 +193,22 @@ impl Assembly {
             policy: self.policy.clone(),
             ceiling: self.settings.ceiling,
             clock: self.clock.clone(),
+        }
+    }
+
+    /// To be called before anything is claimed, and every minute: what is claimed or ended at a wrong moment does harm for as long
+    /// as the clock was wrong, and to one that is behind nothing is due. Whoever has no app goes by the machine's clock, and so
+    /// does everybody as long as Graph does not answer.
+    pub async fn ask_the_time(&self) {
+        let reads = self.reader().map(|reader| reader.client().clone());
+        let Ok(client) = reads.or_else(|_| self.writing_client()) else { return };
+        if self.clock.was_compared() {
+            return;
+        }
+        if let Err(error) = client.ask_the_time().await {
+            tracing::warn!("this machine's clock counts until Graph has said the time: failed to {error}");
+        } else if let Some(ahead) = self.clock.wrong_by() {
+            tracing::warn!("this machine's clock is {}, which counts", off(ahead));
         }
     }
 

@@ -40,13 +40,18 @@ pub use signals::asked_to_stop;
 pub use store::Store;
 pub use terminal::{in_json, misleads};
 
-use jiff::Timestamp;
+use std::time::Instant;
+
+use jiff::{SignedDuration, Timestamp};
 use model::{Clock, Correlation};
 
-/// The real clock.
+/// The real clocks: the machine's, and one that goes on evenly whoever sets that.
 #[must_use]
 pub fn clock() -> Clock {
-    Clock::new(Timestamp::now)
+    let began = Instant::now();
+    Clock::of(Timestamp::now, move || {
+        SignedDuration::try_from(began.elapsed()).unwrap_or(SignedDuration::MAX)
+    })
 }
 
 /// Sixteen bytes from the operating system's generator.

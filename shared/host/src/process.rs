@@ -21,7 +21,7 @@ use crate::{
 
 pub(crate) mod turns;
 
-use turns::{count, fly, keep, reconcile, wake, watch_policy, work, write_down};
+use turns::{count, fly, keep, keep_time, reconcile, wake, watch_policy, work, write_down};
 
 /// How long a request to Graph may wait in line for a throttled answer before its job waits instead.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
@@ -75,6 +75,8 @@ impl Serving {
     /// The port is taken, or a part could not be built.
     pub async fn run(self, server: Option<Server>, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Self { assembly, parts, policy_path, policy } = self;
+        let (store, assembly) = (assembly.store.clone(), Arc::new(assembly));
+        assembly.ask_the_time().await;
         let entering = enter(&assembly.settings.data, &parts);
         let Parts {
             receiver,
@@ -116,6 +118,7 @@ impl Serving {
         for worker in workers {
             running.spawn(work(worker, stopped.clone()));
         }
+        running.spawn(keep_time(Arc::clone(&assembly), stopped.clone()));
         running.spawn(write_down(meter, assembly.store.clone(), assembly.clock.clone(), stopped.clone()));
         match canary {
             Some(canary) => {
@@ -144,7 +147,7 @@ impl Serving {
             running.spawn(watch_policy(file, stopped));
         }
         let ended = until_ended(running, stopping, stop).await;
-        assembly.store.close();
+        store.close();
         tracing::info!("stopped");
         ended
     }

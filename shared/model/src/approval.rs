@@ -4,7 +4,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{Approval, Finding, Incident, Plan, PlanHash, Routes, State, Subject, Wake};
+use crate::{Approval, Finding, Incident, Plan, PlanHash, RequestId, Routes, State, Subject, Wake};
 
 /// Why an incident cannot be approved or rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -84,6 +84,7 @@ impl Incident {
         plan: PlanHash,
         by: String,
         reason: String,
+        request: RequestId,
         now: Timestamp,
     ) -> Result<(), CannotDecide> {
         self.may_decide(now)?;
@@ -93,11 +94,20 @@ impl Incident {
         }
         let identity = Some(self.subject.identity());
         let plan = self.plan().clone();
-        self.approval = Some(Approval { by, reason, at: now, plan, identity, spent: false });
+        self.approval =
+            Some(Approval { by, reason, at: now, plan, identity, spent: false, request: Some(request) });
+        self.is_asked_no_more();
         self.state = State::Open;
         self.wake = Wake::Due { at: now };
         self.updated_at = now;
         Ok(())
+    }
+
+    /// Whoever is asked the same once more is told of it: something may have been written in between.
+    pub(crate) fn is_asked_no_more(&mut self) {
+        if matches!(self.state, State::Waiting { .. }) {
+            self.told = None;
+        }
     }
 
     /// # Errors

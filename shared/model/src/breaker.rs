@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::ObjectId;
+use crate::{ObjectId, RequestId};
 
 /// How many guests were touched of late, and whether that was too many.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -44,6 +44,9 @@ pub struct Reset {
     pub at: Timestamp,
     pub by: String,
     pub reason: String,
+    /// Who asked for it. An earlier version did not keep it.
+    #[serde(default)]
+    pub request: Option<RequestId>,
 }
 
 /// Whom a place is counted for.
@@ -164,11 +167,11 @@ impl Breaker {
     }
 
     /// Closes it, and forgets what was counted. Nothing that waits is released by that. Returns whether it was open.
-    pub fn reset(&mut self, by: String, reason: String, now: Timestamp) -> bool {
+    pub fn reset(&mut self, by: String, reason: String, request: RequestId, now: Timestamp) -> bool {
         let was_open = self.opened.take().is_some();
         self.newcomers.clear();
         self.established.clear();
-        self.reset = Some(Reset { at: now, by, reason });
+        self.reset = Some(Reset { at: now, by, reason, request: Some(request) });
         was_open
     }
 }
@@ -232,8 +235,9 @@ mod tests {
         }
         assert_eq!(breaker.take(guest(3), None, at(60)), Place::Granted);
         breaker.opened = Some(Opened { at: at(61), budget: Budget::Established, limit: 3 });
-        assert!(breaker.reset("carol".to_owned(), "seen".to_owned(), at(62)));
-        assert!(!breaker.reset("carol".to_owned(), "seen".to_owned(), at(62)));
+        let asked = || RequestId("req-1".to_owned());
+        assert!(breaker.reset("carol".to_owned(), "seen".to_owned(), asked(), at(62)));
+        assert!(!breaker.reset("carol".to_owned(), "seen".to_owned(), asked(), at(62)));
         assert_eq!(breaker.take(guest(4), None, at(62)), Place::Granted);
     }
 

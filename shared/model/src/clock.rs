@@ -1,23 +1,43 @@
-//! The handle through which everything below `host` learns what time it is, and how far that is from Microsoft's.
+//! The handle through which everything below `host` learns what time it is. Microsoft's clock counts: where the machine's is
+//! wrong, it is put right by what Graph's answers last said.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Tells the time. `host` makes one of the real clock, a story one that it moves by hand. Clones share what was heard.
+/// Tells the time. `host` makes one of the real clocks, a story one that it moves by hand. Clones share what was heard.
 #[derive(Clone)]
 pub struct Clock {
-    tell: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-    heard: Arc<Mutex<Option<Heard>>>,
+    /// What the machine calls the time. Anybody may set it.
+    wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Goes on evenly, from wherever. It may stand still while the machine sleeps.
+    steady: Arc<dyn Fn() -> SignedDuration + Send + Sync>,
+    kept: Arc<Mutex<Kept>>,
+}
+
+#[derive(Default)]
+struct Kept {
+    base: Option<Base>,
+    heard: Option<Heard>,
+    /// By the steady clock: since when the two differ by more than they did.
+    parted: Option<SignedDuration>,
+}
+
+/// A moment that is believed.
+#[derive(Clone, Copy)]
+struct Base {
+    at: Timestamp,
+    steady: SignedDuration,
+    /// By how much the machine's clock was ahead of it, and is since.
+    ahead: SignedDuration,
 }
 
 /// What another clock said.
 #[derive(Clone, Copy)]
 struct Heard {
-    /// By ours.
-    at: Timestamp,
-    /// By how much ours was ahead.
+    steady: SignedDuration,
+    /// By how much the machine's was ahead.
     ahead: SignedDuration,
 }
 
@@ -25,38 +45,89 @@ impl Clock {
     /// A clock is wrong that differs by more than an answer takes on its way, and more than anything that we decide by
     /// moments of two clocks allows for.
     const WRONG: SignedDuration = SignedDuration::from_mins(4);
-    /// What was heard longer ago says little: the clock may have been set since.
+    /// What was heard longer ago says little: the clock may have been set since, or the process may have stood still.
     const LASTS: SignedDuration = SignedDuration::from_mins(1);
+    /// Where the two clocks part and nobody says which is right, the machine's is believed after so long.
+    const DOUBTED_FOR: SignedDuration = SignedDuration::from_mins(10);
 
+    /// Of one clock, which is believed whatever it says until Graph has said something else.
     pub fn new(tell: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        Self { tell: Arc::new(tell), heard: Arc::default() }
+        let tell = Arc::new(tell);
+        let steady = Arc::clone(&tell);
+        Self::of(move || tell(), move || steady().duration_since(Timestamp::UNIX_EPOCH))
+    }
+
+    /// Of the machine's clock, and of one that nobody sets.
+    pub fn of(
+        wall: impl Fn() -> Timestamp + Send + Sync + 'static,
+        steady: impl Fn() -> SignedDuration + Send + Sync + 'static,
+    ) -> Self {
+        Self { wall: Arc::new(wall), steady: Arc::new(steady), kept: Arc::default() }
     }
 
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        (self.tell)()
+        self.read(&mut self.kept())
     }
 
     /// Microsoft's clock says this at this moment.
     pub fn hear(&self, there: Timestamp) {
-        let at = self.now();
-        let heard = Heard { at, ahead: at.duration_since(there) };
-        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(heard);
+        let mut kept = self.kept();
+        let now = self.read(&mut kept);
+        let (wall, steady) = ((self.wall)(), (self.steady)());
+        let ahead = wall.duration_since(there);
+        kept.heard = Some(Heard { steady, ahead });
+        kept.parted = None;
+        // An answer tells the second, and is a while on its way: what is near goes on as it is.
+        let at = match (is_far(ahead), is_far(now.duration_since(there))) {
+            (false, _) => wall,
+            (true, false) => now,
+            (true, true) => there,
+        };
+        kept.base = Some(Base { at, steady, ahead: wall.duration_since(at) });
     }
 
-    /// By how much it was ahead (or, below nothing, behind) when Microsoft's was last heard of, if that is minutes.
+    /// By how much the machine's clock was ahead (or, below nothing, behind) when Microsoft's was last heard of, if that is
+    /// minutes. [`Clock::now`] is right all the same.
     #[must_use]
     pub fn wrong_by(&self) -> Option<SignedDuration> {
-        let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.map(|heard| heard.ahead).filter(|ahead| ahead.abs() > Self::WRONG)
+        self.kept().heard.map(|heard| heard.ahead).filter(|ahead| is_far(*ahead))
     }
 
-    /// Microsoft's was heard of a moment ago, and it has not been set since by more than that.
+    /// Microsoft's was heard of a moment ago, and nothing has happened to ours since.
     #[must_use]
     pub fn was_compared(&self) -> bool {
-        let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.is_some_and(|heard| self.now().duration_since(heard.at).abs() < Self::LASTS)
+        let mut kept = self.kept();
+        self.read(&mut kept);
+        let lasts = |heard: Heard| (self.steady)().saturating_sub(heard.steady).abs() < Self::LASTS;
+        kept.parted.is_none() && kept.heard.is_some_and(lasts)
     }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read(&self, kept: &mut Kept) -> Timestamp {
+        let (wall, steady) = ((self.wall)(), (self.steady)());
+        let as_told = Base { at: wall, steady, ahead: SignedDuration::ZERO };
+        let Base { at, steady: then, ahead } = *kept.base.get_or_insert(as_told);
+        let now = at.checked_add(steady.saturating_sub(then)).unwrap_or(at);
+        if is_far(wall.duration_since(now).saturating_sub(ahead)) {
+            let since = *kept.parted.get_or_insert(steady);
+            if steady.saturating_sub(since) < Self::DOUBTED_FOR {
+                return now;
+            }
+        } else if ahead != SignedDuration::ZERO {
+            kept.parted = None;
+            return now;
+        }
+        (kept.base, kept.parted) = (Some(as_told), None);
+        wall
+    }
+}
+
+fn is_far(difference: SignedDuration) -> bool {
+    difference.abs() > Clock::WRONG
 }
 
 impl fmt::Debug for Clock {
@@ -71,20 +142,111 @@ mod tests {
 
     use super::*;
 
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + 60 * minute).unwrap()
+    }
+
+    /// The machine's clock and the steady one, in minutes.
+    #[derive(Clone, Default)]
+    struct Hands(Arc<(AtomicI64, AtomicI64)>);
+
+    impl Hands {
+        fn pass(&self, minutes: i64) {
+            self.set(minutes);
+            self.0.1.fetch_add(minutes, Ordering::SeqCst);
+        }
+
+        fn set(&self, by: i64) {
+            self.0.0.fetch_add(by, Ordering::SeqCst);
+        }
+
+        fn clock(&self) -> Clock {
+            let (wall, steady) = (self.clone(), self.clone());
+            Clock::of(
+                move || at(wall.0.0.load(Ordering::SeqCst)),
+                move || SignedDuration::from_mins(steady.0.1.load(Ordering::SeqCst)),
+            )
+        }
+    }
+
     #[test]
-    fn a_clock_is_wrong_by_minutes_and_what_was_heard_lasts_until_it_is_set() {
-        let minute = Arc::new(AtomicI64::new(0));
-        let ours = Arc::clone(&minute);
-        let at = |minute: i64| Timestamp::from_second(1_800_000_000 + 60 * minute).unwrap();
-        let clock = Clock::new(move || at(ours.load(Ordering::SeqCst)));
+    fn a_clock_that_is_off_by_minutes_is_put_right_by_what_was_heard() {
+        let hands = Hands::default();
+        let clock = hands.clock();
         assert!(!clock.was_compared() && clock.wrong_by().is_none(), "nobody has said anything");
         clock.hear(at(4));
         assert!(clock.was_compared() && clock.wrong_by().is_none());
+        assert_eq!(clock.now(), at(0), "minutes are no trouble");
         clock.clone().hear(at(5));
-        assert_eq!(clock.wrong_by(), Some(SignedDuration::from_mins(-5)));
-        minute.store(-600, Ordering::SeqCst);
+        assert_eq!((clock.wrong_by(), clock.now()), (Some(SignedDuration::from_mins(-5)), at(5)));
+        hands.pass(30);
+        assert_eq!(clock.now(), at(35), "it goes on");
+        assert!(!clock.was_compared(), "that was half an hour ago");
+        clock.hear(at(36));
+        assert_eq!(clock.now(), at(35), "what is near goes on as it is");
+        hands.set(5);
+        clock.hear(at(35));
+        assert_eq!((clock.wrong_by(), clock.now()), (None, at(35)), "it was set right");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_changes_nothing_until_graph_has_said_the_time() {
+        let hands = Hands::default();
+        let clock = hands.clock();
+        clock.hear(at(0));
+        hands.set(60 * 24 * 8);
+        assert_eq!(clock.now(), at(0));
+        assert!(!clock.was_compared(), "something happened to it");
+        hands.pass(9);
+        assert_eq!(clock.now(), at(9));
+        clock.hear(at(9));
+        assert!(clock.was_compared());
+        assert_eq!((clock.now(), clock.wrong_by()), (at(9), Some(SignedDuration::from_hours(24 * 8))));
+        // And set right again.
+        hands.set(-60 * 24 * 8);
+        hands.pass(1);
+        assert_eq!(clock.now(), at(10));
+        clock.hear(at(10));
+        assert_eq!((clock.now(), clock.wrong_by()), (at(10), None));
+    }
+
+    #[test]
+    fn without_graph_the_machines_clock_is_believed_after_ten_minutes() {
+        let hands = Hands::default();
+        let clock = hands.clock();
+        assert_eq!(clock.now(), at(0));
+        // It slept for an hour.
+        hands.set(60);
+        assert_eq!(clock.now(), at(0));
+        hands.pass(9);
+        assert_eq!(clock.now(), at(9));
+        hands.pass(1);
+        assert_eq!(clock.now(), at(70));
+        hands.set(3);
+        assert_eq!(clock.now(), at(73), "what is minutes is followed at once");
+    }
+
+    #[test]
+    fn a_sleep_is_over_when_graph_has_said_the_time() {
+        let hands = Hands::default();
+        let clock = hands.clock();
+        clock.hear(at(0));
+        hands.set(60);
+        assert!(!clock.was_compared(), "an hour ago, which the steady clock has not counted");
+        clock.hear(at(60));
+        assert_eq!((clock.now(), clock.wrong_by()), (at(60), None));
+    }
+
+    #[test]
+    fn of_one_clock_whatever_it_says_is_believed_until_graph_speaks() {
+        let hands = Hands::default();
+        let ours = hands.clone();
+        let clock = Clock::new(move || at(ours.0.0.load(Ordering::SeqCst)));
+        clock.hear(at(0));
+        hands.set(-600);
+        assert_eq!(clock.now(), at(-600));
         assert!(!clock.was_compared(), "it was set back since");
         clock.hear(at(-605));
-        assert_eq!(clock.wrong_by(), Some(SignedDuration::from_mins(5)));
+        assert_eq!((clock.wrong_by(), clock.now()), (Some(SignedDuration::from_mins(5)), at(-605)));
     }
 }

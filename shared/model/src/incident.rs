@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ChannelName, Correlation, Delivery, Finding, Identity, IncidentId, ObjectId, Plan, RuleId, Slot, Step,
-    Subject, TenantId,
+    ChannelName, Correlation, Delivery, Finding, Identity, IncidentId, ObjectId, Plan, RequestId, RuleId,
+    Slot, Step, Subject, TenantId,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -58,6 +58,9 @@ pub struct Approval {
     pub identity: Option<Identity>,
     /// It was carried out, or could not be: it serves no second time.
     pub spent: bool,
+    /// Whose answer it is. An earlier version did not keep it.
+    #[serde(default)]
+    pub request: Option<RequestId>,
 }
 
 /// A step that a read has shown.
@@ -234,6 +237,9 @@ pub struct Incident {
     pub wake: Wake,
     /// Failures in a row that were worth another try.
     pub attempts: u32,
+    /// Since when Graph would not do it, whatever was tried again since.
+    #[serde(default)]
+    pub failing_since: Option<Timestamp>,
     /// What remains although the plan was carried out.
     pub left_over: Vec<String>,
     /// The rule whose incident speaks for this one, too: the same guest breaks both, and both ask for the same.

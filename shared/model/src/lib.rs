@@ -19,6 +19,7 @@ mod lag;
 mod mode;
 mod notice;
 mod outcome;
+mod put_off;
 mod request;
 mod sighting;
 mod subject;

@@ -1,6 +1,6 @@
 //! A finding is met, and what was done about it is seen or is seen no more. Pure, like all transitions.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::{Achieved, Correlation, Finding, Incident, Routes, RuleId, Snapshot, State, Step, Subject, Wake};
 
@@ -16,12 +16,10 @@ pub struct Sighting {
 }
 
 impl Incident {
-    /// Graph may ask for an hour of patience, and no try is put off for much longer.
-    const PUT_OFF_AT_MOST: SignedDuration = SignedDuration::from_hours(2);
-
     /// The finding was met: for the first time, or again. Decides whether `remediate` is to be woken.
     pub fn see(&mut self, met: Sighting, routes: &Routes, now: Timestamp) {
         let Sighting { subject, finding, snapshot, told_with, correlation: _ } = met;
+        self.bring_near(now);
         let has_its_own_voice_again = self.told_with.is_some() && told_with.is_none();
         self.told_with = told_with;
         self.saw(&snapshot, now);
@@ -81,9 +79,6 @@ impl Incident {
             State::Open | State::Refused { .. } | State::Failed { .. } => {
                 self.end_approval(now);
                 // Whoever has tried it finds out what came of it: it may be done, although nobody has read it.
-                if self.is_put_off_too_far(now) {
-                    self.wake = Wake::None;
-                }
                 let was_tried = self.attempts > 0 && !matches!(self.wake, Wake::None);
                 let free = judged.acts() && self.waits_because.is_none();
                 if was_tried {
@@ -98,14 +93,6 @@ impl Incident {
             }
         }
         self.recount(now);
-    }
-
-    /// What is to wait for longer than any try was put off before the clock was set back.
-    fn is_put_off_too_far(&self, now: Timestamp) -> bool {
-        match self.wake {
-            Wake::None => false,
-            Wake::Due { at } | Wake::Sent { at } => at.duration_since(now) > Self::PUT_OFF_AT_MOST,
-        }
     }
 
     /// Where a message can be edited in its place, it tells now and then how often the finding was met.

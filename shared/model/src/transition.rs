@@ -65,6 +65,7 @@ impl Incident {
             state: State::Open,
             wake: Wake::None,
             attempts: 0,
+            failing_since: None,
             left_over: Vec::new(),
             told_with: None,
             speaks_for: BTreeSet::new(),
@@ -112,6 +113,7 @@ impl Incident {
             self.attempts = 0;
             self.wake = Wake::Due { at: now };
         }
+        self.is_asked_no_more();
         self.state = State::Open;
         if self.told.is_none() {
             let later = now.checked_add(Self::GRACE).unwrap_or(now);
@@ -170,6 +172,7 @@ impl Incident {
     pub fn done(&mut self, left_over: Vec<String>, routes: &Routes, now: Timestamp) {
         self.left_over = left_over;
         self.took_effect(now);
+        self.failing_since = None;
         self.become_and_tell(State::Done { at: now }, routes, now);
     }
 
@@ -177,6 +180,7 @@ impl Incident {
     pub fn partly(&mut self, why: String, left_over: Vec<String>, routes: &Routes, now: Timestamp) {
         self.left_over = left_over;
         self.took_effect(now);
+        self.failing_since.get_or_insert(now);
         self.become_and_tell(State::Partly { at: now, why }, routes, now);
     }
 
@@ -202,6 +206,7 @@ impl Incident {
     pub fn failed(&mut self, why: String, routes: &Routes, now: Timestamp) {
         self.wake = Wake::None;
         self.spend_approval();
+        self.failing_since.get_or_insert(now);
         self.become_and_tell(State::Failed { why }, routes, now);
     }
 
@@ -222,6 +227,7 @@ impl Incident {
             self.left_over = Vec::new();
         }
         self.wake = Wake::None;
+        self.failing_since = None;
         let state = State::Resolved { at: now, why };
         if self.nobody_knows() {
             // Nobody has heard of it, and now there is nothing to hear.

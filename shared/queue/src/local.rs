@@ -7,7 +7,7 @@ use embedded::{Database, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
-use crate::{Acked, Claimed, Dead, DeadId, Delayed, Depth, Hold, Move, QueueError, letters, moves};
+use crate::{Acked, Claimed, Dead, DeadId, Delayed, Depth, Hold, Move, Queue, QueueError, letters, moves};
 
 const STEPS: &[&str] = &[
     "
@@ -108,9 +108,18 @@ impl Local {
     }
 
     pub(crate) async fn release_claims(&self, now: Timestamp) -> Result<usize, QueueError> {
-        let released = self.write(move |db, queue| moves::release_claims(db, queue, now)).await?;
+        let released = self.write(move |db, queue| moves::release_claims(db, queue, now, now)).await?;
         self.wake();
         Ok(released)
+    }
+
+    pub(crate) async fn end_far_claims(&self, now: Timestamp) -> Result<usize, QueueError> {
+        let far = now.checked_add(Queue::LONGEST_LEASE).unwrap_or(Timestamp::MAX);
+        let ended = self.write(move |db, queue| moves::release_claims(db, queue, now, far)).await?;
+        if ended > 0 {
+            self.wake();
+        }
+        Ok(ended)
     }
 
     pub(crate) async fn bury(

@@ -203,11 +203,17 @@ pub(crate) fn extend(db: &Connection, row: RowClaim, until: Timestamp) -> rusqli
     Ok(hold(changed))
 }
 
-pub(crate) fn release_claims(db: &Connection, queue: &str, now: Timestamp) -> rusqlite::Result<usize> {
+/// Those that end later than `after` end now.
+pub(crate) fn release_claims(
+    db: &Connection,
+    queue: &str,
+    now: Timestamp,
+    after: Timestamp,
+) -> rusqlite::Result<usize> {
     db.prepare_cached(
-        "UPDATE queue_moves SET ready_at = ?2 WHERE queue = ?1 AND claimed = 1 AND ready_at > ?2",
+        "UPDATE queue_moves SET ready_at = ?2 WHERE queue = ?1 AND claimed = 1 AND ready_at > ?3",
     )?
-    .execute(params![queue, now.as_microsecond()])
+    .execute(params![queue, now.as_microsecond(), after.as_microsecond()])
 }
 
 fn hold(changed: usize) -> Hold {

@@ -12,8 +12,9 @@ use model::{
 };
 use policy::{Kind, Policy, kind_of};
 
+use crate::right_time::may_end;
 use crate::trouble::{in_words, is_not_found, to_the_second};
-use crate::{Assessor, Directory, Notices, Rules, Trouble, facts_of, off};
+use crate::{Assessor, Directory, Notices, Rules, Trouble, facts_of};
 
 /// What an operator sets of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +69,7 @@ impl CanaryKeeper {
     /// The ledger is in trouble. Graph's trouble ends in another try after a while.
     pub async fn look(&self) -> Result<(), Trouble> {
         let CanarySettings { user, group, within } = self.settings;
+        may_end(&self.reader, &self.notices).await?;
         self.ledger.begin_canary(user, group, self.clock.now()).await?;
         self.find_out().await?;
         let now = self.clock.now();
@@ -95,13 +97,10 @@ impl CanaryKeeper {
         Ok(self.ledger.canary().await?.filter(ours))
     }
 
-    /// The stop, the ceiling and a wrong clock hold this like any other write.
+    /// The stop and the ceiling hold this like any other write.
     async fn held(&self) -> Result<Option<String>, Trouble> {
         if let Some(stop) = self.ledger.stop().await? {
             return Ok(Some(format!("writes are stopped by {}", stop.by)));
-        }
-        if let Some(ahead) = self.clock.wrong_by() {
-            return Ok(Some(format!("this machine's clock is {}", off(ahead))));
         }
         let observes = self.rules.ceiling == Mode::Observe;
         Ok(observes.then(|| "GUESTLIST_AT_MOST is `observe`".to_owned()))

@@ -104,7 +104,9 @@ impl Assessor {
         };
         let sought = self.ledger.get::<Sought>(&id.to_string()).await?.map(|stored| stored.value);
         let waits = age < Self::ROWS_LAG;
-        if let Some(Sought { again_at, .. }) = sought.as_ref().filter(|sought| sought.again_at > now) {
+        // What is further off was put off by a clock that was ahead.
+        let in_time = |again_at: Timestamp| again_at > now && again_at <= after(now, Self::LONGEST_TRY_AGAIN);
+        if let Some(Sought { again_at, .. }) = sought.as_ref().filter(|sought| in_time(sought.again_at)) {
             return self.not_yet(facts, waits, *again_at).await;
         }
         if let Err(at) = self.directory.audit_turn(id, background, now) {

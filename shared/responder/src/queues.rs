@@ -24,6 +24,13 @@ pub struct Queues {
     pub chores: Queue,
 }
 
+impl Queues {
+    pub(crate) fn all(&self) -> [&Queue; 4] {
+        let Self { changes, remediations, alerts, chores } = self;
+        [changes, remediations, alerts, chores]
+    }
+}
+
 /// What is owed from the moment at which it is due.
 ///
 /// # Errors

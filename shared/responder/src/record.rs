@@ -46,8 +46,9 @@ impl Assessor {
         let before = self.remember(&subject, now).await?;
         let mut open = self.ledger.incidents_of(change.id).await?;
         for stored in &mut open {
+            let was_put_off = stored.value.bring_near(now);
             // A closed one is not written below, and must know all the same.
-            if stored.value.saw(&snapshot, now) && stored.value.state.is_closed() {
+            if (stored.value.saw(&snapshot, now) && stored.value.state.is_closed()) || was_put_off {
                 *stored = self.ledger.replace(stored.clone()).await?;
             }
         }
@@ -263,6 +264,7 @@ impl Assessor {
     ) -> Result<bool, Trouble> {
         let mut any = false;
         for mut stored in self.ledger.incidents_of(change.id).await? {
+            stored.value.bring_near(now);
             if may_close(&stored.value.state, now) {
                 any = true;
                 stored.value.vanish(why.to_owned(), &self.rules.routes, now);
@@ -274,6 +276,7 @@ impl Assessor {
     }
 
     async fn close(&self, mut stored: Stored<Incident>, why: &str, now: Timestamp) -> Result<(), Trouble> {
+        stored.value.bring_near(now);
         if !may_close(&stored.value.state, now) {
             return Ok(());
         }

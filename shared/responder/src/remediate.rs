@@ -103,7 +103,7 @@ impl Remediator {
                 return Ok(Some(CarriedOut::unsent(read, stored)));
             }
         };
-        // After the read, which has told Graph's time: a moment of a wrong clock is noticed before anything is sent.
+        // After the read, which has told Graph's time.
         let (now, snapshot) = (self.clock.now(), snapshot_of(&facts));
         let sent = self.sent(&stored.value).await?;
         let attempted: Vec<Step> = sent.iter().map(|outcome| outcome.step).collect();

@@ -1,5 +1,5 @@
-//! Whether our clock may be believed. A clock that is wrong by days would end what people decided to hold for days, and
-//! nothing would begin it again: so Microsoft's is asked for before anything ends because time has passed.
+//! What time it is by Microsoft's clock, before anything ends or is claimed because time has passed: what a clock that is wrong
+//! by days would end, nothing would begin again.
 //!
 //! Never here: what ends, or a write.
 
@@ -8,35 +8,34 @@ use model::NoticeKind;
 
 use crate::{Notices, Trouble};
 
-/// Nothing is to end while our clock is known to be wrong, or Graph cannot be asked: it ends a little later then. Where
-/// Graph's answers name no time, nobody can know better than our clock.
+/// Whether the time is known: Graph has said it within a minute, or says it now. Where it cannot be asked, what is to end ends
+/// a little later. Where its answers name no time, nobody can know better than our clock.
 ///
 /// # Errors
 /// The ledger or a queue is in trouble.
 pub(crate) async fn may_end(reader: &graph::Reader, notices: &Notices) -> Result<bool, Trouble> {
     if !notices.clock.was_compared()
-        && let Err(error) = reader.organization().await
-        && !notices.clock.was_compared()
+        && let Err(error) = reader.client().ask_the_time().await
     {
         tracing::warn!("nothing ends before Graph has said what time it is: failed to {error}");
         return Ok(false);
     }
-    notices.clock_is_wrong().await.map(|wrong| !wrong)
+    notices.tell_of_clock().await?;
+    Ok(true)
 }
 
 impl Notices {
-    /// Whether our clock was wrong when Microsoft's was last heard of; people are told for as long as it is.
+    /// People are told that the machine's clock is wrong for as long as it is.
     ///
     /// # Errors
     /// The ledger or the queue could not be written.
-    pub(crate) async fn clock_is_wrong(&self) -> Result<bool, Trouble> {
-        let Some(ahead) = self.clock.wrong_by() else { return Ok(false) };
+    pub(crate) async fn tell_of_clock(&self) -> Result<(), Trouble> {
+        let Some(ahead) = self.clock.wrong_by() else { return Ok(()) };
         let text = format!(
-            "this machine's clock is {}: nothing is written to the tenant, and what was decided for a time does not end",
+            "this machine's clock is {}: Guestlist goes by Graph's for as long as it hears of it",
             off(ahead)
         );
-        self.raise(NoticeKind::ClockWrong, "clock", text, 1).await?;
-        Ok(true)
+        self.raise(NoticeKind::ClockWrong, "clock", text, 1).await
     }
 }
 

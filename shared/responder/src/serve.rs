@@ -8,6 +8,7 @@ use model::{
     RequestId, RequestKind, RequestState, Reset, State,
 };
 
+use crate::right_time::may_end;
 use crate::trouble::to_the_second;
 use crate::undo::{Undo, suspension};
 use crate::{End, Remediator, Trouble};
@@ -22,6 +23,7 @@ impl Remediator {
         if stored.value.state != RequestState::Waiting {
             return Ok(End::Done);
         }
+        may_end(&self.reader, &self.notices).await?;
         let request = &stored.value;
         let answer = match request.kind.clone() {
             RequestKind::Undo { incident, suspend_for, force } => {
@@ -82,14 +84,12 @@ impl Remediator {
         request: &Request,
     ) -> Result<Result<Stored<Incident>, CannotDecide>, Trouble> {
         let (by, reason) = (request.by.clone(), request.reason.clone());
-        let served = |approval: &Approval| {
-            (&approval.by, &approval.reason) == (&by, &reason) && approval.at >= request.asked_at
-        };
+        let served = |approval: &Approval| approval.request.as_ref() == Some(&request.id);
         if stored.value.approval.as_ref().is_some_and(served) {
             // This very request was interrupted before its answer.
             return Ok(Ok(stored));
         }
-        if let Err(why) = stored.value.approve(plan, by, reason, self.clock.now()) {
+        if let Err(why) = stored.value.approve(plan, by, reason, request.id.clone(), self.clock.now()) {
             return Ok(Err(why));
         }
         Ok(Ok(self.ledger.replace(stored).await?))
@@ -146,18 +146,19 @@ impl Remediator {
     }
 
     async fn reset_breaker(&self, request: &Request) -> Result<Answer, Trouble> {
-        let Request { by, reason, .. } = request;
+        let Request { id, by, reason, .. } = request;
         for _ in 0..Self::GIVES_BACK {
             let now = self.clock.now();
             let Some(mut stored) = self.ledger.breaker().await? else {
                 return Ok(Answer::Done { text: "the circuit breaker is not open".to_owned() });
             };
-            if let Some(reset) = stored.value.reset.as_ref().filter(|reset| reset.at >= request.asked_at) {
-                // Perhaps by this very request, which was interrupted before people were told.
+            let ours = |reset: &&Reset| reset.request.as_ref() == Some(id);
+            if let Some(reset) = stored.value.reset.as_ref().filter(ours) {
+                // This very request was interrupted before people were told.
                 self.tell_of_reset(reset).await?;
                 return Ok(Answer::Done { text: "the circuit breaker was reset".to_owned() });
             }
-            if !stored.value.reset(by.clone(), reason.clone(), now) {
+            if !stored.value.reset(by.clone(), reason.clone(), id.clone(), now) {
                 return Ok(Answer::Done { text: "the circuit breaker is not open".to_owned() });
             }
             match self.ledger.replace(stored).await {
@@ -176,7 +177,7 @@ impl Remediator {
         Err(Trouble::now(anyhow::anyhow!("others kept writing the circuit breaker")))
     }
 
-    async fn tell_of_reset(&self, Reset { at, by, reason }: &Reset) -> Result<(), Trouble> {
+    async fn tell_of_reset(&self, Reset { at, by, reason, request: _ }: &Reset) -> Result<(), Trouble> {
         let text = format!("{by} has reset the circuit breaker: {reason}; what waits goes on waiting");
         self.notices.once(NoticeKind::BreakerReset, &format!("breaker-reset/{at}"), text).await
     }

@@ -39,7 +39,7 @@ pub(crate) enum Progress {
     Unsent,
     /// It was asked for before, and is not asked for any more.
     NotWanted,
-    /// Not sent: all writes are stopped, or wait for a clock that is right.
+    /// Not sent: all writes are stopped.
     Stopped,
     Trouble(GraphError),
 }
@@ -169,10 +169,6 @@ impl Remediator {
         judged: &Judged,
     ) -> Result<Progress, Trouble> {
         if self.ledger.stop().await?.is_some() || self.rules.ceiling == Mode::Observe {
-            return Ok(Progress::Stopped);
-        }
-        // It was judged by our clock, and the reads before it have told Graph's.
-        if self.notices.clock_is_wrong().await? {
             return Ok(Progress::Stopped);
         }
         if !judged.covers(step) {

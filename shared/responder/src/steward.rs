@@ -35,6 +35,9 @@ impl Steward {
     pub async fn wake_what_is_due(&self) -> Result<usize, Trouble> {
         let now = self.clock.now();
         let mut woken = 0_usize;
+        for queue in self.queues.all() {
+            queue.end_far_claims(now).await?;
+        }
         for stored in self.ledger.due_incidents(now, Self::A_ROUND).await? {
             woken = woken.saturating_add(1);
             self.queues.tell_about(&stored.value).await?;
@@ -65,7 +68,7 @@ impl Steward {
         }
         self.ledger.note_clock(self.clock.wrong_by(), now).await?;
         // Told by whoever hears of it first; nothing has to wait for that.
-        self.notices.clock_is_wrong().await?;
+        self.notices.tell_of_clock().await?;
         if let Some(stored) = self.ledger.breaker().await? {
             // Whoever opened it may have died before he could say so.
             self.notices.breaker_opened(&stored.value).await?;

@@ -77,6 +77,8 @@ enum Attempted {
 }
 
 impl Teller {
+    /// What is kept for seven days is tried more often than that: every six hours at least.
+    const TRIED: u32 = 24;
     /// Past this the others hear that the channel takes nothing, after some eight minutes of doubling waits.
     const REPORTED: u32 = 8;
     /// Others write an incident at most a few times in a row.
@@ -101,9 +103,9 @@ impl Teller {
     async fn tell_incident(&self, id: &IncidentId, channel: &ChannelName) -> Result<End, Trouble> {
         let Some(stored) = self.ledger.incident(id).await? else { return Ok(End::Done) };
         let now = self.clock.now();
-        let Some(delivery) = first_due(&stored.value.deliveries, channel) else { return Ok(End::Done) };
-        if delivery.due_at().is_some_and(|at| at > now) {
-            return Ok(delivery.due_at().map_or(End::Done, |at| End::Again { at, job: None }));
+        let Some(delivery) = first_due(&stored.value.deliveries, channel, now) else { return Ok(End::Done) };
+        if let Some(at) = delivery.due_at().filter(|at| *at > now) {
+            return Ok(End::Again { at, job: None });
         }
         let outcomes = self.ledger.outcomes(id).await?;
         let suspensions = self.ledger.suspensions(stored.value.key.guest).await?;
@@ -148,8 +150,9 @@ impl Teller {
 
     async fn tell_notice(&self, key: &str, channel: &ChannelName) -> Result<End, Trouble> {
         let Some(stored) = self.ledger.notice(key).await? else { return Ok(End::Done) };
-        let Some(delivery) = first_due(&stored.value.deliveries, channel) else { return Ok(End::Done) };
-        if let Some(at) = delivery.due_at().filter(|at| *at > self.clock.now()) {
+        let now = self.clock.now();
+        let Some(delivery) = first_due(&stored.value.deliveries, channel, now) else { return Ok(End::Done) };
+        if let Some(at) = delivery.due_at().filter(|at| *at > now) {
             return Ok(End::Again { at, job: None });
         }
         let message = alert::about_notice(&stored.value, delivery.sequence);
@@ -224,8 +227,9 @@ impl Teller {
                     None => Attempted::Told(sent),
                 })
             }
+            // A clock that is ahead for a moment makes no tries, and gives nothing up.
             Err(SendError::Later { after: _, why } | SendError::Broken { why })
-                if now.duration_since(since) >= Self::KEPT =>
+                if now.duration_since(since) >= Self::KEPT && attempts >= Self::TRIED =>
             {
                 self.give_place_back(name, now).await?;
                 self.give_up(name, message, &why, now).await?;
@@ -249,9 +253,11 @@ impl Teller {
     }
 }
 
-fn first_due(deliveries: &[Delivery], channel: &ChannelName) -> Option<Delivery> {
+fn first_due(deliveries: &[Delivery], channel: &ChannelName, now: Timestamp) -> Option<Delivery> {
     let mine = |delivery: &&Delivery| delivery.channel == *channel && delivery.due_at().is_some();
-    deliveries.iter().filter(mine).min_by_key(|delivery| delivery.sequence).cloned()
+    let mut first = deliveries.iter().filter(mine).min_by_key(|delivery| delivery.sequence).cloned()?;
+    first.bring_near(now);
+    Some(first)
 }
 
 fn attempts(delivery: &Delivery) -> u32 {

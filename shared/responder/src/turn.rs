@@ -34,6 +34,8 @@ impl Remediator {
         let Some(named) = self.ledger.incident(id).await? else {
             return Ok(End::Bury { why: format!("there is no incident `{id}` in the ledger") });
         };
+        // What is claimed, ended or counted at a wrong moment does harm for as long as the clock was wrong.
+        may_end(&self.reader, &self.notices).await?;
         let (began, mut turn) = (self.clock.now(), Turn::default());
         for stored in self.in_turn(named.value.key.guest).await? {
             let now = self.clock.now();
@@ -54,7 +56,10 @@ impl Remediator {
 
     /// First what is under way, then the gravest, and of those first what people were told of: an undo names that one.
     async fn in_turn(&self, guest: ObjectId) -> Result<Vec<Stored<Incident>>, Trouble> {
-        let mut incidents = self.ledger.incidents_of(guest).await?;
+        let (mut incidents, now) = (self.ledger.incidents_of(guest).await?, self.clock.now());
+        for stored in &mut incidents {
+            stored.value.bring_near(now);
+        }
         incidents.sort_by_key(|Stored { value, .. }| {
             let begins = value.state == State::Open;
             (begins, Reverse(value.finding.severity), value.told_with.is_some(), value.opened_at)
@@ -97,12 +102,12 @@ impl Remediator {
 
     async fn begin(&self, mut stored: Stored<Incident>) -> Result<Option<Timestamp>, Trouble> {
         let now = self.clock.now();
-        // What was heard of the clock a moment ago saves the read that would tell it again.
-        let held = self.clock.was_compared() && self.notices.clock_is_wrong().await?;
-        if held || self.ledger.stop().await?.is_some() {
+        if self.ledger.stop().await?.is_some() {
             return Ok(Some(after(now, Self::STOPPED)));
         }
-        stored.value.end_approval(now);
+        if self.clock.was_compared() {
+            stored.value.end_approval(now);
+        }
         // Whoever takes over goes on with what was sent under the claim that has ended.
         let taken_over =
             matches!(stored.value.state, State::Claimed { .. }).then_some(stored.value.updated_at);
@@ -181,11 +186,9 @@ impl Remediator {
         if !failed {
             return Ok(());
         }
-        let Incident { id, key, correlation, .. } = incident;
-        let (now, outcomes) = (self.clock.now(), self.ledger.outcomes(id).await?);
-        let achieved = incident.achieved.iter().map(|one| one.done_at).max();
-        let in_vain = outcomes.iter().map(|one| one.at).filter(|at| achieved.is_none_or(|done| *at > done));
-        let wait = now.duration_since(in_vain.min().unwrap_or(now)).clamp(FIRST, LAST);
+        let Incident { key, correlation, failing_since, .. } = incident;
+        let now = self.clock.now();
+        let wait = failing_since.map_or(FIRST, |since| now.duration_since(since).clamp(FIRST, LAST));
         let look = look_when_due((key.tenant, key.guest), after(now, wait), true, *correlation)?;
         Ok(self.queues.changes.send(vec![look]).await?)
     }

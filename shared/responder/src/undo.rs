@@ -79,9 +79,10 @@ impl Remediator {
         if self.rules.ceiling == Mode::Observe {
             return Ok(Answer::Refused { why: NOTHING_IS_WRITTEN.to_owned() });
         }
-        let Some(stored) = self.ledger.incident(id).await? else {
+        let Some(mut stored) = self.ledger.incident(id).await? else {
             return Ok(Answer::Refused { why: format!("there is no incident `{id}`") });
         };
+        stored.value.bring_near(now);
         if let State::Undone { at, by, reason } = &stored.value.state
             && *at >= undo.request.asked_at
             && (by, reason) == (&undo.request.by, &undo.request.reason)
@@ -303,9 +304,6 @@ impl Remediator {
             State::Undone { .. } => {
                 Answer::Done { text: format!("{}; {beside}", given_back(&stored.value, &steps)) }
             }
-            _ if stopped && self.clock.wrong_by().is_some() => Answer::Sent {
-                text: format!("it is carried out once this machine's clock is right; {beside}"),
-            },
             _ if stopped => Answer::Sent {
                 text: format!(
                     "writes were stopped a moment ago, and it is carried out after `guestlist resume`; {beside}"

@@ -105,7 +105,7 @@ async fn read(settings: &Settings, store: &Store, now: Timestamp) -> anyhow::Res
     let clock_ahead = store.ledger.clock_ahead().await?;
     if let Some(ahead) = clock_ahead {
         let off = responder::off(ahead);
-        troubles.push(format!("this machine's clock is {off}: set it (NTP); until then nothing is written"));
+        troubles.push(format!("this machine's clock is {off}, which counts: set it (NTP)"));
     }
     let breaker = breaker::standing(store, now).await?;
     if breaker.open {

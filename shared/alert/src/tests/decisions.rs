@@ -93,7 +93,8 @@ fn what_the_breaker_holds_back_says_so() {
 fn approved(mut incident: Incident) -> Incident {
     let plan = incident.plan().clone();
     let (by, reason) = ("carol".to_owned(), "known attacker".to_owned());
-    incident.approval = Some(Approval { by, reason, at: at("10:30:00"), plan, identity: None, spent: true });
+    incident.approval =
+        Some(Approval { by, reason, at: at("10:30:00"), plan, identity: None, spent: true, request: None });
     incident
 }
 

@@ -265,7 +265,7 @@ proptest! {
     ) {
         let (by, reason) = words.clone();
         let plan = finding.plan.clone();
-        let approval = Some(Approval { by, reason, at: at("10:00:01"), plan: plan.clone(), identity: None, spent: true });
+        let approval = Some(Approval { by, reason, at: at("10:00:01"), plan: plan.clone(), identity: None, spent: true, request: None });
         let waits_because = Some(words.0.clone());
         let incident = Incident { state, left_over, approval, waits_because, ..met(subject, finding) };
         let outcomes: Vec<Outcome> = plan

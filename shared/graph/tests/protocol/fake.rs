@@ -252,7 +252,9 @@ async fn answer(State(fake): State<Fake>, request: Request) -> Response {
         fake.graph(&what)
     };
     tokio::time::sleep(answer.delay).await;
+    let date = fake.inside().now.unwrap().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let mut response = (StatusCode::from_u16(answer.status).unwrap(), answer.body).into_response();
+    response.headers_mut().insert("date", HeaderValue::try_from(date).unwrap());
     for (name, value) in answer.headers {
         response.headers_mut().insert(name, HeaderValue::try_from(value).unwrap());
     }

@@ -18,6 +18,19 @@ async fn a_user_is_asked_for_with_every_property_and_his_sponsors() {
 }
 
 #[tokio::test]
+async fn the_time_is_asked_for_without_a_token_and_from_an_answer_that_refuses() {
+    let fake = Fake::start().await;
+    let client = fake.reader().client().clone();
+    client.ask_the_time().await.unwrap();
+    let seen = fake.seen("GET /v1.0/organization");
+    assert_eq!((seen.len(), seen[0].headers.get("authorization")), (1, None));
+    assert_eq!(fake.granted(), 0, "no token was asked for");
+    let nowhere = Fake::start().await.at("http://127.0.0.1:1".to_owned());
+    let error = nowhere.reader().client().ask_the_time().await.unwrap_err();
+    assert!(error.to_string().starts_with("reach Microsoft"), "{error}");
+}
+
+#[tokio::test]
 async fn an_answer_about_somebody_else_or_that_is_no_json_is_unreadable() {
     let fake = Fake::start().await;
     let reader = fake.reader();

@@ -52,7 +52,8 @@ impl Function {
     /// # Errors
     /// Something is missing or cannot be read.
     pub(super) async fn start(part: Part, environment: Environment) -> anyhow::Result<Self> {
-        let (clock, wire) = (crate::clock(), Wire::network()?);
+        // AWS keeps it right, and whatever else goes on evenly may have stood still while the function was frozen.
+        let (clock, wire) = (Clock::new(Timestamp::now), Wire::network()?);
         let secrets = Secrets::read_first(&environment, part.needs(), &wire, clock.now()).await?;
         let settings = Settings::read(&secrets.over(&environment), part.needs())?;
         let Some(aws) = settings.aws.clone() else {

@@ -1,5 +1,6 @@
 //! What a process does again and again until it is to stop: works on a queue, and looks at what time alone makes due.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,13 +12,15 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::server::stopped;
-use crate::{PolicyFile, Store};
+use crate::{Assembly, PolicyFile, Store};
 
 /// Jobs of one queue side by side: enough for every channel's messages.
 pub(crate) const SIDE_BY_SIDE: usize = 2 * Open::AT_ONCE;
 /// Other processes may have put something into a queue; nobody tells us.
 const LOOKS_EVERY: Duration = Duration::from_millis(250);
 const POLICY_EVERY: Duration = Duration::from_secs(2);
+/// Whatever else asks Graph makes this needless.
+const TIME_EVERY: Duration = Duration::from_mins(1);
 const STEWARD_EVERY: Duration = Duration::from_secs(15);
 pub(crate) const SUBSCRIPTIONS_EVERY: Duration = Duration::from_mins(3);
 /// It counts anew only after hours; this is how soon it tries again.
@@ -92,6 +95,13 @@ fn until_due(due: Option<Timestamp>, now: Timestamp) -> Duration {
     let until = due.map(|due| due.duration_since(now));
     let until = until.and_then(|until| Duration::try_from(until).ok());
     until.unwrap_or(LOOKS_EVERY).clamp(Duration::from_millis(1), LOOKS_EVERY)
+}
+
+pub(super) async fn keep_time(assembly: Arc<Assembly>, stop: watch::Receiver<bool>) {
+    let mut turns = Turns::every(TIME_EVERY, stop);
+    while turns.next().await {
+        assembly.ask_the_time().await;
+    }
 }
 
 pub(super) async fn wake(steward: Steward, stop: watch::Receiver<bool>) {

@@ -3,7 +3,7 @@
 use guestlist_model::{CannotDecide, Incident, Mode, ObjectId, Plan, State, Step, Wake};
 use jiff::SignedDuration;
 
-use crate::given::{GUEST, after, all_done, due, finding, met, opened, routes, start};
+use crate::given::{GUEST, after, all_done, due, finding, met, opened, request, routes, start};
 
 fn asked() -> Incident {
     opened(Mode::Ask)
@@ -23,16 +23,16 @@ fn an_approval_is_for_the_plan_that_was_seen_and_serves_once() {
     let mut incident = asked();
     let other = Plan { steps: vec![Step::Disable { user: ObjectId::from_u128(8) }] };
     let (by, reason) = ("carol".to_owned(), "yes".to_owned());
-    let error = incident.approve(other.hash(), by.clone(), reason.clone(), after(1)).unwrap_err();
+    let error = incident.approve(other.hash(), by.clone(), reason.clone(), request(), after(1)).unwrap_err();
     assert!(matches!(error, CannotDecide::AnotherPlan { .. }), "{error}");
     let plan = incident.question();
-    incident.approve(plan, by.clone(), reason.clone(), after(2)).unwrap();
+    incident.approve(plan, by.clone(), reason.clone(), request(), after(2)).unwrap();
     assert_eq!(incident.wake, Wake::Due { at: after(2) });
     assert!(incident.may_act_on(&finding(Mode::Ask)));
     let mut more = finding(Mode::Ask);
     more.plan.steps.push(Step::RemoveMember { user: GUEST, group: ObjectId::from_u128(9) });
     assert!(!incident.may_act_on(&more), "nobody approved of that step");
-    let again = incident.approve(plan, by, reason, after(3)).unwrap_err();
+    let again = incident.approve(plan, by, reason, request(), after(3)).unwrap_err();
     assert_eq!(again, CannotDecide::NotWaiting { state: "open" });
     incident.claim(after(4), SignedDuration::from_mins(2)).unwrap();
     all_done(&mut incident, after(5));
@@ -47,7 +47,8 @@ fn waiting_ends_after_seven_days_and_says_so() {
     let week = 7 * 24 * 3_600;
     assert!(!incident.expire(&routes(), after(week - 1)));
     let plan = incident.question();
-    let late = incident.clone().approve(plan, "carol".into(), "yes".into(), after(week)).unwrap_err();
+    let late =
+        incident.clone().approve(plan, "carol".into(), "yes".into(), request(), after(week)).unwrap_err();
     assert!(matches!(late, CannotDecide::TooLate { .. }), "{late}");
     assert!(incident.expire(&routes(), after(week)));
     assert_eq!(incident.state, State::Expired { at: after(week) });

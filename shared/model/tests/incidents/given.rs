@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use guestlist_model::{
     Action, ChannelName, Correlation, Finding, GuestKind, Incident, IncidentKey, Mode, ObjectId, Plan,
-    Routes, Severity, Sighting, Snapshot, Step, Subject, TenantId,
+    RequestId, Routes, Severity, Sighting, Snapshot, Step, Subject, TenantId,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,6 +12,10 @@ pub(crate) const GUEST: ObjectId = ObjectId::from_u128(7);
 
 pub(crate) fn start() -> Timestamp {
     "2026-11-20T09:00:00Z".parse().unwrap()
+}
+
+pub(crate) fn request() -> RequestId {
+    RequestId("req-1".to_owned())
 }
 
 pub(crate) fn after(seconds: i64) -> Timestamp {

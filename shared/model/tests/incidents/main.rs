@@ -4,5 +4,6 @@
 mod asking;
 mod deleting;
 mod given;
+mod put_off;
 mod seeing;
 mod whatever_happens;

@@ -8,7 +8,7 @@ use guestlist_model::{
 };
 use jiff::SignedDuration;
 
-use crate::given::{GUEST, after, all_done, due, finding, met, opened, routes, start};
+use crate::given::{GUEST, after, all_done, due, finding, met, opened, request, routes, start};
 
 #[test]
 fn what_is_only_observed_is_told_at_once_and_wakes_nobody() {
@@ -231,7 +231,7 @@ fn a_claim_that_was_held_back_or_refused_forgets_neither_an_approval_nor_what_ho
         Incident::open(key, Some(&incident), met(finding(Mode::Enforce), true), &routes(), after(6));
     assert_eq!(next.state.word(), "waiting", "and neither does a finding that was gone for a moment");
     let question = next.question();
-    next.approve(question, "carol".to_owned(), "yes".to_owned(), after(7)).unwrap();
+    next.approve(question, "carol".to_owned(), "yes".to_owned(), request(), after(7)).unwrap();
     next.claim(after(8), SignedDuration::from_mins(2)).unwrap();
     next.held_back(&routes(), after(9));
     next.see(met(finding(Mode::Enforce), true), &routes(), after(10));

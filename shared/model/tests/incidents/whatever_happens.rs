@@ -4,7 +4,7 @@ use guestlist_model::{Finding, Incident, Mode, Plan, State, Wake};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use crate::given::{all_done, finding, met, opened, routes, start};
+use crate::given::{all_done, finding, met, opened, request, routes, start};
 
 /// Something that may happen to an incident.
 #[derive(Debug, Clone)]
@@ -79,7 +79,7 @@ fn happen(incident: &mut Incident, what: &Happens, now: Timestamp) {
         Happens::Asked if claimed => incident.ask(Some(text()), &routes, now),
         Happens::Approved { of_this_plan } => {
             let plan = if *of_this_plan { incident.question() } else { Plan::default().hash() };
-            drop(incident.approve(plan, text(), text(), now));
+            drop(incident.approve(plan, text(), text(), request(), now));
         }
         Happens::Rejected => drop(incident.reject(text(), text(), &routes, now)),
         Happens::Expired => drop(incident.expire(&routes, now)),

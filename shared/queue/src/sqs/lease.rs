@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::envelope::Envelope;
 use super::{Sqs, read};
 use crate::message::Pushed;
-use crate::{Collapse, QueueError};
+use crate::{Collapse, Queue, QueueError};
 
 /// By so much the clocks of two machines may differ. What was sent shortly before a run began may have been sent after it.
 const SKEW: SignedDuration = SignedDuration::from_secs(1);
@@ -99,7 +99,10 @@ impl Sqs {
                 // Written, though we were not told.
                 Some(held) if held.run.token == run.token => return Ok(Taken::Ours(run.token)),
                 _ if lease.last.as_ref().is_some_and(|last| last.did(message)) => return Ok(Taken::Done),
-                Some(held) if held.until > now => return Ok(Taken::Until(held.until)),
+                // Whoever holds it for longer than anybody may had a clock that was ahead.
+                Some(held) if held.until > now && held.until.duration_since(now) <= Queue::LONGEST_LEASE => {
+                    return Ok(Taken::Until(held.until));
+                }
                 Some(_) | None => {}
             }
             let held = Some(Held { until, run: run.clone() });

@@ -168,6 +168,22 @@ async fn released_claims_are_handed_out_at_once_with_one_delivery_more() {
     assert_eq!(queue.release_claims(at(90)).await.unwrap(), 0, "their leases have ended by themselves");
 }
 
+/// Whoever claimed it had a clock that was eight days ahead, and died.
+#[tokio::test]
+async fn a_lease_that_is_longer_than_any_is_ended_and_no_other() {
+    const DAY: i64 = 24 * 60 * 60;
+    let queue = queue();
+    send(&queue, "a", "claimed ahead", 0).await;
+    claim_one(&queue, 8 * DAY).await;
+    send(&queue, "b", "claimed now", 0).await;
+    claim_one(&queue, 1).await;
+    send(&queue, "c", "waits for long", 9 * DAY).await;
+    assert_eq!(queue.end_far_claims(at(2)).await.unwrap(), 1);
+    expect_bodies(&claim(&queue, 2).await, &["claimed ahead"]);
+    assert_eq!(queue.end_far_claims(at(2)).await.unwrap(), 0);
+    expect_bodies(&claim(&queue, 3).await, &[]);
+}
+
 #[tokio::test]
 async fn messages_are_claimed_and_not_pushed() {
     let queue = queue();

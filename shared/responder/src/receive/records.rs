@@ -69,7 +69,7 @@ impl<'a> Records<'a> {
         let Self { receiver, now, read } = self;
         for (nonce, Read { record, spoke }) in read {
             let noted = record.and_then(|record| record.last_notification_at);
-            if !spoke || noted.is_some_and(|at| now.duration_since(at) < Self::NOTED) {
+            if !spoke || noted.is_some_and(|at| now.duration_since(at).abs() < Self::NOTED) {
                 continue;
             }
             let note = |current: Option<SubscriptionRecord>| {

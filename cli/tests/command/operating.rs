@@ -65,6 +65,17 @@ async fn up_to_when_every_change_was_assessed_is_said_with_how_it_is_known() {
     let status = tenant.run(&["status"]);
     let line = status.stdout.lines().find(|line| line.contains("was assessed")).unwrap();
     assert_snapshot!(without_ids(line), @"every change up to <when> was assessed: Graph's delta queries of users and groups at <when>, and 0 accounts from outside gone over at <when>");
+
+    // A page that Graph refuses each time, say: the next listing is as late as the first.
+    let store = host::Store::open(&tenant.data(), id).unwrap();
+    let mut listing = store.ledger.listing().await.unwrap().unwrap();
+    listing.value.place = model::ListingPlace::Users { cursor: None };
+    listing.value.tried_since = Some(host::clock().now() - jiff::SignedDuration::from_hours(13));
+    store.ledger.replace(listing).await.unwrap();
+    store.close();
+    let status = tenant.run(&["status"]);
+    let line = status.expect(3).stdout.lines().find(|line| line.contains("were to be gone over")).unwrap();
+    assert_snapshot!(without_ids(line), @"all accounts were to be gone over since <when>, and that has not come to its end: see the log of `serve`");
 }
 
 /// Puts the incident of this guest into a state, while nobody serves.

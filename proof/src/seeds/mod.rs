@@ -3,10 +3,11 @@
 //!
 //! A history is drawn from the seed (`history`), played (`play`) in a world (`world`) whose process may die between any two
 //! steps (`seam`), and judged by somebody who reads the tenant's true state (`witness`, `oracle`, `reading`) and
-//! who holds what people were told against it (`telling`).
+//! who holds what people were told, and how many were touched, against it (`telling`, `budget`).
 
 mod acts;
 mod bell;
+mod budget;
 mod chat;
 mod clock;
 mod draws;

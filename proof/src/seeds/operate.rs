@@ -37,7 +37,10 @@ pub(super) async fn operate(world: &mut World, witness: &mut Witness, act: Act) 
             witness.undone.entry(whose(one)).or_insert(now);
             RequestKind::Undo { incident: one.id.clone(), suspend_for: WEEK, force }
         }
-        _ => RequestKind::ResetBreaker,
+        _ => {
+            witness.resets.push(now);
+            RequestKind::ResetBreaker
+        }
     };
     let request = RequestId(format!("request-{}", world.seam.trace().exchanges));
     let asked = Request {

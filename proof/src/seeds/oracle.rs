@@ -9,9 +9,9 @@ use simulator::User;
 use uuid::Uuid;
 
 use super::reading::{Demand, Reach, Taken};
-use super::telling;
 use super::witness::{Change, Witness};
 use super::world::{World, id};
+use super::{budget, telling};
 
 pub(super) async fn judge(world: &World, witness: &mut Witness) -> anyhow::Result<()> {
     let all = all_incidents(world).await?;
@@ -33,6 +33,7 @@ pub(super) async fn judge(world: &World, witness: &mut Witness) -> anyhow::Resul
     deletions_can_be_undone(world, witness, &all, &outcomes);
     people_were_told(world, witness, &all);
     telling::judge(world, witness, &all, &outcomes);
+    budget::judge(world, witness);
     nothing_is_stuck(world, witness, &all).await?;
     everything_was_assessed(world, witness);
     the_policy_was_applied(world, witness).await

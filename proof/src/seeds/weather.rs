@@ -50,6 +50,9 @@ pub(super) fn draw(number: u64, lost: f64) -> (Faults, Slowness) {
     } else {
         Slowness::default()
     };
+    if draws.percent(50) {
+        faults.audit_lag = SignedDuration::from_mins(draws.of(&[1, 5, 30]));
+    }
     (faults, slowness)
 }
 

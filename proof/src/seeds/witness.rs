@@ -53,8 +53,13 @@ impl Seen {
 
     /// What is broken: by whom, which rule, and in which group.
     fn broken(&self, policy: &Policy, now: Timestamp) -> Vec<Broken> {
+        self.broken_in(&self.groups, policy, now)
+    }
+
+    /// The same for whoever reads the groups a moment later, or before.
+    fn broken_in(&self, groups: &[Group], policy: &Policy, now: Timestamp) -> Vec<Broken> {
         let of = |user: &User| {
-            let demands = policy.demands(user, (&self.groups, &[]), &self.roles, now);
+            let demands = policy.demands(user, (groups, &[]), &self.roles, now);
             demands.into_iter().map(|one| (user.id, one.rule, one.object)).collect::<Vec<_>>()
         };
         self.users.iter().flat_map(of).collect()
@@ -86,6 +91,8 @@ pub struct Witness {
     pub approved: BTreeMap<Uuid, Vec<Timestamp>>,
     pub undone: BTreeMap<Uuid, Timestamp>,
     pub rejected: BTreeMap<Uuid, Timestamp>,
+    /// When somebody asked for the breaker to be reset.
+    pub resets: Vec<Timestamp>,
     /// The last change of each guest that the tenant tells of.
     pub changed: BTreeMap<Uuid, Timestamp>,
     /// When each joined or left a group, or came to own one, and which, in order: nobody needs to look where no rule does, or
@@ -123,6 +130,13 @@ impl Witness {
         if let Some((policy, before)) = self.last.replace((world.policy, seen)) {
             self.recent.push((now, before));
             self.recent.retain(|(until, _)| now.duration_since(*until) <= JUST_ENDED);
+            // Nobody reads a guest and his groups at one moment.
+            if let Some((_, seen)) = &self.last {
+                for (_, before) in &self.recent {
+                    self.broken.extend(before.broken_in(&seen.groups, &world.policy, now));
+                    self.broken.extend(seen.broken_in(&before.groups, &world.policy, now));
+                }
+            }
             if policy != world.policy {
                 // Under the new policy somebody may act on what was true a moment ago.
                 for (_, seen) in &self.recent {

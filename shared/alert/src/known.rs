@@ -79,6 +79,14 @@ impl<'a> Known<'a> {
         self.outcomes.iter().rfind(sent).map(|outcome| outcome.at)
     }
 
+    /// Those that were asked for and read back, and that Graph never answered for.
+    pub(crate) fn unanswered(&self, steps: &[Step]) -> Vec<Step> {
+        let last = |step: &Step| self.outcomes.iter().rfind(|outcome| outcome.step == *step);
+        let unanswered =
+            |step: &&Step| last(step).is_some_and(|outcome| was_done(outcome) && outcome.request.is_none());
+        steps.iter().filter(unanswered).copied().collect()
+    }
+
     /// The steps of ours that took something and that nobody has reversed, in the order of their writes. `None` where no
     /// outcome is at hand.
     pub(crate) fn in_force(&self) -> Option<Vec<Step>> {

@@ -143,8 +143,7 @@ fn done(topic: &Topic<'_>, at: &str) -> Telling {
             1 => " One more thing that the rule asks for was so already.".to_owned(),
             more => format!(" {more} more things that the rule asks for were so already."),
         };
-        let done =
-            format!("{}, and read it back at {at}.{rest}", first_letter_up(&ours.sentence(Tense::Past)));
+        let done = format!("{}{rest}", read_back(topic, &ours, at));
         return Telling::new(Kind::Done, ours.headline(Tense::Past), done).undoable(true);
     }
     let (headline, what) = match already.steps.as_slice() {
@@ -155,15 +154,27 @@ fn done(topic: &Topic<'_>, at: &str) -> Telling {
     Telling::new(Kind::Done, headline, done)
 }
 
+/// Where Graph's answer got lost, a read shows what was asked for, and not whose doing it is.
+fn read_back(topic: &Topic<'_>, ours: &Steps<'_>, at: &str) -> String {
+    let unanswered = topic.steps(topic.known.unanswered(&ours.steps));
+    let whose = match unanswered.steps.len() {
+        0 => String::new(),
+        _ => format!(
+            " Graph's answer to the request to {} got lost: whoever did the same at that time may have been faster.",
+            unanswered.sentence(Tense::Base)
+        ),
+    };
+    format!("{}, and read it back at {at}.{whose}", first_letter_up(&ours.sentence(Tense::Past)))
+}
+
 fn partly(topic: &Topic<'_>, at: &str, why: &str) -> Telling {
     let ours = topic.that_are(Progress::Done);
     let (headline, done) = if ours.steps.is_empty() {
         let nothing = first_letter_up(topic.nothing_done());
         (format!("a person must act about *{}", topic.place()), format!("{nothing} by us. "))
     } else {
-        let said = first_letter_up(&ours.sentence(Tense::Past));
         let headline = format!("{}; the rest is for a person", ours.headline(Tense::Past));
-        (headline, format!("{said}, and read it back at {at}. "))
+        (headline, format!("{} ", read_back(topic, &ours, at)))
     };
     let must = "Do the rest, or decide that it need not be done.".to_owned();
     let rest = match beside_by_hand(topic, why) {

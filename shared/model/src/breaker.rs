@@ -122,7 +122,7 @@ impl Breaker {
         all.iter().filter(|touched| counts(touched, now)).count()
     }
 
-    /// Takes a place for a guest. One who was touched within the hour has his place already.
+    /// Takes a place for a guest. One who was touched within the hour has his place already, and has it for an hour from now.
     pub fn take(&mut self, guest: ObjectId, created_at: Option<Timestamp>, now: Timestamp) -> Place {
         let Self { newcomers, established, guests: _, opened, reset: _ } = self;
         if opened.is_some() {
@@ -133,7 +133,8 @@ impl Breaker {
             all.iter_mut().for_each(|touched| touched.at = touched.at.min(now));
             all.retain(|touched| counts(touched, now));
         }
-        if newcomers.iter().chain(&*established).any(|touched| touched.guest == guest) {
+        if let Some(his) = newcomers.iter_mut().chain(established).find(|touched| touched.guest == guest) {
+            his.at = now;
             return Place::Granted;
         }
         let budget = Self::budget_of(created_at, now);
@@ -239,6 +240,16 @@ mod tests {
         assert!(breaker.reset("carol".to_owned(), "seen".to_owned(), asked(), at(62)));
         assert!(!breaker.reset("carol".to_owned(), "seen".to_owned(), asked(), at(62)));
         assert_eq!(breaker.take(guest(4), None, at(62)), Place::Granted);
+    }
+
+    #[test]
+    fn who_is_touched_again_has_his_place_for_an_hour_from_then() {
+        let mut breaker = Breaker::default();
+        for n in [0, 40, 50] {
+            breaker.take(guest(n), None, at(n.try_into().unwrap()));
+        }
+        assert_eq!(breaker.take(guest(0), None, at(55)), Place::Granted);
+        assert_eq!(breaker.take(guest(4), None, at(70)), Place::OpenedNow, "a fourth since minute 40");
     }
 
     #[test]

@@ -204,6 +204,9 @@ impl Incident {
     }
 
     pub fn failed(&mut self, why: String, routes: &Routes, now: Timestamp) {
+        if matches!(self.state, State::Undoing { .. }) {
+            self.told_with = None;
+        }
         self.wake = Wake::None;
         self.spend_approval();
         self.failing_since.get_or_insert(now);
@@ -321,6 +324,7 @@ impl Incident {
             | State::Expired { .. }
             | State::Resolved { .. } => now,
         };
+        self.told_with = None;
         self.state = State::Undoing { since, look_again_at, by, reason };
         self.wake = Wake::None;
         self.updated_at = now;
@@ -328,7 +332,9 @@ impl Incident {
         self.tell("undoing".to_owned(), routes, later);
     }
 
+    /// Whoever spoke for it tells of what is taken, and not of what is given back.
     pub fn undone(&mut self, by: String, reason: String, routes: &Routes, now: Timestamp) {
+        self.told_with = None;
         self.left_over = Vec::new();
         let given_back = self.undo.take().map(|undo| undo.steps).unwrap_or_default();
         if given_back.iter().any(|step| matches!(step, Step::Enable { user: _ })) {

@@ -57,9 +57,14 @@ impl Pace {
 /// So many looks can fall due at one moment while nobody has counted the guests: a minute of them.
 const UNCOUNTED: u64 = 1_200;
 
-/// When to look at this one of so many guests, for all of whom that moment may be the same. Always the same answer for the same
-/// guest, as long as nobody counts them anew.
+/// When to look at this one of so many guests, for all of whom that moment may be the same: a policy names days, and only what
+/// begins or ends with a day does so for many. A stay, a waiting invitation and a suspension end at moments of their own. Always
+/// the same answer for the same guest, as long as nobody counts them anew.
 pub(crate) fn spread(at: Timestamp, guest: ObjectId, guests: Option<u64>) -> Timestamp {
+    const A_DAY: i64 = 24 * 60 * 60;
+    if at.as_second().checked_rem(A_DAY) != Some(0) {
+        return at;
+    }
     let places = guests.unwrap_or(UNCOUNTED).max(1);
     let place = guest.as_u128().checked_rem(u128::from(places)).unwrap_or(0);
     let place = i32::try_from(place).unwrap_or(i32::MAX);
@@ -81,6 +86,8 @@ mod tests {
             assert_eq!(u64::try_from(done).unwrap(), guests / 2);
         }
         assert_eq!(spread(at, ObjectId::from_u128(7), Some(0)), at);
+        let own = at + SignedDuration::from_secs(1);
+        assert_eq!(spread(own, ObjectId::from_u128(7), Some(300)), own, "nobody else's end");
     }
 
     #[test]

@@ -89,6 +89,10 @@ impl Reconciler {
             if rests || pace.is_ahead(now) || self.is_busy(now).await? {
                 return Ok(());
             }
+            if stored.value.has_lapsed(now) {
+                tracing::warn!(delta.resource = %resource, "changes may have been lost: the cursor is seven days old");
+                return self.begin(resource, Some(stored)).await;
+            }
             let cursor = graph::Cursor::from(stored.value.cursor.clone());
             let owed_since = stored.value.owed_since();
             let told = match self.page(resource, DeltaFrom::Cursor(&cursor), owed_since).await? {

@@ -46,6 +46,10 @@ struct Round {
 #[derive(Serialize)]
 struct Gone {
     began_at: Timestamp,
+    /// Others before it did not come to their end.
+    tried_since: Timestamp,
+    #[serde(skip)]
+    has_met_all: bool,
     ended_at: Option<Timestamp>,
     met: u64,
     missed: u64,
@@ -75,9 +79,13 @@ impl Reconciled {
                  see the log of `serve`",
                 seconds(until)
             )),
-            (None, Some(listing)) if late(listing.began_at) => troubles.push(format!(
+            (None, Some(listing)) if late(listing.tried_since) => troubles.push(format!(
                 "reconciliation began at {} and has not come to its end: see the log of `serve`",
-                seconds(listing.began_at)
+                seconds(listing.tried_since)
+            )),
+            (Some(_), Some(listing)) if listing.is_stuck(now) => troubles.push(format!(
+                "all accounts were to be gone over since {}, and that has not come to its end: see the log of `serve`",
+                seconds(listing.tried_since)
             )),
             (Some(_) | None, _) => {}
         }
@@ -93,12 +101,12 @@ impl Reconciled {
     fn assessed_in_words(&self) -> String {
         let Some(until) = self.assessed_until else {
             return match &self.listing {
-                Some(Gone { began_at, ended_at: None, met, missed: _ }) => format!(
+                Some(Gone { began_at, ended_at: None, met, .. }) => format!(
                     "reconciliation: all accounts are gone over since {}, {met} from outside so far",
                     seconds(*began_at)
                 ),
                 // Replicas may not have known everybody.
-                Some(Gone { began_at: _, ended_at: Some(at), met, missed: _ }) => format!(
+                Some(Gone { ended_at: Some(at), met, .. }) => format!(
                     "reconciliation: {met} accounts from outside gone over at {}, and once more when 15 minutes have passed",
                     seconds(*at)
                 ),
@@ -109,7 +117,7 @@ impl Reconciled {
         let mut known = rounds.map_or_else(String::new, |at| {
             format!("Graph's delta queries of users and groups at {}", seconds(at))
         });
-        if let Some(Gone { began_at, ended_at: Some(_), met, missed: _ }) = &self.listing {
+        if let Some(Gone { began_at, ended_at: Some(_), met, .. }) = &self.listing {
             known = format!("{known}, and {met} accounts from outside gone over at {}", seconds(*began_at));
         }
         let but = match self.but_for_dead {
@@ -170,6 +178,13 @@ impl Applied {
 }
 
 impl Gone {
+    /// 100,000 guests take an hour and a half.
+    const STUCK: SignedDuration = SignedDuration::from_hours(12);
+
+    fn is_stuck(&self, now: Timestamp) -> bool {
+        !self.has_met_all && now.duration_since(self.tried_since) > Self::STUCK
+    }
+
     fn of(listing: &Listing) -> Self {
         let Listing { began_at, place, met, missed, .. } = listing;
         let ended_at = match place {
@@ -178,6 +193,7 @@ impl Gone {
             | ListingPlace::Known { after: _ }
             | ListingPlace::Judged { after: _ } => None,
         };
-        Self { began_at: *began_at, ended_at, met: *met, missed: *missed }
+        let (tried_since, has_met_all) = (listing.tried_since(), listing.has_met_all());
+        Self { began_at: *began_at, tried_since, has_met_all, ended_at, met: *met, missed: *missed }
     }
 }

@@ -1,7 +1,9 @@
 //! The words for an account that is deleted and restored.
 
 use insta::assert_snapshot;
-use model::{Action, Finding, Incident, Mode, PendingUndo, Plan, State, Step, StepResult, Suspension};
+use model::{
+    Action, Finding, Incident, Mode, Outcome, PendingUndo, Plan, State, Step, StepResult, Suspension,
+};
 
 use super::{GUEST, at, finding, met, outcome, subject, webhook, webhook_words};
 use crate::{Background, about_incident, about_incident_with};
@@ -82,6 +84,24 @@ fn a_deletion_is_named_as_one_and_so_is_its_undo() {
     let told = webhook_words(&about_incident(&incident, 2));
     assert!(
         told.contains("Asked Entra to restore guest mallory@evil.example again: blocked-domain"),
+        "{told}"
+    );
+}
+
+/// A 502, a timeout: the write may have been carried out, or somebody else did it meanwhile.
+#[test]
+fn what_graph_did_not_answer_for_is_not_claimed_for_sure() {
+    let mut incident = deletes(Mode::Enforce);
+    incident.state = State::Done { at: at("10:00:05") };
+    incident.achieve(DELETE, false, at("10:00:05"));
+    let outcomes = [Outcome { request: None, ..outcome(DELETE, StepResult::Done) }];
+    let message = about_incident_with(&incident, 1, Background { outcomes: &outcomes, suspension: None });
+    let told = webhook_words(&message);
+    assert!(
+        told.contains(
+            "Deleted the account, and read it back at 2026-11-20 10:00:05 UTC. Graph's answer to the request to delete the \
+             account got lost: whoever did the same at that time may have been faster."
+        ),
         "{told}"
     );
 }

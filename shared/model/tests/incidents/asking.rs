@@ -42,6 +42,28 @@ fn an_approval_is_for_the_plan_that_was_seen_and_serves_once() {
 }
 
 #[test]
+fn the_same_question_after_something_may_have_been_written_is_told_again() {
+    let mut incident = asked();
+    let (plan, before) = (incident.question(), incident.deliveries.len());
+    incident.ask(None, &routes(), after(1));
+    assert_eq!(incident.deliveries.len(), before, "nobody has answered");
+    incident.approve(plan, "carol".into(), "yes".into(), request(), after(2)).unwrap();
+    incident.claim(after(3), SignedDuration::from_mins(2)).unwrap();
+    // The answer to a write is lost, and the next look finds that it has to ask.
+    incident.release(after(4), after(4));
+    incident.ask(None, &routes(), after(5));
+    assert_eq!(incident.question(), plan);
+    assert_eq!(incident.deliveries.len(), before + 1);
+
+    let mut freed = asked();
+    freed.see(met(finding(Mode::Enforce), true), &routes(), after(1));
+    freed.claim(after(2), SignedDuration::from_mins(2)).unwrap();
+    freed.release(after(3), after(3));
+    freed.ask(None, &routes(), after(4));
+    assert!(due(&freed, after(4)) == 1 && freed.deliveries.len() > before, "{:?}", freed.deliveries);
+}
+
+#[test]
 fn waiting_ends_after_seven_days_and_says_so() {
     let mut incident = asked();
     let week = 7 * 24 * 3_600;

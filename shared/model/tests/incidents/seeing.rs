@@ -150,6 +150,26 @@ fn one_incident_speaks_for_another() {
     assert_eq!(incident.due_at(), None);
 }
 
+/// Whoever speaks for it says nothing of an undo that is not his.
+#[test]
+fn an_undo_is_told_by_the_incident_that_is_undone() {
+    let mut quiet = met(finding(Mode::Enforce), true);
+    quiet.told_with = Some("graver".parse().unwrap());
+    let mut incident = Incident::open(opened(Mode::Enforce).key, None, quiet.clone(), &routes(), start());
+    incident.claim(after(1), SignedDuration::from_mins(2)).unwrap();
+    all_done(&mut incident, after(2));
+    assert!(incident.deliveries.is_empty());
+    let mut failing = incident.clone();
+    for one in [&mut incident, &mut failing] {
+        one.undo = Some(giving_back(one));
+        one.undo_sent("carol".into(), "x".into(), after(10), &routes(), after(3));
+        one.see(quiet.clone(), &routes(), after(4));
+    }
+    incident.undone("carol".into(), "x".into(), &routes(), after(5));
+    failing.failed("the undo failed: 403".into(), &routes(), after(5));
+    assert_eq!((due(&incident, after(5)), due(&failing, after(5))), (1, 1));
+}
+
 #[test]
 fn what_was_left_stays_in_the_plan_of_the_incident_that_left_it() {
     let (a, b) = (ObjectId::from_u128(21), ObjectId::from_u128(22));

@@ -30,6 +30,7 @@ pub(crate) struct Function {
     runtime: Runtime,
     process: std::sync::Mutex<Child>,
     log: NamedTempFile,
+    out: NamedTempFile,
     /// Lambda gives an instance one event at a time.
     turn: Mutex<()>,
 }
@@ -45,7 +46,7 @@ impl Function {
         }
         let runtime = Runtime::open().await;
         let binary = BINARIES.iter().find(|(one, _)| *one == name).map(|(_, path)| PathBuf::from(path));
-        let log = NamedTempFile::new().unwrap();
+        let (log, out) = (NamedTempFile::new().unwrap(), NamedTempFile::new().unwrap());
         let process = Command::new(binary.expect("a function of this name"))
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", &runtime.address)
@@ -55,13 +56,13 @@ impl Function {
             .env("AWS_REGION", emulator::REGION)
             .envs(environment.iter().cloned())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(out.reopen().unwrap())
             .stderr(log.reopen().unwrap())
             .spawn()
             .unwrap();
         runtime.watch(process.id());
         let process = std::sync::Mutex::new(process);
-        Self { name, runtime, process, log, turn: Mutex::new(()) }
+        Self { name, runtime, process, log, out, turn: Mutex::new(()) }
     }
 
     /// One event, and the answer. When this returns the process is stopped: whatever it has done, it has done before it
@@ -89,9 +90,15 @@ impl Function {
     }
 
     pub(crate) fn log(&self) -> String {
-        let mut text = String::new();
-        self.log.reopen().unwrap().read_to_string(&mut text).unwrap();
-        text
+        read(&self.log)
+    }
+
+    /// What CloudWatch would make of its standard output: each metric's value in each line that has one, and its labels.
+    pub(crate) fn metrics(&self, name: &str) -> Vec<(Value, Value)> {
+        let lines = read(&self.out);
+        let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of metrics"));
+        let with_it = lines.filter(|line| !line[name].is_null());
+        with_it.map(|line| (line[name].clone(), line)).collect()
     }
 
     /// By what the kernel says (`man 5 proc`): the state follows the name, which is in brackets.
@@ -109,4 +116,10 @@ impl Drop for Function {
         let _ = process.kill();
         let _ = process.wait();
     }
+}
+
+fn read(file: &NamedTempFile) -> String {
+    let mut text = String::new();
+    file.reopen().unwrap().read_to_string(&mut text).unwrap();
+    text
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use crate::function::Function;
 use crate::gateway;
 use crate::stage::Stage;
 
@@ -34,6 +35,21 @@ async fn a_guest_from_a_blocked_domain_is_disabled_and_the_team_is_told() {
     let told = stage.slack.next_text();
     assert!(told.contains("mallory@evil") && told.contains("blocked-domain"), "{told}");
     stage.slack.expect_silence();
+
+    // Each tells what it has counted, once, as metrics of CloudWatch.
+    let once = |function: &Function, name: &str, label: &str, value: &str| {
+        let told = function.metrics(name);
+        let mine = told.iter().filter(|(_, line)| line[label] == value).map(|(count, _)| count.clone());
+        assert_eq!(mine.collect::<Vec<_>>(), [1.0], "{name} of {value} in {told:?}");
+    };
+    once(&notifications, "guestlist_notifications_received_total", "resource", "users");
+    once(&assess, "guestlist_findings_total", "rule", "blocked-domain");
+    once(&remediate, "guestlist_step_results_total", "result", "done");
+    once(&alert, "guestlist_deliveries_total", "result", "sent");
+    assert_eq!(steward.metrics("guestlist_breaker_open")[0].0, 0.0);
+    assert!(
+        steward.metrics("guestlist_subscription_expires_in_seconds").iter().all(|(left, _)| *left != 0.0)
+    );
 
     // One change, one id, in the lines of every function that touched it.
     let id = correlation(&remediate.log());

@@ -30,9 +30,33 @@ impl Gauges {
 }
 
 impl Admin {
+    /// What this process has counted.
+    ///
     /// # Errors
     /// Two metrics have one name.
-    pub(super) async fn gather(&self) -> anyhow::Result<Vec<MetricFamily>> {
+    pub(crate) fn counted(&self) -> anyhow::Result<Vec<MetricFamily>> {
+        let registry = Registry::new();
+        let steps = IntCounterVec::new(
+            Opts::new(
+                "guestlist_step_results_total",
+                "Results of the writes to the tenant that this process noted, one after the other of each write.",
+            ),
+            &["result"],
+        )?;
+        registry.register(Box::new(steps.clone()))?;
+        for (result, count) in self.store.ledger.recorded() {
+            steps.with_label_values(&[result]).inc_by(count);
+        }
+        let mut families = self.meter.gather();
+        families.extend(registry.gather());
+        Ok(families)
+    }
+
+    /// With what the store says.
+    ///
+    /// # Errors
+    /// Two metrics have one name.
+    pub(crate) async fn gather(&self) -> anyhow::Result<Vec<MetricFamily>> {
         let gauges = Gauges(Registry::new());
         let modes = gauges.add(
             "guestlist_at_most",
@@ -42,24 +66,13 @@ impl Admin {
         for mode in MODES {
             modes.with_label_values(&[mode.to_string()]).set(f64::from(u8::from(mode == self.ceiling)));
         }
-        let steps = IntCounterVec::new(
-            Opts::new(
-                "guestlist_step_results_total",
-                "Results of the writes to the tenant that this process noted, one after the other of each write.",
-            ),
-            &["result"],
-        )?;
-        gauges.0.register(Box::new(steps.clone()))?;
-        for (result, count) in self.store.ledger.recorded() {
-            steps.with_label_values(&[result]).inc_by(count);
-        }
         let read = self.of_the_store(&gauges).await;
         if let Err(error) = &read {
             tracing::error!("failed to read the store for the metrics: {error:#}");
         }
         let readable = Some(f64::from(u8::from(read.is_ok())));
         gauges.one("guestlist_store_readable", "0 while the gauges of the store are missing.", readable)?;
-        let mut families = self.meter.gather();
+        let mut families = self.counted()?;
         families.extend(gauges.0.gather());
         Ok(families)
     }

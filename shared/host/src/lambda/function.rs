@@ -1,22 +1,25 @@
 //! What a function keeps from one event to the next: its assembly, and since when it has known what may change beside it.
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 use model::Clock;
 use policy::Policy;
+use prometheus::proto::MetricFamily;
 use seal::StateKeys;
 use secrecy::ExposeSecret as _;
 use tokio::sync::{Mutex, watch};
 use wire::Wire;
 
+use super::emf::Told;
 use super::policy_object::PolicyObject;
 use super::secrets::Secrets;
 use crate::aws::Aws;
 use crate::process::PATIENCE;
 use crate::process::turns::{METER_EVERY, note_measured};
-use crate::{Assembly, Environment, Part, Parts, PolicyPlace, Settings, Store, load_policy};
+use crate::{Admin, Assembly, Environment, Part, Parts, PolicyPlace, Settings, Store, load_policy};
 
 /// What the settings and secrets of one moment come to.
 #[derive(Debug)]
@@ -26,6 +29,7 @@ pub(super) struct Built {
     pub(super) store: Store,
     pub(super) router: Option<axum::Router>,
     pub(super) clock: Clock,
+    admin: Admin,
     /// When this instance last looked at the subscriptions.
     pub(super) subscriptions: Arc<Mutex<Option<Timestamp>>>,
 }
@@ -44,6 +48,7 @@ struct State {
     secrets: Secrets,
     policy: Option<PolicyObject>,
     metered_at: Timestamp,
+    told: Told,
 }
 
 impl Function {
@@ -78,7 +83,7 @@ impl Function {
         let lasting = Lasting { part, clock, wire, store, policy, subscriptions: Arc::default() };
         let built = Arc::new(lasting.build(settings)?);
         let metered_at = lasting.clock.now();
-        let state = Mutex::new(State { built, secrets, policy: object, metered_at });
+        let state = Mutex::new(State { built, secrets, policy: object, metered_at, told: Told::default() });
         Ok(Self { environment, lasting, credential_refused: AtomicBool::new(false), state })
     }
 
@@ -107,12 +112,21 @@ impl Function {
         self.credential_refused.fetch_or(credential_refused, Ordering::Relaxed);
         let mut state = self.state.lock().await;
         let now = self.lasting.clock.now();
+        tell(&built.admin.counted(), &mut state.told, now);
         let every = SignedDuration::try_from(METER_EVERY).unwrap_or(SignedDuration::MAX);
         if now.duration_since(state.metered_at) < every && state.metered_at <= now {
             return;
         }
         state.metered_at = now;
         note_measured(&built.parts.meter, &self.lasting.store, now).await;
+    }
+
+    /// What is so at this moment, whoever has counted what: the steward says it each minute.
+    pub(super) async fn tell_state(&self, built: &Built) {
+        if self.part() == Part::Steward {
+            let gathered = built.admin.gather().await;
+            tell(&gathered, &mut self.state.lock().await.told, self.lasting.clock.now());
+        }
     }
 
     /// Somebody sent a `clientState` that is not ours: it may be of a key that we do not have yet. None: nothing has
@@ -182,7 +196,9 @@ impl Lasting {
             patience: PATIENCE,
         };
         let parts = assembly.build(&[self.part])?;
+        let admin = assembly.admin(&parts.meter);
         Ok(Built {
+            admin,
             part: self.part,
             router: parts.receiver.clone().map(responder::Receiver::router),
             parts,
@@ -190,5 +206,20 @@ impl Lasting {
             clock: self.clock.clone(),
             subscriptions: Arc::clone(&self.subscriptions),
         })
+    }
+}
+
+/// Standard output is the function's log, too.
+fn tell(gathered: &anyhow::Result<Vec<MetricFamily>>, told: &mut Told, now: Timestamp) {
+    match gathered {
+        Ok(families) => {
+            let mut out = std::io::stdout().lock();
+            for line in told.news(families, now) {
+                if let Err(error) = writeln!(out, "{line}") {
+                    tracing::warn!("failed to tell what was measured: {error}");
+                }
+            }
+        }
+        Err(error) => tracing::error!("failed to gather the metrics: {error:#}"),
     }
 }

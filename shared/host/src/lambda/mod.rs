@@ -5,6 +5,7 @@
 //! queue's visibility timeout six times that.
 
 mod batch;
+mod emf;
 mod event;
 mod function;
 mod http;
@@ -52,7 +53,15 @@ impl Function {
         let built = self.begin().await;
         let (answer, credential_refused) = match event {
             Event::Batch(records) => batch::run(&built, records, deadline).await,
-            Event::Tend => scheduled::run(&built, deadline).await,
+            Event::Tend => {
+                let tended = scheduled::run(&built, deadline).await;
+                // What is measured is worth no second try.
+                let told = tokio::time::timeout(deadline.left() / 2, self.tell_state(&built)).await;
+                if told.is_err() {
+                    tracing::warn!("failed to tell what is measured before the function's time was over");
+                }
+                tended
+            }
         };
         self.end(&built, credential_refused).await;
         answer.map_err(|why| failed("NotAllDone", &why))

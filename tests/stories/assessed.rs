@@ -2,7 +2,7 @@
 
 use guestlist_tests::World;
 use jiff::SignedDuration;
-use simulator::{Failure, Fault, Quota, RetryAfter};
+use simulator::{Failure, Fault, Quota, RetryAfter, Stale};
 
 use crate::policies::PARTNERS_ONLY;
 
@@ -136,4 +136,43 @@ async fn what_graph_turns_away_for_a_day_is_looked_at_when_there_is_room() {
     world.settle().await;
     world.expect_disabled(sam);
     world.slack.texts();
+}
+
+/// The first look is answered by a replica that lags, and the second one fails for hours.
+#[tokio::test]
+async fn a_second_look_that_fails_is_owed_since_the_change() {
+    let mut world = reconciled().await;
+    let adele = world.tenant.invite("adele@fabrikam.com");
+    rounds(&mut world, 2).await;
+    world.clock.advance(ROUND);
+    world.tenant.change(adele, |user| user.mail = Some("adele@evil.example".to_owned()));
+    let changed = world.clock.now();
+    world.clock.advance(SignedDuration::from_secs(10));
+    world.reconcile().await;
+    world
+        .simulator
+        .set_faults(|faults| faults.stale = Some(Stale { lag: SignedDuration::from_mins(4), chance: 1.0 }));
+    world.settle_for(SignedDuration::from_mins(1)).await;
+    world.simulator.set_faults(|faults| faults.stale = None);
+    assert!(world.tenant.is_enabled(adele));
+    let path = format!("/users/{}", adele.id());
+    world.next_faults(
+        (0..4000).map(|_| Fault::new("GET", &path, Failure::Status(500, RetryAfter::Seconds(1)))),
+    );
+    let mut untrue = None;
+    for _ in 0..8 {
+        world.clock.advance(ROUND);
+        world.reconcile().await;
+        world.settle_for(SignedDuration::from_secs(20)).await;
+        let said = world.assessed_until().await;
+        if said.is_some_and(|said| said > changed) && world.tenant.is_enabled(adele) {
+            untrue.get_or_insert((world.clock.now(), said));
+        }
+    }
+    world.simulator.set_faults(|faults| faults.queued.clear());
+    world.settle().await;
+    let enabled = world.tenant.is_enabled(adele);
+    world.forget_writes("/");
+    world.slack.texts();
+    assert_eq!((untrue, enabled), (None, false), "changed {changed}");
 }

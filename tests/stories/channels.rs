@@ -153,3 +153,27 @@ async fn changes_that_graph_may_have_lost_are_told_with_the_span_and_what_to_do(
         assert!(line.contains("`guestlist check --all`"), "{text}");
     }
 }
+
+/// The chat was away for a while, and is owed more than a roll-up shows.
+#[tokio::test]
+async fn each_of_many_writes_is_told_by_name() {
+    let mut world = World::with_policy(PARTNERS_ONLY).await;
+    world.slack.answer_always(Some(503));
+    let names: Vec<String> = (0..60).map(|n| format!("g{n}x@northwind.example")).collect();
+    for name in &names {
+        let _ = world.tenant.invite(name);
+    }
+    world.settle().await;
+    world.slack.read_all();
+    world.slack.answer_always(None);
+    world.live_on(SignedDuration::from_hours(24)).await;
+    let told = world.slack.texts().join("\n");
+    let untold = names.iter().filter(|name| !told.contains(name.as_str())).count();
+    world.forget_writes("/");
+    assert_eq!(
+        untold,
+        0,
+        "were disabled, and nobody was told of them: {}",
+        told.lines().rev().take(8).collect::<Vec<_>>().join(" / ")
+    );
+}

@@ -12,6 +12,7 @@ mod canary;
 mod catching;
 mod channels;
 mod clocks;
+mod clocks_beside;
 mod clocks_decided;
 mod clocks_left;
 mod costs;

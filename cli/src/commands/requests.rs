@@ -140,7 +140,7 @@ async fn ask_all(
     reason: &str,
     wait: u64,
 ) -> anyhow::Result<Vec<Asked>> {
-    let now = Timestamp::now();
+    let now = store.right(Timestamp::now()).await?;
     let (mut asked, mut wakes) = (Vec::with_capacity(kinds.len()), Vec::with_capacity(kinds.len()));
     for kind in kinds {
         let id = RequestId(host::correlate().to_string());

@@ -38,7 +38,7 @@ pub(super) async fn run(environment: &Environment, undo: Undo, output: Output) -
 /// Those about which something of ours is in force. An undo of one rule gives nobody back what another rule takes, too:
 /// such an incident has to be named.
 async fn in_force(store: &Store, which: &Which) -> anyhow::Result<Vec<Incident>> {
-    let now = Timestamp::now();
+    let now = store.right(Timestamp::now()).await?;
     let (mut chosen, mut shared) = (Vec::new(), 0_usize);
     for incident in choice::of_the_rule(store, which).await? {
         let under_way = matches!(incident.state, State::Undoing { .. });

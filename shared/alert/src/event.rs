@@ -355,7 +355,7 @@ fn notice(report: &NoticeReport, short: &mut Shortened) -> NoticeData {
 }
 
 fn roll_up(report: &RollUpReport, short: &mut Shortened) -> RollUpData {
-    let RollUpReport { due, lines } = report;
+    let RollUpReport { due, lines, follow: _ } = report;
     RollUpData {
         due: *due,
         count: lines.len(),

@@ -39,7 +39,7 @@ pub use message::{
 };
 pub use notice::about_notice;
 pub use pager_duty::PagerDuty;
-pub use roll_up::roll_up;
+pub use roll_up::{next_roll_up, roll_up};
 pub use slack::Slack;
 pub use slack_bot::SlackBot;
 pub use teams::Teams;

@@ -261,6 +261,8 @@ pub struct RollUpReport {
     pub due: Timestamp,
     /// The worst first.
     pub lines: Vec<RolledUp>,
+    /// How many others the next one tells.
+    pub follow: usize,
 }
 
 /// A moment as people read it, in UTC.

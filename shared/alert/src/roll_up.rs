@@ -11,10 +11,31 @@ use crate::message::{About, Kind, Message, RollUpReport};
 use crate::plain::clean;
 use crate::section::Piece;
 
-/// One message that stands for `lines`, the worst first. `due` is when it was to be told, and stays
+/// As many as people read at once, and as every product shows whole.
+const MOST: usize = 25;
+const CHARACTERS: usize = 2_400;
+/// What stands in a line beside its words.
+const BESIDE: usize = 24;
+
+/// What the next message can stand for without leaving anything out, the worst first.
+#[must_use]
+pub fn next_roll_up(lines: &[RolledUp]) -> Vec<RolledUp> {
+    let mut lines = lines.to_vec();
+    lines.sort_by_key(|line| Reverse(line.severity));
+    let mut long = 0_usize;
+    let fits = |line: &&RolledUp| {
+        let words = clean(&line.headline, 200).len().saturating_add(clean(&line.about, 100).len());
+        let first = long == 0;
+        long = long.saturating_add(words).saturating_add(BESIDE);
+        first || long <= CHARACTERS
+    };
+    lines.iter().take(MOST).take_while(fits).cloned().collect()
+}
+
+/// One message that stands for `lines`, the worst first; so many others follow. `due` is when it was to be told, and stays
 /// the same over retries.
 #[must_use]
-pub fn roll_up(lines: &[RolledUp], due: Timestamp, now: Timestamp) -> Message {
+pub fn roll_up(lines: &[RolledUp], follow: usize, due: Timestamp, now: Timestamp) -> Message {
     let id = {
         let mut digest = Sha256::new();
         digest.update(due.to_string());
@@ -50,7 +71,7 @@ pub fn roll_up(lines: &[RolledUp], due: Timestamp, now: Timestamp) -> Message {
         headline_pieces: vec![Piece::Words(headline.clone())],
         headline,
         at: now,
-        about: About::RollUp(RollUpReport { due, lines }),
+        about: About::RollUp(RollUpReport { due, lines, follow }),
     }
 }
 

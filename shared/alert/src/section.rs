@@ -30,8 +30,6 @@ pub(crate) struct Section {
 
 /// More lines of one kind than this say nothing more to a reader.
 const MOST_LINES: usize = 10;
-/// A roll-up is all lines.
-const MOST_ROLLED_UP: usize = 25;
 
 /// What the message says, and at its end what must never be cut: the commands, and where it belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -247,10 +245,9 @@ fn of_notice(report: &NoticeReport, message: &Message) -> Sections {
 }
 
 fn of_roll_up(report: &RollUpReport) -> Sections {
-    let mut lines: Vec<Line> = report.lines.iter().take(MOST_ROLLED_UP).map(rolled_up).collect();
-    let more = report.lines.len().saturating_sub(MOST_ROLLED_UP);
-    if more > 0 {
-        lines.push(vec![words(format!("• and {more} more"))]);
+    let mut lines: Vec<Line> = report.lines.iter().map(rolled_up).collect();
+    if report.follow > 0 {
+        lines.push(vec![words(format!("• {} more follow", report.follow))]);
     }
     Sections {
         body: vec![Section { title: "What happened", lines }],

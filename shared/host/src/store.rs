@@ -82,6 +82,15 @@ impl Store {
         }
     }
 
+    /// What time it is by the clock by which `serve` goes, where the machine's says this.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn right(&self, machines: Timestamp) -> anyhow::Result<Timestamp> {
+        let ahead = self.ledger.clock_ahead().await?.unwrap_or_default();
+        Ok(machines.checked_sub(ahead).unwrap_or(machines))
+    }
+
     /// Up to when every change was told and assessed. `None`: nobody can say.
     ///
     /// # Errors

@@ -103,6 +103,14 @@ impl Clock {
         kept.parted.is_none() && kept.heard.is_some_and(lasts)
     }
 
+    /// The machine's clock was set, or it slept, and Graph has not said the time since.
+    #[must_use]
+    pub fn is_doubted(&self) -> bool {
+        let mut kept = self.kept();
+        self.read(&mut kept);
+        kept.parted.is_some()
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -196,7 +204,7 @@ mod tests {
         clock.hear(at(0));
         hands.set(60 * 24 * 8);
         assert_eq!(clock.now(), at(0));
-        assert!(!clock.was_compared(), "something happened to it");
+        assert!(!clock.was_compared() && clock.is_doubted(), "something happened to it");
         hands.pass(9);
         assert_eq!(clock.now(), at(9));
         clock.hear(at(9));

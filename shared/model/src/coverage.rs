@@ -58,7 +58,9 @@ impl Delta {
     #[must_use]
     pub fn has_lapsed(&self, now: Timestamp) -> bool {
         let read_at = self.round_ended_at.unwrap_or(self.round_began_at);
-        now.duration_since(read_at) >= Self::SERVES
+        // Of one that began in time to come nobody knows what it tells.
+        let to_come = self.begun_at.duration_since(now) > Incident::LOOKS_FOR;
+        to_come || now.duration_since(read_at) >= Self::SERVES
     }
 
     /// A page was read, and what it told lies in the queue.
@@ -179,6 +181,7 @@ mod tests {
         let week = 7 * 24 * 60;
         let [mut delta, _] = both(100);
         assert!(!delta.has_lapsed(at(99 + week)) && delta.has_lapsed(at(100 + week)));
+        assert!(!delta.has_lapsed(at(85)) && delta.has_lapsed(at(84)), "it began in time to come");
         delta.went_on("d".to_owned(), false, at(200));
         assert!(delta.has_lapsed(at(200 + week)), "within a round");
     }

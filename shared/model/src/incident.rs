@@ -237,6 +237,9 @@ pub struct Incident {
     pub wake: Wake,
     /// Failures in a row that were worth another try.
     pub attempts: u32,
+    /// The last request to reject or undo it that was taken up.
+    #[serde(default)]
+    pub served: Option<RequestId>,
     /// Since when Graph would not do it, whatever was tried again since.
     #[serde(default)]
     pub failing_since: Option<Timestamp>,

@@ -4,7 +4,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{Delivery, DeliveryStatus, Incident, Lease, State, Wake};
+use crate::{ChannelState, Delivery, DeliveryStatus, Incident, Lease, State, Wake};
 
 impl Incident {
     /// Graph may ask for an hour of patience, and no try, look or lease is put off for much longer.
@@ -66,6 +66,17 @@ impl Delivery {
         let before = *at;
         near(at, Self::PUT_OFF_AT_MOST, now);
         *at != before
+    }
+}
+
+impl ChannelState {
+    /// The roll-up of a channel that takes nothing is tried every six hours. Returns whether it was further off.
+    pub fn bring_near(&mut self, now: Timestamp) -> bool {
+        let before = self.roll_up_at;
+        if let Some(at) = &mut self.roll_up_at {
+            near(at, Delivery::PUT_OFF_AT_MOST, now);
+        }
+        self.roll_up_at != before
     }
 }
 

@@ -66,6 +66,7 @@ impl Incident {
             wake: Wake::None,
             attempts: 0,
             failing_since: None,
+            served: None,
             left_over: Vec::new(),
             told_with: None,
             speaks_for: BTreeSet::new(),
@@ -180,7 +181,6 @@ impl Incident {
     pub fn partly(&mut self, why: String, left_over: Vec<String>, routes: &Routes, now: Timestamp) {
         self.left_over = left_over;
         self.took_effect(now);
-        self.failing_since.get_or_insert(now);
         self.become_and_tell(State::Partly { at: now, why }, routes, now);
     }
 

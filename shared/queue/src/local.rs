@@ -113,13 +113,19 @@ impl Local {
         Ok(released)
     }
 
-    pub(crate) async fn end_far_claims(&self, now: Timestamp) -> Result<usize, QueueError> {
-        let far = now.checked_add(Queue::LONGEST_LEASE).unwrap_or(Timestamp::MAX);
-        let ended = self.write(move |db, queue| moves::release_claims(db, queue, now, far)).await?;
-        if ended > 0 {
+    pub(crate) async fn bring_near(&self, now: Timestamp, but: &'static str) -> Result<usize, QueueError> {
+        let far = |span| now.checked_add(span).unwrap_or(Timestamp::MAX);
+        let (lease, wait) = (far(Queue::LONGEST_LEASE), far(Queue::LONGEST_WAIT));
+        let brought = self
+            .write(move |db, queue| {
+                let ended = moves::release_claims(db, queue, now, lease)?;
+                Ok(ended.saturating_add(moves::bring_near(db, queue, (now, wait), but)?))
+            })
+            .await?;
+        if brought > 0 {
             self.wake();
         }
-        Ok(ended)
+        Ok(brought)
     }
 
     pub(crate) async fn bury(

@@ -22,7 +22,7 @@ pub struct Move {
 pub enum Collapse {
     /// The earlier moments, the newer body.
     Earliest,
-    /// The later moments, the newer body.
+    /// The later moment, the newer body; owed since the earlier of the two, unless that is [`crate::Queue::COVERS`] before the other.
     Latest,
     /// The earlier moments, the body that waits.
     Yields,

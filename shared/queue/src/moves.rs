@@ -5,7 +5,7 @@ use embedded::rusqlite::{self, Connection, OptionalExtension as _, params};
 use jiff::Timestamp;
 
 use crate::message::{Proof, RowClaim};
-use crate::{Acked, Claimed, Collapse, Delayed, Depth, Hold, Move, Receipt};
+use crate::{Acked, Claimed, Collapse, Delayed, Depth, Hold, Move, Queue, Receipt};
 
 /// A message as it lies in the table, as far as a change of it needs to know.
 struct Row {
@@ -26,11 +26,17 @@ struct Moments {
 
 impl Moments {
     fn both(collapse: Collapse, one: Self, other: Self) -> Self {
-        let wins = |one: i64, other: i64| match collapse {
-            Collapse::Earliest | Collapse::Yields => one.min(other),
-            Collapse::Latest => one.max(other),
-        };
-        Self { due: wins(one.due, other.due), owed_since: wins(one.owed_since, other.owed_since) }
+        let (earlier, later) = (one.owed_since.min(other.owed_since), one.owed_since.max(other.owed_since));
+        match collapse {
+            Collapse::Earliest | Collapse::Yields => {
+                Self { due: one.due.min(other.due), owed_since: earlier }
+            }
+            Collapse::Latest => {
+                let covers = i64::try_from(Queue::COVERS.as_micros()).unwrap_or(i64::MAX);
+                let owed_since = earlier.max(later.saturating_sub(covers));
+                Self { due: one.due.max(other.due), owed_since }
+            }
+        }
     }
 }
 
@@ -214,6 +220,20 @@ pub(crate) fn release_claims(
         "UPDATE queue_moves SET ready_at = ?2 WHERE queue = ?1 AND claimed = 1 AND ready_at > ?3",
     )?
     .execute(params![queue, now.as_microsecond(), after.as_microsecond()])
+}
+
+/// What waits for a moment after `far` is due now, but for keys that end so.
+pub(crate) fn bring_near(
+    db: &Connection,
+    queue: &str,
+    (now, far): (Timestamp, Timestamp),
+    but: &str,
+) -> rusqlite::Result<usize> {
+    db.prepare_cached(
+        "UPDATE queue_moves SET ready_at = ?2 WHERE queue = ?1 AND claimed = 0 AND ready_at > ?3
+             AND substr(key, -length(?4)) <> ?4",
+    )?
+    .execute(params![queue, now.as_microsecond(), far.as_microsecond(), but])
 }
 
 fn hold(changed: usize) -> Hold {

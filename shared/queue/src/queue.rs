@@ -22,6 +22,11 @@ pub enum Queue {
 impl Queue {
     /// No lease is longer.
     pub const LONGEST_LEASE: SignedDuration = SignedDuration::from_hours(1);
+    /// Nothing waits for longer that is not to wait for its day.
+    pub const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(26);
+    /// Where messages of a key collapse to the latest, and one comes so long after another, the work of the later one is the
+    /// earlier one's, too.
+    pub const COVERS: SignedDuration = SignedDuration::from_mins(15);
 
     /// A queue in the embedded store.
     pub fn local(database: Database, name: &'static str) -> Result<Self, QueueError> {
@@ -131,11 +136,12 @@ impl Queue {
         }
     }
 
-    /// Ends the leases that are longer than any: whoever took them had a clock that was ahead. Returns how many there were; where
-    /// messages are pushed, whoever receives them looks at that, and there are none.
-    pub async fn end_far_claims(&self, now: Timestamp) -> Result<usize, QueueError> {
+    /// Ends the leases that are longer than any, and the waits, but for keys that end so: whoever took them or put them off had a
+    /// clock that was ahead. Returns how many there were; where messages are pushed, whoever receives them looks at the lease, SQS
+    /// waits for a quarter of an hour at most, and there are none.
+    pub async fn bring_near(&self, now: Timestamp, but: &'static str) -> Result<usize, QueueError> {
         match self {
-            Self::Local(local) => local.end_far_claims(now).await,
+            Self::Local(local) => local.bring_near(now, but).await,
             Self::Sqs(_) => Ok(0),
         }
     }

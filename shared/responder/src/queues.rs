@@ -31,6 +31,9 @@ impl Queues {
     }
 }
 
+/// How the key of a look ends that waits for its day.
+pub(crate) const WHEN_DUE: &str = "/when-due";
+
 /// What is owed from the moment at which it is due.
 ///
 /// # Errors
@@ -67,7 +70,7 @@ pub(crate) fn look_when_due(
         received_at: at,
         correlation,
     };
-    let key = format!("{}/when-due", look_key(&change));
+    let key = format!("{}{WHEN_DUE}", look_key(&change));
     move_of(key, &Job::Assess { change, missing: None }, at, Collapse::Earliest)
 }
 
@@ -110,10 +113,10 @@ pub(crate) fn two_looks(change: Change, at: Timestamp) -> Result<[Move; 2], Trou
     };
     let again = Change { source: Source::SecondLook, ..change.clone() };
     let second = Job::Assess { change: again, missing: None };
-    Ok([
-        look_of(key.clone(), change, at)?,
-        move_of(format!("{key}/again"), &second, after(at, SECOND_LOOK), Collapse::Latest)?,
-    ])
+    // The first one may have met a replica that lags.
+    let owed_since = change.received_at.min(at);
+    let again = move_of(format!("{key}/again"), &second, after(at, SECOND_LOOK), Collapse::Latest)?;
+    Ok([look_of(key, change, at)?, Move { owed_since, ..again }])
 }
 
 /// The same members are the same job, in whatever order they were named.

@@ -15,6 +15,7 @@ use model::{
 
 use crate::pace::Pace;
 use crate::queues::two_looks;
+use crate::right_time::may_end;
 use crate::{Directory, Notices, Queues, Trouble};
 
 mod listing;
@@ -89,7 +90,11 @@ impl Reconciler {
             if rests || pace.is_ahead(now) || self.is_busy(now).await? {
                 return Ok(());
             }
-            if stored.value.has_lapsed(now) {
+            // A clock that is wrong for a moment makes nothing begin anew.
+            if stored.value.has_lapsed(now)
+                && may_end(&self.reader, &self.notices).await?
+                && stored.value.has_lapsed(self.clock.now())
+            {
                 tracing::warn!(delta.resource = %resource, "changes may have been lost: the cursor is seven days old");
                 return self.begin(resource, Some(stored)).await;
             }
@@ -116,13 +121,13 @@ impl Reconciler {
 
     /// From now on. What happened before is found by the listing, which is due because of this.
     async fn begin(&self, resource: ResourceKind, before: Option<Stored<Delta>>) -> Result<(), Trouble> {
-        let now = self.clock.now();
-        let mut page = self.page(resource, DeltaFrom::Now, now).await?;
+        let asked_at = self.clock.now();
+        let mut page = self.page(resource, DeltaFrom::Now, asked_at).await?;
         let cursor = loop {
             match page {
                 Sweep::Page(Told { changes: _, next: DeltaNext::CaughtUp(cursor) }) => break cursor,
                 Sweep::Page(Told { changes: _, next: DeltaNext::More(cursor) }) => {
-                    page = self.page(resource, DeltaFrom::Cursor(&cursor), now).await?;
+                    page = self.page(resource, DeltaFrom::Cursor(&cursor), asked_at).await?;
                 }
                 Sweep::StartAnew(why) => {
                     return Err(Trouble::now(anyhow::anyhow!(
@@ -131,6 +136,8 @@ impl Reconciler {
                 }
             }
         };
+        // Graph's answer has told what time it is.
+        let now = self.clock.now();
         let listing = self.ledger.listing().await?;
         let known =
             (before.as_ref().map(|stored| &stored.value), listing.as_ref().map(|stored| &stored.value));

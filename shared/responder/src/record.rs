@@ -12,6 +12,7 @@ use model::{
     Source, State, Step, StepResult, Subject, Wake,
 };
 use policy::{Ends, Held, Verdict};
+use queue::Move;
 
 use crate::assess::Judged;
 use crate::pace::spread;
@@ -192,16 +193,19 @@ impl Assessor {
         now: Timestamp,
     ) -> Result<(), Trouble> {
         let mut all = Vec::with_capacity(3);
-        all.extend(doubts_until.map(|at| (at, change.background)));
-        all.extend(more_known_at.map(|at| (at, true)));
+        all.extend(doubts_until.map(|at| (at, change.background, change.received_at.min(at))));
+        all.extend(more_known_at.map(|at| (at, true, at)));
         if let Some(at) = changes_at.filter(|at| *at > now) {
             // The end of a partner is one moment for all of his guests.
             let guests = self.ledger.breaker().await?.and_then(|stored| stored.value.guests);
-            all.push((spread(at, change.id, guests.map(|counted| counted.guests)), true));
+            let at = spread(at, change.id, guests.map(|counted| counted.guests));
+            all.push((at, true, at));
         }
-        let Some((at, background)) = all.into_iter().filter(|(at, _)| *at > now).min() else { return Ok(()) };
+        let next = all.into_iter().filter(|(at, _, _)| *at > now).min();
+        let Some((at, background, owed_since)) = next else { return Ok(()) };
         let look = look_when_due((change.tenant, change.id), at, background, (self.correlate)())?;
-        Ok(self.queues.changes.send(vec![look]).await?)
+        // What a read has left in doubt is owed until it is read again.
+        Ok(self.queues.changes.send(vec![Move { owed_since, ..look }]).await?)
     }
 
     fn key(&self, subject: &Subject, finding: &Finding, change: &Change) -> IncidentKey {

@@ -302,6 +302,7 @@ impl Remediator {
             let by_hand = incident.finding.by_hand.join("; ");
             why = if why.is_empty() { by_hand } else { format!("{why}; {by_hand}") };
         }
+        incident.failing_since = incident.failing_since.or(Some(now)).filter(|_| !walk.failed.is_empty());
         match (why.is_empty(), did_something(incident)) {
             (true, _) => incident.done(left_over(incident), routes, now),
             (false, true) => incident.partly(why, left_over(incident), routes, now),

@@ -111,10 +111,8 @@ impl Remediator {
         let (by, reason) = (request.by.clone(), request.reason.clone());
         let until = to_the_second(crate::trouble::after(now, suspend_for));
         let done = || Answer::Done { text: format!("rejected; the rule is suspended for it until {until}") };
-        if let State::Rejected { at, by: who, reason: why } = &stored.value.state
-            && *at >= request.asked_at
-            && (who, why) == (&by, &reason)
-        {
+        let rejected = matches!(stored.value.state, State::Rejected { .. });
+        if rejected && stored.value.served.as_ref() == Some(&request.id) {
             // This very request was interrupted before its answer.
             return Ok(done());
         }
@@ -132,6 +130,7 @@ impl Remediator {
                 // Somebody has decided about that one.
                 Err(_) => continue,
             }
+            one.value.served = Some(request.id.clone());
             let key = &one.value.key;
             let held = suspension(key.guest, (key.rule.clone(), key.object), &undo, now);
             let identity = one.value.subject.identity();

@@ -335,10 +335,11 @@ impl Remediator {
         Ok(same.then_some(deadline))
     }
 
-    /// Looks at the clock again and again: a timer does not count the time in which a machine sleeps.
+    /// Looks at the clock again and again: a timer does not count the time in which a machine sleeps, after which nobody knows
+    /// what time it is for a while.
     async fn past(&self, deadline: Timestamp) {
         const TICK: Duration = Duration::from_millis(50);
-        while self.clock.now() < deadline {
+        while self.clock.now() < deadline && !self.clock.is_doubted() {
             tokio::time::sleep(TICK).await;
         }
     }

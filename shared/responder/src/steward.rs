@@ -7,7 +7,7 @@ use model::{AlertJob, Clock, Correlation, Incident, Job, Request, State, Suspens
 use queue::Collapse;
 
 use crate::pace::Pace;
-use crate::queues::look_when_due;
+use crate::queues::{WHEN_DUE, look_when_due};
 use crate::right_time::may_end;
 use crate::{Notices, Queues, Trouble, move_of};
 
@@ -35,8 +35,11 @@ impl Steward {
     pub async fn wake_what_is_due(&self) -> Result<usize, Trouble> {
         let now = self.clock.now();
         let mut woken = 0_usize;
-        for queue in self.queues.all() {
-            queue.end_far_claims(now).await?;
+        // Whoever holds something for so long had a clock that was ahead; unless it is ours that is behind.
+        if self.clock.was_compared() {
+            for queue in self.queues.all() {
+                queue.bring_near(now, WHEN_DUE).await?;
+            }
         }
         for stored in self.ledger.due_incidents(now, Self::A_ROUND).await? {
             woken = woken.saturating_add(1);
@@ -52,13 +55,20 @@ impl Steward {
             let about = AlertJob::Notice(stored.value.key.clone());
             self.queues.tell(&about, due).await?;
         }
-        for stored in self.ledger.due_channels(now, Self::A_ROUND).await? {
+        for mut stored in self.ledger.due_channels(Timestamp::MAX, Self::A_ROUND).await? {
+            let name = stored.value.name.clone();
+            if stored.value.bring_near(now) {
+                self.ledger.replace(stored).await?;
+            } else if stored.value.roll_up_at.is_none_or(|at| at > now) {
+                continue;
+            }
             woken = woken.saturating_add(1);
-            self.queues.tell(&AlertJob::RollUp, vec![(stored.value.name.clone(), now)]).await?;
+            self.queues.tell(&AlertJob::RollUp, vec![(name, now)]).await?;
         }
         for stored in self.ledger.waiting(Self::A_ROUND).await? {
             let Request { id, asked_at, .. } = stored.value;
-            if now.duration_since(asked_at) < Incident::WAKE_LOST_AFTER {
+            // Whoever asked may have had another clock.
+            if now.duration_since(asked_at).abs() < Incident::WAKE_LOST_AFTER {
                 continue;
             }
             woken = woken.saturating_add(1);

@@ -83,9 +83,8 @@ impl Remediator {
             return Ok(Answer::Refused { why: format!("there is no incident `{id}`") });
         };
         stored.value.bring_near(now);
-        if let State::Undone { at, by, reason } = &stored.value.state
-            && *at >= undo.request.asked_at
-            && (by, reason) == (&undo.request.by, &undo.request.reason)
+        if let State::Undone { at, by: _, reason: _ } = &stored.value.state
+            && stored.value.served.as_ref() == Some(&undo.request.id)
         {
             // This very request was interrupted between the undo and its answer.
             return Ok(Answer::Done { text: format!("it was undone at {}", to_the_second(*at)) });
@@ -273,6 +272,7 @@ impl Remediator {
             deleted_at,
         });
         stored.value.attempts = 0;
+        stored.value.served = Some(undo.request.id.clone());
         // Says that an undo is under way before anything is sent: a crash from here on is finished by `finish_undo`.
         stored.value.undo_sent(by.clone(), reason.clone(), after(now, Self::LEASE), &routes, now);
         let written = self.ledger.replace_all_suspended(vec![stored], &suspensions).await?.pop();

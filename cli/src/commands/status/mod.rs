@@ -79,7 +79,8 @@ struct QueueStatus {
 
 pub(crate) async fn run(environment: &Environment, output: Output) -> anyhow::Result<Exit> {
     let (settings, store) = open(environment)?;
-    let status = read(&settings, &store, Timestamp::now()).await?;
+    let now = store.right(Timestamp::now()).await?;
+    let status = read(&settings, &store, now).await?;
     out::show(output, &status, print::print)?;
     Ok(if status.well { Exit::Well } else { Exit::NotWell })
 }

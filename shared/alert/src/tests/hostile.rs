@@ -287,7 +287,7 @@ proptest! {
             .iter()
             .map(|text| model::RolledUp { about: text.clone(), headline: text.clone(), severity: Severity::Low })
             .collect();
-        let message = crate::roll_up(&lines, at("10:00:00"), at("10:00:00"));
+        let message = crate::roll_up(&crate::next_roll_up(&lines), lines.len(), at("10:00:00"), at("10:00:00"));
         expect_within_limits(&message);
         expect_harmless(&message);
         for text in headlines {

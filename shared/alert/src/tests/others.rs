@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use model::{ChannelName, Notice, NoticeKind, RolledUp, Severity};
 
 use super::{at, slack, webhook};
-use crate::{about_notice, roll_up};
+use crate::{about_notice, next_roll_up, roll_up};
 
 const KINDS: [NoticeKind; 21] = [
     NoticeKind::ForgedNotifications,
@@ -128,7 +128,7 @@ fn a_roll_up_counts_and_puts_the_worst_first() {
         ),
         line("9f2c41d05be07a14-1", "Disabled guest <!channel>: blocked-domain (high)", Severity::High),
     ];
-    let message = roll_up(&lines, at("10:05:00"), at("10:05:02"));
+    let message = roll_up(&lines, 0, at("10:05:00"), at("10:05:02"));
     assert_snapshot!(slack(&message), @"
     [text] 3 more alerts: 2 high, 1 low
     [header] 3 more alerts: 2 high, 1 low
@@ -149,23 +149,35 @@ fn a_roll_up_counts_and_puts_the_worst_first() {
 #[test]
 fn a_roll_up_keeps_its_id_over_retries() {
     let lines = [line("a", "x", Severity::Low)];
-    let id = roll_up(&lines, at("10:05:00"), at("10:05:02")).id;
-    assert_eq!(roll_up(&lines, at("10:05:00"), at("10:09:00")).id, id);
-    assert_ne!(roll_up(&lines, at("10:10:00"), at("10:10:00")).id, id);
+    let id = roll_up(&lines, 0, at("10:05:00"), at("10:05:02")).id;
+    assert_eq!(roll_up(&lines, 0, at("10:05:00"), at("10:09:00")).id, id);
+    assert_ne!(roll_up(&lines, 0, at("10:10:00"), at("10:10:00")).id, id);
     assert!(!id.contains('.'));
 }
 
 #[test]
-fn a_roll_up_of_thousands_still_fits_and_says_how_many_are_left_out() {
+fn of_thousands_a_roll_up_names_whom_it_can_and_says_how_many_follow() {
     let lines: Vec<RolledUp> = (0..5_000)
         .map(|n| line(&format!("{n:016x}-1"), &"& found a guest ".repeat(40), Severity::Medium))
         .collect();
-    let message = roll_up(&lines, at("10:05:00"), at("10:05:00"));
+    let told = next_roll_up(&lines);
+    assert_eq!(told.len(), 9);
+    let message = roll_up(&told, lines.len() - told.len(), at("10:05:00"), at("10:05:00"));
     super::hostile::expect_within_limits(&message);
     let shown = slack(&message);
-    assert!(shown.contains("5000 more alerts: 5000 medium"), "{shown}");
-    assert!(shown.contains("… [cut]"), "{shown}");
-    let event = webhook(&message);
-    assert_eq!(event["data"]["roll_up"]["count"], 5_000);
-    assert_eq!(event["data"]["truncated"], true);
+    assert!(shown.contains("9 more alerts: 9 medium") && shown.contains("• 4991 more follow"), "{shown}");
+    for one in &told {
+        assert!(shown.contains(&one.about), "{} is not named: {shown}", one.about);
+    }
+    assert_eq!(webhook(&message)["data"]["roll_up"]["count"], 9);
+}
+
+#[test]
+fn a_roll_up_begins_with_the_worst_and_holds_one_line_however_long_it_is() {
+    let mut lines: Vec<RolledUp> =
+        (0..40).map(|n| line(&format!("{n:016x}-1"), "Resolved", Severity::Low)).collect();
+    lines.push(line("worst", &"x".repeat(5_000), Severity::Critical));
+    let told = next_roll_up(&lines);
+    assert_eq!((told.len(), told[0].about.as_str()), (25, "worst"));
+    assert_eq!(next_roll_up(&[]), []);
 }

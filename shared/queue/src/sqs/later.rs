@@ -7,7 +7,7 @@ use super::envelope::Envelope;
 use super::lease::{fresh, sort_of};
 use super::sending::Parcel;
 use super::{LONGEST_DELAY, Sqs, read, seconds_until};
-use crate::{Collapse, QueueError};
+use crate::{Collapse, Queue, QueueError};
 
 impl Sqs {
     /// Its class in the index, too.
@@ -90,7 +90,12 @@ fn collapsed(one: Envelope, other: Envelope) -> Envelope {
         Collapse::Earliest | Collapse::Yields => {
             (older.due.min(newer.due), older.owed_since.min(newer.owed_since))
         }
-        Collapse::Latest => (older.due.max(newer.due), older.owed_since.max(newer.owed_since)),
+        Collapse::Latest => {
+            let (earlier, later) =
+                (older.owed_since.min(newer.owed_since), older.owed_since.max(newer.owed_since));
+            let covered = later.checked_sub(Queue::COVERS).unwrap_or(Timestamp::MIN);
+            (older.due.max(newer.due), earlier.max(covered))
+        }
     };
     let stays = if newer.collapse == Collapse::Yields { older } else { newer };
     Envelope { due, owed_since, ..stays }

@@ -177,11 +177,22 @@ async fn a_lease_that_is_longer_than_any_is_ended_and_no_other() {
     claim_one(&queue, 8 * DAY).await;
     send(&queue, "b", "claimed now", 0).await;
     claim_one(&queue, 1).await;
-    send(&queue, "c", "waits for long", 9 * DAY).await;
-    assert_eq!(queue.end_far_claims(at(2)).await.unwrap(), 1);
+    assert_eq!(queue.bring_near(at(2), "/its-day").await.unwrap(), 1);
     expect_bodies(&claim(&queue, 2).await, &["claimed ahead"]);
-    assert_eq!(queue.end_far_claims(at(2)).await.unwrap(), 0);
+    assert_eq!(queue.bring_near(at(2), "/its-day").await.unwrap(), 0);
     expect_bodies(&claim(&queue, 3).await, &[]);
+}
+
+/// Whoever put it off had a clock that was eight days ahead.
+#[tokio::test]
+async fn what_waits_for_longer_than_any_is_due_now_unless_it_waits_for_its_day() {
+    const DAY: i64 = 24 * 60 * 60;
+    let queue = queue();
+    send(&queue, "a/its-day", "waits for its day", 9 * DAY).await;
+    send(&queue, "b", "waits for long", 9 * DAY).await;
+    send(&queue, "c", "waits", DAY).await;
+    assert_eq!(queue.bring_near(at(2), "/its-day").await.unwrap(), 1);
+    expect_bodies(&claim(&queue, 2).await, &["waits for long"]);
 }
 
 #[tokio::test]

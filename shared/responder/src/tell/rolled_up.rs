@@ -80,8 +80,9 @@ impl Teller {
             return Ok(End::Again { at: due, job: None });
         }
         let Some(Open { channel, places: _ }) = self.channels.get(name) else { return Ok(End::Done) };
-        let told = stored.value.rolled_up;
-        let message = alert::roll_up(&told, due, now);
+        let waiting = stored.value.rolled_up;
+        let told = alert::next_roll_up(&waiting);
+        let message = alert::roll_up(&told, waiting.len().saturating_sub(told.len()), due, now);
         match channel.send(&self.wire, &message, None, now).await {
             Ok(Receipt { posted: _ }) => {
                 self.meter.delivered(name, Delivered::Sent);
@@ -99,7 +100,7 @@ impl Teller {
                 return self.roll_up_later(name, Self::try_again(since, now)).await;
             }
         }
-        // What came in while the message was on its way waits for the next one.
+        // What came in while the message was on its way waits for the next one, as what one message cannot hold does.
         let state = self
             .ledger
             .update::<ChannelState>(&name.0, |state| {

@@ -28,8 +28,8 @@ pub(crate) fn list(state: &mut State, call: &Call) -> Result<Answer, Refusal> {
     let size = call.query.top(LARGEST_PAGE)?.unwrap_or(PAGE);
     let size = size.min(state.faults.page_at_most.unwrap_or(LARGEST_PAGE));
     let question = format!("{}?{}", call.path, page::without_token(&call.raw_query));
-    let numbered = (1u64..).zip(rows).collect();
-    let page = page::cut(numbered, size, call.query.get("$skiptoken"), &question, true)?;
+    let placed = (1u64..).zip(rows).collect();
+    let page = page::cut(placed, size, call.query.get("$skiptoken"), &question, true)?;
     let value = page.items.into_iter().map(|row| Value::Object(selection.show(Type::Audit, row))).collect();
     let context = call.context(&format!("auditLogs/directoryAudits{}", selection.context_suffix()));
     Ok(Answer::collection(context, None, page.next.map(|token| call.next_link(&token)), value))

@@ -108,7 +108,9 @@ fn entries(state: &State, call: &Call, token: &Token) -> Vec<Entry> {
 /// The last change that the answering replica has seen.
 fn visible_sequence(state: &State, call: &Call) -> u64 {
     let seen = state.tenant.log.iter().rev();
-    let mut seen = seen.filter(|change| call.sight.seen_until.is_none_or(|until| change.at <= until));
+    // A token never passes over what the replica does not show yet.
+    let until = [call.sight.seen_until, call.sight.settled_until].into_iter().flatten().min();
+    let mut seen = seen.filter(|change| until.is_none_or(|until| change.at <= until));
     seen.next().map_or(0, |change| change.sequence)
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn relation(
     let group = find(&view, call)?;
     let objects = select::related(Object::Group(group), relation, &view, &call.caller);
     let shape = if users_only { Shape::Cast(Type::User) } else { Shape::Mixed };
-    lists::answer(call, &view, lists::numbered(objects), shape, state.faults.page_at_most)
+    lists::answer(call, &view, lists::placed(objects), shape, state.faults.page_at_most)
 }
 
 pub(crate) fn count_members(state: &mut State, call: &Call) -> Result<Answer, Refusal> {

@@ -91,9 +91,13 @@ fn untyped(mut shown: Value) -> Value {
     shown
 }
 
-/// Numbers the members of a relation in their own order.
-pub(crate) fn numbered<'a>(objects: Vec<Object<'a>>) -> Vec<(u64, Object<'a>)> {
-    (1u64..).zip(objects).collect()
+/// Each has a place of its own, so that a page goes on behind the last object of the one before, whichever replica answers.
+pub(crate) fn placed<'a>(objects: Vec<Object<'a>>) -> Vec<(u64, Object<'a>)> {
+    let place = |object: &Object<'_>| {
+        let (first, second) = object.id().as_u64_pair();
+        (first ^ second.rotate_left(32)).max(1)
+    };
+    objects.into_iter().map(|object| (place(&object), object)).collect()
 }
 
 pub(crate) fn one(call: &Call, view: &View<'_>, object: Object<'_>) -> Result<Answer, Refusal> {

@@ -48,7 +48,7 @@ pub(crate) fn relation(
     let user = find(&view, call)?;
     let objects = select::related(Object::User(user), relation, &view, &call.caller);
     let shape = if groups_only { Shape::Cast(Type::Group) } else { Shape::Mixed };
-    lists::answer(call, &view, lists::numbered(objects), shape, state.faults.page_at_most)
+    lists::answer(call, &view, lists::placed(objects), shape, state.faults.page_at_most)
 }
 
 /// The user of the path, by object id or user principal name.

@@ -40,7 +40,8 @@ impl Told {
 }
 
 /// Ids are drawn anew in every run: in a story they read `<id>`, incidents `<incident>-1`, and plans `<plan>`.
-fn without_ids(text: &str) -> String {
+#[must_use]
+pub fn without_ids(text: &str) -> String {
     let hex = |word: &str, lengths: &[usize]| {
         let groups: Vec<&str> = word.split('-').collect();
         let fits = groups.iter().map(|group| group.len()).eq(lengths.iter().copied());

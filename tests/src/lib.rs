@@ -17,7 +17,7 @@ mod world;
 pub use clock::{StoryClock, seeds};
 pub use groups::Group;
 pub use handles::Cost;
-pub use inbox::{Inbox, Told};
+pub use inbox::{Inbox, Told, without_ids};
 pub use people::{Guest, People};
 pub use post::{Heard, Raw, body_of, notification, tenant};
 pub use world::{Setup, World};

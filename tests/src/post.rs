@@ -26,7 +26,8 @@ pub struct Heard {
 }
 
 impl Heard {
-    pub(crate) fn of(reply: &wire::Reply) -> Self {
+    #[must_use]
+    pub fn of(reply: &wire::Reply) -> Self {
         let shown = |(name, value): (&header::HeaderName, &header::HeaderValue)| {
             (name.to_string(), value.to_str().unwrap().to_owned())
         };

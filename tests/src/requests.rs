@@ -1,6 +1,6 @@
 //! What operators ask for from the command line: it is written into the store, and the running process acts.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use model::{Answer, IncidentId, Job, Request, RequestId, RequestKind, RequestState};
 use queue::Collapse;
 use responder::move_of;
@@ -12,7 +12,17 @@ const WEEK: SignedDuration = SignedDuration::from_hours(24 * 7);
 impl World {
     /// What the command line writes into the store.
     pub async fn ask(&self, kind: RequestKind, by: &str, reason: &str) -> RequestId {
-        let now = self.clock.now();
+        self.ask_where_it_is(self.clock.now(), kind, (by, reason)).await
+    }
+
+    /// The same of a command on a machine whose clock says this.
+    pub async fn ask_where_it_is(
+        &self,
+        machines: Timestamp,
+        kind: RequestKind,
+        (by, reason): (&str, &str),
+    ) -> RequestId {
+        let now = self.store.right(machines).await.unwrap();
         let id = RequestId(uuid::Uuid::new_v4().to_string());
         let request = Request {
             id: id.clone(),

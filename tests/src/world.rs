@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use model::Incident;
 use policy::Policy;
 use responder::Receivers;
-use simulator::{Delivery, Options, Simulator, Stale};
+use simulator::{Delivery, FederatedCredential, Options, Simulator, Stale};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use url::Url;
@@ -36,6 +36,8 @@ pub struct Setup {
     pub pager: bool,
     /// Where the tenant's chance begins.
     pub seed: u64,
+    /// What the tenant's apps take in the place of a secret.
+    pub trusts: Vec<FederatedCredential>,
     /// Further settings.
     pub also: Vec<(&'static str, String)>,
     /// Whether Guestlist has subscribed when the story begins.
@@ -54,6 +56,7 @@ impl Setup {
             teams: false,
             pager: false,
             seed: 0,
+            trusts: Vec::new(),
             also: Vec::new(),
             subscribed: true,
         }
@@ -111,9 +114,10 @@ impl World {
             clock: clock.of_guestlist(),
             patience: Duration::from_millis(100),
         };
-        let parts = assembly.build(&Part::ALL).unwrap();
+        let wanted: Vec<Part> = Part::wanted(&assembly.settings).collect();
+        let parts = assembly.build(&wanted).unwrap();
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(server.serve(parts.receiver.clone().unwrap().router(), stopped));
+        tokio::spawn(server.serve(parts.router().unwrap(), stopped));
         let Sinks { slack, webhook, teams, pager } = sinks;
         let world = Self {
             tenant: People(simulator.tenant()),
@@ -148,13 +152,14 @@ impl World {
         self.assembly.store = self.store.clone();
         self.assembly.clock = self.clock.of_guestlist();
         self.assembly.ask_the_time().await;
-        self.parts = self.assembly.build(&Part::ALL).unwrap();
+        let wanted: Vec<Part> = Part::wanted(&self.assembly.settings).collect();
+        self.parts = self.assembly.build(&wanted).unwrap();
         let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let receiver = format!("http://{}", server.address().unwrap());
         self.simulator.forward(PUBLIC_URL, &receiver);
         self.receiver = Url::parse(&receiver).unwrap();
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(server.serve(self.parts.receiver.clone().unwrap().router(), stopped));
+        tokio::spawn(server.serve(self.parts.router().unwrap(), stopped));
         self.stop = stop;
     }
 
@@ -315,6 +320,9 @@ async fn simulator(clock: &StoryClock, receiver: &str, setup: &Setup) -> Simulat
     // Taking an ownership away needs more than taking somebody out of a group.
     for app in options.apps.iter_mut().filter(|app| app.client_id == simulator::contoso::WRITER) {
         app.roles.push("Group.ReadWrite.All".to_owned());
+    }
+    for app in &mut options.apps {
+        app.federated.clone_from(&setup.trusts);
     }
     options.seed = setup.seed;
     if setup.stale_for > SignedDuration::ZERO {

@@ -6,9 +6,8 @@ use std::time::Duration;
 use guestlist_tests::{World, body_of};
 use host::{Assembly, Limits, Part};
 use jiff::{SignedDuration, Timestamp};
-use model::{Clock, IncidentId, Job, Request, RequestId, RequestKind, RequestState, Watched};
+use model::{Clock, IncidentId, RequestId, RequestKind, RequestState, Watched};
 use queue::Collapse;
-use responder::move_of;
 use simulator::{Failure, Fault, Stale};
 
 use crate::clocks::{EIGHT_DAYS, HOUR, MINUTE};
@@ -50,24 +49,9 @@ fn answers_again(world: &World) {
     world.simulator.set_faults(|faults| faults.queued.clear());
 }
 
-/// What the command line writes.
 async fn command_asks(world: &World, kind: RequestKind, by_how_much: SignedDuration) -> RequestId {
     let machines = world.clock.now().checked_add(by_how_much).unwrap();
-    let now = world.store.right(machines).await.unwrap();
-    let id = RequestId(uuid::Uuid::new_v4().to_string());
-    let request = Request {
-        id: id.clone(),
-        kind,
-        by: "carol".to_owned(),
-        reason: "she is expected".to_owned(),
-        asked_at: now,
-        state: RequestState::Waiting,
-    };
-    world.store.ledger.insert(request).await.unwrap();
-    let job = Job::Serve { request: id.clone() };
-    let wake = move_of(format!("request/{id}"), &job, now, Collapse::Earliest).unwrap();
-    world.store.queues.remediations.send(vec![wake]).await.unwrap();
-    id
+    world.ask_where_it_is(machines, kind, ("carol", "she is expected")).await
 }
 
 async fn is_answered(world: &World, id: &RequestId) -> bool {

@@ -4,7 +4,8 @@
 use embedded::rusqlite::Connection;
 use guestlist_tests::{World, body_of};
 use host::{Assembly, Environment, Limits, Part, Settings};
-use model::Watched;
+use jiff::SignedDuration;
+use model::{Answer, Watched};
 use serde_json::json;
 
 use crate::policies::PARTNERS_ONLY;
@@ -135,4 +136,27 @@ async fn the_receiver_alone_needs_no_credential_and_holds_none() {
     world.settle().await;
     world.expect_disabled(mallory);
     assert!(world.slack.next_text().contains("mallory@evil.example"));
+}
+
+#[tokio::test]
+async fn a_request_that_goes_to_the_dead_letters_is_answered_and_comes_to_an_end() {
+    let (mut world, sam, id) = crate::given::disabled().await;
+    let request = world.ask_undo(&id, false).await;
+    // Whoever takes it dies.
+    for _ in 0..31 {
+        let (queue, now) = (&world.store.queues.remediations, world.clock.now());
+        assert_eq!(queue.claim(now, SignedDuration::from_secs(1), 1).await.unwrap().len(), 1);
+        world.clock.advance(SignedDuration::from_secs(2));
+    }
+    world.run("remediate").await;
+    let Answer::Failed { why } = world.answer(&request).await else { panic!("it did not fail") };
+    assert!(why.contains("it failed 32 times") && why.contains("ask again"), "{why}");
+    for _ in 0..3 {
+        world.clock.advance(SignedDuration::from_mins(10));
+        world.wake_what_is_due().await;
+        world.settle().await;
+    }
+    assert!(!world.tenant.is_enabled(sam));
+    assert_eq!(world.dead_letters().await.len(), 1);
+    world.slack.read_all();
 }

@@ -43,6 +43,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("guestlist-function-remediate", &["host"]),
     ("guestlist-function-alert", &["host"]),
     ("guestlist-function-steward", &["host"]),
+    ("guestlist-function-approvals", &["host"]),
     (
         "guestlist",
         &["alert", "graph", "host", "ledger", "model", "policy", "queue", "responder", "simulator", "wire"],

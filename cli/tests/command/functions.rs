@@ -1,11 +1,13 @@
-//! The five functions as five processes on one store. What the internet reaches has no credential for Graph, and only
+//! The functions as processes of their own on one store. What the internet reaches has no credential for Graph, and only
 //! `remediate` has the one that writes.
 
 use std::path::PathBuf;
 use std::process::Command;
 
+use wire::{Call, Wire};
+
 use crate::process::Process;
-use crate::tenant::Tenant;
+use crate::tenant::{Tenant, free_port};
 
 /// `cargo test --workspace` builds them, because each has a test of its own; they lie beside `guestlist`.
 fn binary(name: &str) -> PathBuf {
@@ -110,4 +112,39 @@ async fn with_one_function_gone_the_others_go_on_and_nothing_is_lost() {
     assert!(tenant.is_enabled(mallory));
     processes[2] = start(&tenant, name, knows);
     tenant.until_done(mallory).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_that_a_message_leads_to_is_shown_by_serve_and_by_a_process_that_knows_the_store_alone() {
+    const PAGES: &str = "https://guestlist.contoso.com";
+    let tenant = Tenant::start().await;
+    let mut serve = Process::serve_with(&tenant, &[("GUESTLIST_APPROVALS_URL", PAGES)]);
+    tenant.until("subscribed", || tenant.simulator.subscriptions().len() == 2).await;
+    let nina = tenant.invite("nina@northwind.example");
+    tenant.until_done(nina).await;
+    tenant.until("told", || tenant.told_with("Disabled guest nina") == 1).await;
+    let told = tenant.told().concat();
+    let link = told.split('<').find_map(|rest| rest.strip_prefix(PAGES)?.split('>').next());
+    let link = link.unwrap_or_else(|| panic!("{told}"));
+    let port = free_port();
+    let mut command = Command::new(binary("approvals"));
+    let all = tenant.environment().into_iter().filter(|(setting, _)| SHARED.contains(setting));
+    command.env_clear().envs(all).env("GUESTLIST_LISTEN", format!("127.0.0.1:{port}"));
+    let mut approvals = Process::start(command, &tenant.log());
+    let listens = format!("127.0.0.1:{port}");
+    tenant.until("listening", || approvals.log().contains(&listens)).await;
+    let wire = Wire::network().unwrap();
+    for port in [tenant.port, port] {
+        let page = Call::get(format!("http://127.0.0.1:{port}{link}").parse().unwrap());
+        let page = wire.send(page).await.unwrap();
+        let text = String::from_utf8(page.body.to_vec()).unwrap();
+        assert!(page.status.is_success() && text.contains("nina@northwind.example"), "{text}");
+    }
+    let status = tenant.run_with(&[("GUESTLIST_APPROVALS_URL", PAGES)], &["status"]);
+    assert!(!status.stdout.contains("nobody runs"), "{status:?}");
+    for process in [&mut serve, &mut approvals] {
+        assert_eq!(process.terminate().code(), Some(0), "{}", process.log());
+    }
+    let status = tenant.run_with(&[("GUESTLIST_APPROVALS_URL", PAGES)], &["status"]);
+    assert!(status.expect(3).stdout.contains("steward, approvals: start `guestlist serve`"), "{status:?}");
 }

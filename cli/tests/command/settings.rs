@@ -199,6 +199,27 @@ async fn a_token_of_an_issuer_that_the_app_trusts_is_read_from_its_file_when_it_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tokens_of_aws_are_for_a_function_and_an_address_of_pages_is_a_short_one_of_https() {
+    let tenant = Tenant::start().await;
+    let long = format!("https://{}.contoso.com", "a".repeat(120));
+    assert_snapshot!(told(&tenant, &[
+        ("GUESTLIST_READ_CLIENT_SECRET", ""),
+        ("GUESTLIST_READ_FEDERATION", "aws-sts"),
+        ("GUESTLIST_WRITE_FEDERATION", "aws"),
+        ("GUESTLIST_APPROVALS_URL", "http://guestlist.contoso.com"),
+    ]), @"
+    error: 3 settings are missing or wrong:
+      GUESTLIST_APPROVALS_URL: `http://guestlist.contoso.com` is not https, and a page shows personal data
+      GUESTLIST_READ_FEDERATION: `aws-sts` is for a function on AWS Lambda, which has a role: set GUESTLIST_READ_CERTIFICATE_FILE or GUESTLIST_READ_ASSERTION_FILE here
+      GUESTLIST_WRITE_FEDERATION: `aws` is no issuer of tokens: use `aws-sts`, or unset it
+    ");
+    let said = told(&tenant, &[("GUESTLIST_APPROVALS_URL", &long)]);
+    assert!(said.contains("GUESTLIST_APPROVALS_URL: it is longer than 120 characters"), "{said}");
+    let said = told(&tenant, &[("GUESTLIST_APPROVALS_URL", "https://contoso.com/guests")]);
+    assert!(said.contains("has a path or query: leave it at the host"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_command_that_needs_no_credential_asks_for_none() {
     let tenant = Tenant::start().await;
     let mut serve = tenant.serve().await;

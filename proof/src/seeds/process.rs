@@ -34,6 +34,7 @@ impl Process {
         let mut parts = assembly.build(&Part::ALL)?;
         let Parts {
             receiver,
+            viewer: _,
             workers,
             steward,
             keeper,

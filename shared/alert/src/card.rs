@@ -16,7 +16,7 @@ pub(crate) const MOST_BYTES: usize = 20_000;
 /// UTF-16 units, of which each is at most three bytes.
 const MOST_IN_LINE: usize = 700;
 const MOST_IN_HEADLINE: usize = 500;
-const MOST_IN_COMMAND: usize = 200;
+const MOST_IN_COMMAND: usize = 400;
 /// Bytes. However long the sections before it are, each gets this much: its title, one line of any length, and the mark.
 const LEAST_FOR_A_SECTION: usize = 2_500;
 /// Bytes of the line that says how many lines were cut.

@@ -53,6 +53,11 @@ fn quoted(value: &str, into: &mut Vec<Atom>) {
     into.extend([Atom::Open(OPEN), Atom::Sign(fit(&atoms, MOST_OF_A_VALUE, CLOSE)), Atom::Close(CLOSE)]);
 }
 
+/// Never cut: half of an address leads elsewhere.
+fn link(address: &str) -> Atom {
+    Atom::Sign(format!("[open it]({address})"))
+}
+
 fn prose(text: &str, into: &mut Vec<Atom>) {
     for (is_quoted, part) in stretches(text) {
         if is_quoted {
@@ -73,6 +78,7 @@ pub(crate) fn line(pieces: &[Piece], most: usize) -> String {
             Piece::Words(text) => atoms.extend(signs(text, harmless, as_it_is)),
             Piece::Prose(text) => prose(text, &mut atoms),
             Piece::Value(text) => quoted(text, &mut atoms),
+            Piece::Link(address) => atoms.push(link(address)),
         }
     }
     at_the_start(&fit(&atoms, most, CLOSE))
@@ -85,6 +91,7 @@ pub(crate) fn bare(pieces: &[Piece], most: usize) -> String {
         match piece {
             Piece::Words(text) => atoms.extend(signs(text, harmless, as_it_is)),
             Piece::Prose(text) | Piece::Value(text) => atoms.extend(signs(text, defanged, as_it_is)),
+            Piece::Link(address) => atoms.push(link(address)),
         }
     }
     at_the_start(&fit(&atoms, most, CLOSE))

@@ -75,6 +75,9 @@ struct IncidentData {
     left_over: Vec<String>,
     graph_request_ids: Vec<String>,
     commands: Commands,
+    /// Where people can look at it, where there are such pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<String>,
 }
 
 /// The writes that the rule asks for.
@@ -269,6 +272,7 @@ fn incident(report: &IncidentReport, short: &mut Shortened) -> IncidentData {
             undo: report.undo.clone(),
             show: report.show.clone(),
         },
+        page: report.page.clone(),
     }
 }
 

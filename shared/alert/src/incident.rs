@@ -83,6 +83,7 @@ fn report(topic: &Topic<'_>, telling: Telling) -> IncidentReport {
         decide: decision::decide(incident),
         undo: undoable.then(|| format!("guestlist undo {} --reason …", incident.id)),
         show: format!("guestlist incidents show {}", incident.id),
+        page: None,
         requests: topic.known.requests(),
     }
 }

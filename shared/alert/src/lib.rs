@@ -16,6 +16,7 @@ mod known;
 mod markup;
 mod message;
 mod notice;
+mod page;
 mod pager_duty;
 mod plain;
 mod reply;

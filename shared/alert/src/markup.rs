@@ -86,6 +86,7 @@ pub(crate) fn mrkdwn(line: &[Piece], most: usize) -> String {
         match piece {
             Piece::Words(text) | Piece::Prose(text) => prose(text, &mut atoms),
             Piece::Value(text) => code(text, &mut atoms),
+            Piece::Link(address) => atoms.push(Atom::Sign(format!("<{address}>"))),
         }
     }
     fit(&atoms, most, TICK)
@@ -98,6 +99,7 @@ pub(crate) fn text(line: &[Piece], most: usize) -> String {
         match piece {
             Piece::Words(text) => atoms.extend(signs(text, unformatted, entity)),
             Piece::Prose(text) | Piece::Value(text) => atoms.extend(signs(text, defanged, entity)),
+            Piece::Link(address) => atoms.push(Atom::Sign(address.clone())),
         }
     }
     fit(&atoms, most, TICK)

@@ -163,6 +163,8 @@ pub struct IncidentReport {
     pub undo: Option<String>,
     /// The command that shows all of it.
     pub show: String,
+    /// Where it can be looked at, if anywhere. Whoever has the address sees it, for as long as it is good.
+    pub page: Option<String>,
     /// Graph's `request-id`s of the writes, for a support case.
     pub requests: Vec<String>,
 }
@@ -263,6 +265,18 @@ pub struct RollUpReport {
     pub lines: Vec<RolledUp>,
     /// How many others the next one tells.
     pub follow: usize,
+}
+
+impl Message {
+    /// With the address of its page, where it is about an incident.
+    #[must_use]
+    pub fn with_page(mut self, address: String) -> Self {
+        match &mut self.about {
+            About::Incident(report) => report.page = Some(address),
+            About::Notice(_) | About::RollUp(_) => {}
+        }
+        self
+    }
 }
 
 /// A moment as people read it, in UTC.

@@ -113,6 +113,7 @@ impl PagerDuty {
             && let Value::Object(event) = &mut event
         {
             event.insert("payload".to_owned(), self.payload(message)?);
+            event.extend(link(message).map(|links| ("links".to_owned(), links)));
         }
         Ok(event)
     }
@@ -120,6 +121,10 @@ impl PagerDuty {
     fn payload(&self, message: &Message) -> Result<Value, SendError> {
         let mut details = event::data(message)
             .map_err(|error| SendError::Broken { why: format!("failed to write the event: {error}") })?;
+        // It stands where PagerDuty shows links.
+        if let Some(Value::Object(incident)) = details.get_mut("incident") {
+            incident.remove("page");
+        }
         disarm(&mut details);
         let mut payload = json!({
             "summary": card_text::bare(&message.headline_pieces, MOST_IN_SUMMARY),
@@ -152,6 +157,17 @@ impl PagerDuty {
             }
         };
         Sha256::digest(parts.join("|")).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// The page of the incident, where there is one.
+fn link(message: &Message) -> Option<Value> {
+    match &message.about {
+        About::Incident(report) => {
+            let address = report.page.as_ref()?;
+            Some(json!([{"href": address, "text": "What Guestlist knows of it"}]))
+        }
+        About::Notice(_) | About::RollUp(_) => None,
     }
 }
 

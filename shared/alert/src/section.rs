@@ -18,6 +18,8 @@ pub(crate) enum Piece {
     Prose(String),
     /// Somebody else did, or it is to be copied: shown as it is.
     Value(String),
+    /// We made it, to be followed: an address of ours in which no sign needs an escape.
+    Link(String),
 }
 
 pub(crate) type Line = Vec<Piece>;
@@ -69,7 +71,7 @@ impl Message {
 
 pub(crate) fn unmarked(line: &[Piece]) -> String {
     let texts = line.iter().map(|piece| match piece {
-        Piece::Words(text) | Piece::Prose(text) | Piece::Value(text) => text.as_str(),
+        Piece::Words(text) | Piece::Prose(text) | Piece::Value(text) | Piece::Link(text) => text.as_str(),
     });
     texts.collect()
 }
@@ -141,6 +143,7 @@ fn of_incident(report: &IncidentReport, message: &Message) -> Sections {
     });
     let undo = report.undo.iter().map(|command| vec![words("Undo: "), value(command)]);
     let show = vec![words("Details: "), value(&report.show)];
+    let page = report.page.iter().map(|page| vec![words("Page: "), Piece::Link(page.clone())]);
     let footer = vec![words(format!(
         "incident {} · {} · mode {} · tenant {} · opened {} · seen {}",
         report.incident,
@@ -150,7 +153,7 @@ fn of_incident(report: &IncidentReport, message: &Message) -> Sections {
         moment(report.opened_at),
         times(u64::from(report.seen)),
     ))];
-    Sections { body, commands: decide.chain(undo).chain([show]).collect(), footer }
+    Sections { body, commands: decide.chain(undo).chain([show]).chain(page).collect(), footer }
 }
 
 fn who(who: &Who) -> Vec<Line> {

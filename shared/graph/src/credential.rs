@@ -18,6 +18,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use url::Url;
 use uuid::Uuid;
+use wire::Wire;
+
+use crate::error::plain;
 
 /// One app registration, as one function of Guestlist uses it.
 #[derive(Debug, Clone)]
@@ -43,20 +46,44 @@ pub struct Federated {
     ask: Arc<Ask>,
 }
 
-type Asked = Pin<Box<dyn Future<Output = Result<SecretString, String>> + Send>>;
-type Ask = dyn Fn() -> Asked + Send + Sync;
+/// What the client that needs a token goes by, lent to whoever asks the issuer for one.
+#[derive(Debug, Clone)]
+pub struct Lent {
+    pub wire: Wire,
+    pub now: Timestamp,
+}
+
+/// Why an issuer gave no token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoAssertion {
+    /// It gives none until a person has mended what this names. People are told.
+    Refused(String),
+    /// It may give one later, and was asked more than once where that may help: as if Entra itself could not be reached.
+    NotNow(String),
+}
+
+type Asked = Pin<Box<dyn Future<Output = Result<SecretString, NoAssertion>> + Send>>;
+type Ask = dyn Fn(Lent) -> Asked + Send + Sync;
 
 impl Federated {
-    /// The issuer is to sign with RS256, for the audience `api://AzureADTokenExchange`. Why it did not is told to people.
-    pub fn new<F>(from: &'static str, ask: impl Fn() -> F + Send + Sync + 'static) -> Self
+    /// The audience that Entra recommends
+    /// (<https://learn.microsoft.com/graph/api/resources/federatedidentitycredential>).
+    pub const AUDIENCE: &str = "api://AzureADTokenExchange";
+
+    /// The issuer is to sign with RS256, for the audience [`Federated::AUDIENCE`].
+    pub fn new<F>(from: &'static str, ask: impl Fn(Lent) -> F + Send + Sync + 'static) -> Self
     where
-        F: Future<Output = Result<SecretString, String>> + Send + 'static,
+        F: Future<Output = Result<SecretString, NoAssertion>> + Send + 'static,
     {
-        Self { from, ask: Arc::new(move || Box::pin(ask())) }
+        Self { from, ask: Arc::new(move |lent| Box::pin(ask(lent))) }
     }
 
-    pub(crate) async fn assertion(&self) -> Result<SecretString, String> {
-        (self.ask)().await.map_err(|why| format!("{} gave no token: {why}", self.from))
+    pub(crate) async fn assertion(&self, lent: Lent) -> Result<SecretString, NoAssertion> {
+        let told = |why: String| format!("{} gave no token: {}", self.from, plain(&why));
+        (self.ask)(lent).await.map_err(|no| match no {
+            NoAssertion::Refused(why) => NoAssertion::Refused(told(why)),
+            NoAssertion::NotNow(why) => NoAssertion::NotNow(told(why)),
+        })
     }
 }
 

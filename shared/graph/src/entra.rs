@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::{Url, form_urlencoded};
 
-use crate::credential::{App, Credential};
+use crate::credential::{App, Credential, Lent, NoAssertion};
 use crate::error::{Failure, GraphError, Happened, Trace, plain};
 use crate::retry;
 
@@ -20,17 +20,17 @@ pub(crate) struct Grant {
 }
 
 /// The body of a token request, or why there is none.
-pub(crate) async fn form(app: &App, token_url: &Url, scope: &str, now: Timestamp) -> Result<String, String> {
+pub(crate) async fn form(app: &App, token_url: &Url, scope: &str, lent: Lent) -> Result<String, NoAssertion> {
     let assertion = match &app.credential {
         Credential::Secret(secret) => {
             return Ok(with(app, scope, &[("client_secret", secret.expose_secret())]));
         }
         Credential::Certificate(certificate) => {
             let cannot = "the certificate's key cannot sign; give an RSA key of 2048 bits or more";
-            let signed = certificate.assertion(&app.client_id, token_url, now);
-            SecretString::from(signed.ok_or(cannot)?)
+            let signed = certificate.assertion(&app.client_id, token_url, lent.now);
+            SecretString::from(signed.ok_or_else(|| NoAssertion::Refused(cannot.to_owned()))?)
         }
-        Credential::Federated(federated) => federated.assertion().await?,
+        Credential::Federated(federated) => federated.assertion(lent).await?,
     };
     let kind = ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
     Ok(with(app, scope, &[kind, ("client_assertion", assertion.expose_secret())]))
@@ -151,6 +151,7 @@ fn fix(code: Option<u32>) -> &'static str {
 mod tests {
     use model::TenantId;
     use serde_json::json;
+    use wire::Wire;
 
     use super::*;
 
@@ -165,8 +166,8 @@ mod tests {
         let credential = Credential::Secret(SecretString::from("a&b=c+d %~"));
         let app = App { tenant: TenantId::from_u128(1), client_id: "client".into(), credential };
         let url = Url::parse("https://login.microsoftonline.com/t/oauth2/v2.0/token").unwrap();
-        let form = form(&app, &url, "https://graph.microsoft.com/.default", Timestamp::UNIX_EPOCH);
-        let form = form.await.unwrap();
+        let lent = Lent { wire: Wire::network().unwrap(), now: Timestamp::UNIX_EPOCH };
+        let form = form(&app, &url, "https://graph.microsoft.com/.default", lent).await.unwrap();
         let pairs: Vec<_> = form_urlencoded::parse(form.as_bytes()).collect();
         let expected = [
             ("client_id", "client"),

@@ -31,7 +31,7 @@ mod write;
 pub use audit::{Act, Activity, Actor, Invitation};
 pub use client::Client;
 pub use cloud::{Cloud, EndpointError, Endpoints, ParseCloudError};
-pub use credential::{App, Certificate, CertificateError, Credential, Federated};
+pub use credential::{App, Certificate, CertificateError, Credential, Federated, Lent, NoAssertion};
 pub use deleted::{Deleted, Whereabouts};
 pub use delta::{ChangedGroup, ChangedLink, ChangedUser, DeltaFrom, DeltaNext, DeltaPage, Removed};
 pub use error::{Advice, GraphError, Trace};

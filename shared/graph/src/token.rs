@@ -19,7 +19,7 @@ use wire::{Call, Wire};
 
 use crate::client::{AGENT, CLIENT_REQUEST_ID};
 use crate::cloud::Endpoints;
-use crate::credential::App;
+use crate::credential::{App, Lent, NoAssertion};
 use crate::entra::{self, Grant};
 use crate::error::{Failure, GraphError, Happened, Trace};
 use crate::retry::Patience;
@@ -161,9 +161,14 @@ impl Tokens {
         let ours = Uuid::new_v4().to_string();
         let trace = Trace { request_id: None, client_request_id: Some(ours.clone()) };
         let refused = |error| Failure { error, happened: Happened::Refused };
-        let form = match entra::form(&self.app, &url, &self.endpoints.scope(), asked_at).await {
+        let lent = Lent { wire: self.wire.clone(), now: asked_at };
+        let form = match entra::form(&self.app, &url, &self.endpoints.scope(), lent).await {
             Ok(form) => form,
-            Err(message) => return Err(refused(GraphError::Credential { message, trace })),
+            Err(NoAssertion::Refused(message)) => {
+                return Err(refused(GraphError::Credential { message, trace }));
+            }
+            // Whoever asks the issuer has tried more than once.
+            Err(NoAssertion::NotNow(why)) => return Err(refused(GraphError::Unreachable { why, trace })),
         };
         let mut call = Call::new(Method::POST, url)
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")

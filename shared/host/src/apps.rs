@@ -1,11 +1,12 @@
 //! The app registrations: who Guestlist is to Entra when it reads, and who when it writes.
 
-use graph::{App, Certificate, Credential, Federated};
+use graph::{App, Certificate, Credential, Federated, NoAssertion};
 use model::TenantId;
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
 use crate::Form;
+use crate::aws::{self, AwsSettings};
 
 /// An app registration: the reading one or the writing one.
 #[derive(Debug, Clone)]
@@ -13,7 +14,13 @@ pub struct AppSettings {
     pub app: App,
 }
 
-pub(crate) fn app(form: &mut Form<'_>, prefix: &str, tenant: Option<TenantId>) -> Option<AppSettings> {
+/// `by_role`: where the process is a function on AWS Lambda, as far as that could be read.
+pub(crate) fn app(
+    form: &mut Form<'_>,
+    prefix: &str,
+    tenant: Option<TenantId>,
+    by_role: Option<&AwsSettings>,
+) -> Option<AppSettings> {
     let id = format!("{prefix}_CLIENT_ID");
     let client_id = form.required(&id, "the application (client) id of the app registration");
     let client_id = form.parsed(&id, client_id, |text| {
@@ -24,17 +31,21 @@ pub(crate) fn app(form: &mut Form<'_>, prefix: &str, tenant: Option<TenantId>) -
     let secret = form.secret(&format!("{prefix}_CLIENT_SECRET"));
     let certificate = certificate(form, prefix);
     let federated = federated(form, prefix);
+    let of_role = of_role(form, prefix, by_role);
     let mut given = Vec::new();
     given.extend(secret.map(|secret| ("CLIENT_SECRET", Credential::Secret(secret))));
     given.extend(certificate.map(|certificate| ("CERTIFICATE_FILE", Credential::Certificate(certificate))));
     given.extend(federated.map(|federated| ("ASSERTION_FILE", Credential::Federated(federated))));
+    given.extend(of_role.map(|federated| ("FEDERATION", Credential::Federated(federated))));
     let credential = match given.as_slice() {
         [(_, credential)] => Some(credential.clone()),
         [] => {
             // Something that is set and cannot be used has been told already.
-            if form.so_far() == before {
+            if form.so_far() == before && form.optional(&format!("{prefix}_FEDERATION")).is_none() {
+                let on_lambda =
+                    if form.is_on_lambda() { format!("{prefix}_FEDERATION, ") } else { String::new() };
                 form.wrong(format!(
-                    "{prefix}_CERTIFICATE_FILE with {prefix}_KEY_FILE, {prefix}_ASSERTION_FILE, or {prefix}_CLIENT_SECRET_FILE, is not set: the app's credential"
+                    "{on_lambda}{prefix}_CERTIFICATE_FILE with {prefix}_KEY_FILE, {prefix}_ASSERTION_FILE, or {prefix}_CLIENT_SECRET_FILE, is not set: the app's credential"
                 ));
             }
             None
@@ -52,14 +63,34 @@ fn federated(form: &mut Form<'_>, prefix: &str) -> Option<Federated> {
     let name = format!("{prefix}_ASSERTION_FILE");
     let path = form.path(&name)?;
     form.read(&name, &path)?;
-    Some(Federated::new("the assertion file", move || {
+    Some(Federated::new("the assertion file", move |_| {
         let path = path.clone();
         async move {
             let text = tokio::fs::read_to_string(&path).await;
-            let text = text.map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+            let told = |error| NoAssertion::Refused(format!("cannot read `{}`: {error}", path.display()));
+            let text = text.map_err(told)?;
             Ok(SecretString::from(text.trim().to_owned()))
         }
     }))
+}
+
+/// The tokens that AWS signs about the function's role.
+fn of_role(form: &mut Form<'_>, prefix: &str, by_role: Option<&AwsSettings>) -> Option<Federated> {
+    let name = format!("{prefix}_FEDERATION");
+    let value = form.optional(&name)?;
+    if value != "aws-sts" {
+        form.wrong(format!("{name}: `{value}` is no issuer of tokens: use `aws-sts`, or unset it"));
+        return None;
+    }
+    if !form.is_on_lambda() {
+        form.wrong(format!(
+            "{name}: `{value}` is for a function on AWS Lambda, which has a role: set {prefix}_CERTIFICATE_FILE or \
+             {prefix}_ASSERTION_FILE here"
+        ));
+        return None;
+    }
+    // Where AWS could not be read, that was told.
+    by_role.cloned().map(aws::federated)
 }
 
 fn certificate(form: &mut Form<'_>, prefix: &str) -> Option<Certificate> {

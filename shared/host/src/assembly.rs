@@ -10,8 +10,8 @@ use graph::{Client, Reader, Writer};
 use model::Clock;
 use policy::Policy;
 use responder::{
-    Assessor, CanaryKeeper, Census, Directory, Handler, Meter, Notices, Open, PolicyInForce, Receiver,
-    Reconciler, Remediator, Rules, Steward, SubscriptionKeeper, Tally, Teller, Worker, off,
+    Assessor, CanaryKeeper, Census, Directory, Handler, Links, Meter, Notices, Open, PolicyInForce, Receiver,
+    Reconciler, Remediator, Rules, Steward, SubscriptionKeeper, Tally, Teller, Viewer, Worker, off,
 };
 use seal::StateKeys;
 use tokio::sync::watch;
@@ -27,11 +27,18 @@ pub enum Part {
     Remediate,
     Alert,
     Steward,
+    Approvals,
 }
 
 impl Part {
-    pub const ALL: [Self; 5] =
-        [Self::Notifications, Self::Assess, Self::Remediate, Self::Alert, Self::Steward];
+    pub const ALL: [Self; 6] =
+        [Self::Notifications, Self::Assess, Self::Remediate, Self::Alert, Self::Steward, Self::Approvals];
+
+    /// What is to run with these settings: pages are only shown where their address is set.
+    pub fn wanted(settings: &Settings) -> impl Iterator<Item = Self> {
+        let has_pages = settings.approvals_url.is_some();
+        Self::ALL.into_iter().filter(move |part| has_pages || *part != Self::Approvals)
+    }
 
     /// What this part must be told, and nothing else.
     #[must_use]
@@ -43,6 +50,7 @@ impl Part {
             Self::Remediate => Needs { write: true, policy: true, ..elsewhere },
             Self::Alert => Needs { tell: true, ..Needs::default() },
             Self::Steward => Needs { read: true, subscribe: true, ..elsewhere },
+            Self::Approvals => Needs { show: true, ..Needs::default() },
         }
     }
 
@@ -54,6 +62,7 @@ impl Part {
             Self::Remediate => "remediate",
             Self::Alert => "alert",
             Self::Steward => "steward",
+            Self::Approvals => "approvals",
         }
     }
 }
@@ -64,7 +73,7 @@ pub struct Assembly {
     pub settings: Settings,
     pub store: Store,
     pub policy: Option<watch::Receiver<Arc<Policy>>>,
-    /// Only where something is received or subscribed to.
+    /// Of `clientState` where something is received or subscribed to, of links where pages are shown or led to.
     pub keys: Option<Arc<StateKeys>>,
     pub wire: Wire,
     pub clock: Clock,
@@ -76,6 +85,7 @@ pub struct Assembly {
 #[derive(Debug)]
 pub struct Parts {
     pub receiver: Option<Receiver>,
+    pub viewer: Option<Viewer>,
     pub workers: Vec<Worker>,
     pub steward: Option<Steward>,
     pub keeper: Option<SubscriptionKeeper>,
@@ -88,12 +98,26 @@ pub struct Parts {
     pub meter: Meter,
 }
 
+impl Parts {
+    /// What is asked over HTTP, if anything.
+    #[must_use]
+    pub fn router(&self) -> Option<axum::Router> {
+        match (self.receiver.clone(), self.viewer.clone()) {
+            (Some(receiver), Some(viewer)) => Some(receiver.router().merge(viewer.router())),
+            (Some(receiver), None) => Some(receiver.router()),
+            (None, Some(viewer)) => Some(viewer.router()),
+            (None, None) => None,
+        }
+    }
+}
+
 impl Assembly {
     /// # Errors
     /// A setting that a part needs is not there.
     pub fn build(&self, parts: &[Part]) -> anyhow::Result<Parts> {
         let mut built = Parts {
             receiver: None,
+            viewer: None,
             workers: Vec::new(),
             steward: None,
             keeper: None,
@@ -119,7 +143,7 @@ impl Assembly {
                     built.workers.push(self.worker("remediate", &self.store.queues.remediations, handler));
                 }
                 Part::Alert => {
-                    let handler = Handler::Alert(Box::new(self.teller(&built.meter)));
+                    let handler = Handler::Alert(Box::new(self.teller(&built.meter)?));
                     built.workers.push(self.worker("alert", &self.store.queues.alerts, handler));
                 }
                 Part::Steward => {
@@ -131,6 +155,7 @@ impl Assembly {
                     built.reconciler = Some(self.reconciler()?);
                     built.steward = Some(self.steward()?);
                 }
+                Part::Approvals => built.viewer = Some(self.viewer()?),
             }
         }
         Ok(built)
@@ -259,7 +284,22 @@ impl Assembly {
         })
     }
 
-    fn teller(&self, meter: &Meter) -> Teller {
+    fn viewer(&self) -> anyhow::Result<Viewer> {
+        Ok(Viewer {
+            tenant: self.settings.tenant,
+            keys: self.keys.clone().context("there are no keys of links")?,
+            ledger: self.store.ledger.clone(),
+            clock: self.clock.clone(),
+        })
+    }
+
+    fn links(&self) -> anyhow::Result<Option<Links>> {
+        let Some(root) = self.settings.approvals_url.clone() else { return Ok(None) };
+        let keys = self.keys.clone().context("there are no keys of links")?;
+        Ok(Some(Links { tenant: self.settings.tenant, keys, root, clock: self.clock.clone() }))
+    }
+
+    fn teller(&self, meter: &Meter) -> anyhow::Result<Teller> {
         let channels: HashMap<_, _> = self
             .settings
             .channels
@@ -267,14 +307,15 @@ impl Assembly {
             .iter()
             .map(|one| (one.name().clone(), Open::new(one.clone())))
             .collect();
-        Teller {
+        Ok(Teller {
             channels: Arc::new(channels),
             wire: self.wire.clone(),
             ledger: self.store.ledger.clone(),
             notices: self.notices(),
             meter: meter.clone(),
+            links: self.links()?,
             clock: self.clock.clone(),
-        }
+        })
     }
 
     fn census(&self) -> anyhow::Result<Census> {

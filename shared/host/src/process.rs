@@ -78,8 +78,11 @@ impl Serving {
         let (store, assembly) = (assembly.store.clone(), Arc::new(assembly));
         assembly.ask_the_time().await;
         let entering = enter(&assembly.settings.data, &parts);
+        let built = assembly.build(&parts)?;
+        let router = built.router();
         let Parts {
-            receiver,
+            receiver: _,
+            viewer: _,
             workers,
             steward,
             keeper,
@@ -89,7 +92,7 @@ impl Serving {
             canary,
             notices,
             meter,
-        } = assembly.build(&parts)?;
+        } = built;
         let _running = match entering {
             Some(entering) => take_over(entering, &workers).await,
             None => None,
@@ -101,14 +104,14 @@ impl Serving {
         }
         let (stopping, stopped) = watch::channel(false);
         let mut running = JoinSet::new();
-        if let Some(receiver) = receiver {
+        if let Some(router) = router {
             let server = match server {
                 Some(server) => server,
                 None => Server::bind(assembly.settings.listen).await?,
             };
             tracing::info!(server.address = %server.address()?, "listening");
             say_what_holds(&assembly);
-            running.spawn(server.serve(receiver.router(), stopped.clone()));
+            running.spawn(server.serve(router, stopped.clone()));
         }
         if let Some(address) = assembly.settings.admin {
             let server = Server::bind_as("GUESTLIST_ADMIN_LISTEN", address).await?.within(MONITORS);
@@ -234,7 +237,9 @@ fn say_what_holds(assembly: &Assembly) {
 /// # Errors
 /// A setting is missing, the policy is not valid, the store cannot be opened, the port is taken, a part broke down.
 pub async fn serve(environment: &Environment) -> anyhow::Result<()> {
-    run_parts(&Part::ALL, environment, Needs::everything()).await
+    let settings = Settings::read(environment, Needs::everything())?;
+    let parts: Vec<Part> = Part::wanted(&settings).collect();
+    run_parts(&parts, settings).await
 }
 
 /// One part as a process of its own, with what that part needs and nothing else: until it is asked to stop, or, where
@@ -247,7 +252,10 @@ pub async fn run_part(part: Part, environment: &Environment) -> ExitCode {
     let ended = if environment.is_lambda() {
         crate::lambda::run(part, environment).await
     } else {
-        run_parts(&[part], environment, part.needs()).await
+        match Settings::read(environment, part.needs()) {
+            Ok(settings) => run_parts(&[part], settings).await,
+            Err(missing) => Err(missing.into()),
+        }
     };
     let Err(error) = ended else {
         return ExitCode::SUCCESS;
@@ -259,8 +267,7 @@ pub async fn run_part(part: Part, environment: &Environment) -> ExitCode {
 }
 
 /// A second request to stop is a person in a hurry: whoever starts next takes over what is under way.
-async fn run_parts(parts: &[Part], environment: &Environment, needs: Needs) -> anyhow::Result<()> {
-    let settings = Settings::read(environment, needs)?;
+async fn run_parts(parts: &[Part], settings: Settings) -> anyhow::Result<()> {
     let serving = Serving::prepare(settings, parts, crate::clock())?;
     let (asked, first) = oneshot::channel();
     let hurry = async {

@@ -88,6 +88,8 @@ pub struct Needs {
     /// Writes down what another process tells people.
     pub told_elsewhere: bool,
     pub policy: bool,
+    /// Shows incidents to people, and works on no queue.
+    pub show: bool,
 }
 
 impl Needs {
@@ -101,6 +103,7 @@ impl Needs {
             tell: true,
             told_elsewhere: false,
             policy: true,
+            show: false,
         }
     }
 }
@@ -126,6 +129,13 @@ impl PolicyPlace {
     }
 }
 
+/// Keys, and the setting that says where they lie.
+#[derive(Debug, Clone)]
+pub struct KeyText {
+    pub setting: &'static str,
+    pub text: SecretString,
+}
+
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub tenant: TenantId,
@@ -136,12 +146,14 @@ pub struct Settings {
     pub admin: Option<SocketAddr>,
     /// How Microsoft Graph reaches the receiver: https, without a path.
     pub public_url: Option<Url>,
+    /// How people reach the pages of incidents: https, without a path. None are shown until it is set.
+    pub approvals_url: Option<Url>,
     pub endpoints: Endpoints,
     pub reader: Option<AppSettings>,
     pub writer: Option<AppSettings>,
     pub policy: Option<PolicyPlace>,
-    /// The keys of `clientState` as text, where they do not lie in the folder of the store.
-    pub state_keys: Option<SecretString>,
+    /// The keys that this process seals with, as text, where they do not lie in the folder of the store.
+    pub keys: Option<KeyText>,
     /// For a function on AWS Lambda, and only there.
     pub aws: Option<AwsSettings>,
     /// No rule goes further than this. `observe` until it is set.
@@ -170,12 +182,14 @@ impl Settings {
         });
         let admin = admin(form);
         let public_url = public_url(form, needs.subscribe);
+        let approvals_url = approvals_url(form);
         let endpoints = endpoints(form);
-        let reader = if needs.read { app(form, "GUESTLIST_READ", tenant) } else { None };
-        let writer = if needs.write { app(form, "GUESTLIST_WRITE", tenant) } else { None };
+        let aws = if form.is_on_lambda() { Some(aws(form, needs)) } else { None };
+        let by_role = aws.as_ref().and_then(Option::as_ref);
+        let reader = if needs.read { app(form, "GUESTLIST_READ", tenant, by_role) } else { None };
+        let writer = if needs.write { app(form, "GUESTLIST_WRITE", tenant, by_role) } else { None };
         let policy = policy(form, needs.policy);
-        let (state_keys, aws) =
-            if form.is_on_lambda() { (state_keys(form, needs), Some(aws(form))) } else { (None, None) };
+        let keys = if form.is_on_lambda() { keys(form, needs, approvals_url.is_some()) } else { None };
         let ceiling = ceiling(form);
         let channels = channels(form, needs);
         let canary = canary(form);
@@ -186,11 +200,12 @@ impl Settings {
             listen: listen?,
             admin,
             public_url,
+            approvals_url,
             endpoints: endpoints?,
             reader,
             writer,
             policy,
-            state_keys,
+            keys,
             aws: match aws {
                 Some(aws) => Some(aws?),
                 None => None,
@@ -266,21 +281,25 @@ fn policy(form: &mut Form<'_>, needed: bool) -> Option<PolicyPlace> {
     }
 }
 
-/// No instance of a function may make its own: they would not know each other's.
-fn state_keys(form: &mut Form<'_>, needs: Needs) -> Option<SecretString> {
-    const NAME: &str = "GUESTLIST_STATE_KEYS";
-    if !needs.receive && !needs.subscribe {
+/// No instance of a function may make its own: they would not know each other's. Whoever only shows pages, or leads to them,
+/// has other keys than those by which notifications are known.
+fn keys(form: &mut Form<'_>, needs: Needs, has_pages: bool) -> Option<KeyText> {
+    let (setting, what) = if needs.receive || needs.subscribe {
+        ("GUESTLIST_STATE_KEYS", "seal `clientState`")
+    } else if needs.show || (needs.tell && has_pages) {
+        ("GUESTLIST_LINK_KEYS", "seal the links to pages of incidents")
+    } else {
         return None;
-    }
+    };
     let before = form.so_far();
-    let keys = form.secret(NAME);
-    if keys.is_none() && form.so_far() == before {
+    let text = form.secret(setting);
+    if text.is_none() && form.so_far() == before {
         form.wrong(format!(
-            "{NAME}_SECRET or {NAME}_PARAMETER is not set: where the keys lie that seal `clientState`, a line `key-id \
-             base64` each, the second word from `openssl rand -base64 32`"
+            "{setting}_SECRET or {setting}_PARAMETER is not set: where the keys lie that {what}, a line `key-id base64` each, \
+             the second word from `openssl rand -base64 32`"
         ));
     }
-    keys
+    text.map(|text| KeyText { setting, text })
 }
 
 fn ceiling(form: &mut Form<'_>) -> Option<Mode> {
@@ -296,15 +315,32 @@ fn public_url(form: &mut Form<'_>, needed: bool) -> Option<Url> {
         form.optional("GUESTLIST_PUBLIC_URL")
     };
     form.parsed("GUESTLIST_PUBLIC_URL", value, |text| {
-        let url = Url::parse(text).map_err(|error| format!("`{text}` is not an URL: {error}"))?;
-        if url.scheme() != "https" {
-            return Err(format!("`{text}` is not https, and Microsoft Graph sends to nothing else"));
-        }
-        if url.path() != "/" || url.query().is_some() {
-            return Err(format!("`{text}` has a path or query: leave it at the host"));
-        }
-        Ok(url)
+        https_root(text, "Microsoft Graph sends to nothing else")
     })
+}
+
+/// Messages in chat have little room for an address.
+fn approvals_url(form: &mut Form<'_>) -> Option<Url> {
+    const NAME: &str = "GUESTLIST_APPROVALS_URL";
+    const LONGEST: usize = 120;
+    let value = form.optional(NAME);
+    form.parsed(NAME, value, |text| {
+        if text.len() > LONGEST {
+            return Err(format!("it is longer than {LONGEST} characters, which no message has room for"));
+        }
+        https_root(text, "a page shows personal data")
+    })
+}
+
+fn https_root(text: &str, why: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("`{text}` is not an URL: {error}"))?;
+    if url.scheme() != "https" {
+        return Err(format!("`{text}` is not https, and {why}"));
+    }
+    if url.path() != "/" || url.query().is_some() {
+        return Err(format!("`{text}` has a path or query: leave it at the host"));
+    }
+    Ok(url)
 }
 
 fn endpoints(form: &mut Form<'_>) -> Option<Endpoints> {

@@ -32,12 +32,15 @@ impl Moments {
                 Self { due: one.due.min(other.due), owed_since: earlier }
             }
             Collapse::Latest => {
-                let covers = i64::try_from(Queue::COVERS.as_micros()).unwrap_or(i64::MAX);
-                let owed_since = earlier.max(later.saturating_sub(covers));
+                let owed_since = earlier.max(later.saturating_sub(covers()));
                 Self { due: one.due.max(other.due), owed_since }
             }
         }
     }
+}
+
+fn covers() -> i64 {
+    i64::try_from(Queue::COVERS.as_micros()).unwrap_or(i64::MAX)
 }
 
 impl Row {
@@ -187,13 +190,14 @@ pub(crate) fn delay(
         .prepare_cached(
             "UPDATE queue_moves SET body = coalesce(next_body, ?4, body),
                  ready_at = iif(next_latest = 1, max(?3, coalesce(next_due, ?3)), min(?3, coalesce(next_due, ?3))),
-                 enqueued_at = iif(next_latest = 1, max(enqueued_at, coalesce(next_enqueued_at, enqueued_at)),
-                                                    min(enqueued_at, coalesce(next_enqueued_at, enqueued_at))),
+                 enqueued_at = max(min(enqueued_at, coalesce(next_enqueued_at, enqueued_at)),
+                                   iif(next_latest = 1, max(enqueued_at, coalesce(next_enqueued_at, enqueued_at)) - ?5,
+                                                        min(enqueued_at, coalesce(next_enqueued_at, enqueued_at)))),
                  claimed = 0, deliveries = iif(next_body IS NULL AND ?4 IS NULL, deliveries, 0),
                  next_body = NULL, next_due = NULL, next_enqueued_at = NULL, next_latest = 0
              WHERE id = ?1 AND claim = ?2 AND claimed = 1",
         )?
-        .execute(params![id, claim, due.as_microsecond(), body])?;
+        .execute(params![id, claim, due.as_microsecond(), body, covers()])?;
     Ok(match (changed, body) {
         (1, None) => Delayed::Same,
         (1, Some(_)) => Delayed::Anew,

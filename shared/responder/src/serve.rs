@@ -41,6 +41,17 @@ impl Remediator {
         Ok(End::Done)
     }
 
+    /// It went to the dead letters: whoever asked hears that, and asks again.
+    pub(crate) async fn give_up(&self, id: &RequestId, why: &str) -> Result<(), Trouble> {
+        let Some(mut stored) = self.ledger.request(id).await? else { return Ok(()) };
+        if stored.value.state == RequestState::Waiting {
+            let answer = Answer::Failed { why: format!("{why}: see the log of `serve`, and ask again") };
+            stored.value.state = RequestState::Answered { at: self.clock.now(), answer };
+            self.ledger.replace(stored).await?;
+        }
+        Ok(())
+    }
+
     async fn approve(&self, id: &IncidentId, plan: PlanHash, request: &Request) -> Result<Answer, Trouble> {
         let now = self.clock.now();
         let Some(mut stored) = self.ledger.incident(id).await? else {
@@ -50,9 +61,13 @@ impl Remediator {
             return Ok(answer);
         }
         // Whoever was asked was asked by that one's message, and hears by it what comes of the answer.
+        // Or was answered by this very request, which was interrupted before it came to the others.
+        let begun = |speaker: &Incident| {
+            speaker.approval.as_ref().is_some_and(|approval| approval.request.as_ref() == Some(&request.id))
+        };
         if let Some(speaker) = self.speaker_of(&stored.value).await?
             && speaker.value.question() == plan
-            && speaker.value.state.waits().is_some()
+            && (speaker.value.state.waits().is_some() || begun(&speaker.value))
         {
             stored = speaker;
         }

@@ -8,13 +8,15 @@ use std::sync::Arc;
 
 use alert::{Background, Channel, Message, Receipt, SendError};
 use jiff::{SignedDuration, Timestamp};
-use model::{AlertJob, ChannelName, Clock, Delivery, DeliveryStatus, IncidentId, Notice, RolledUp, Severity};
+use model::{
+    AlertJob, ChannelName, Clock, Delivery, DeliveryStatus, Incident, IncidentId, Notice, RolledUp, Severity,
+};
 use tokio::sync::Semaphore;
 use wire::Wire;
 
 use crate::meter::Delivered;
 use crate::trouble::after;
-use crate::{End, Meter, Notices, Trouble};
+use crate::{End, Links, Meter, Notices, Trouble};
 
 mod rolled_up;
 
@@ -28,6 +30,8 @@ pub struct Teller {
     pub ledger: ledger::Ledger,
     pub notices: Notices,
     pub meter: Meter,
+    /// Only where there are pages to lead to.
+    pub links: Option<Links>,
     pub clock: Clock,
 }
 
@@ -107,14 +111,11 @@ impl Teller {
         if let Some(at) = delivery.due_at().filter(|at| *at > now) {
             return Ok(End::Again { at, job: None });
         }
-        let outcomes = self.ledger.outcomes(id).await?;
-        let suspensions = self.ledger.suspensions(stored.value.key.guest).await?;
-        let key = &stored.value.key;
-        let holds =
-            |one: &&model::Suspension| one.until > now && one.covers(key.guest, &key.rule, key.object);
-        let suspension = suspensions.iter().find(holds);
-        let background = Background { outcomes: &outcomes, suspension };
-        let message = alert::about_incident_with(&stored.value, delivery.sequence, background);
+        let message = as_known(&self.ledger, &stored.value, delivery.sequence, now).await?;
+        let message = match self.links.as_ref().and_then(|links| links.to(id)) {
+            Some(page) => message.with_page(page),
+            None => message,
+        };
         let line = RolledUp {
             about: id.to_string(),
             headline: message.headline.clone(),
@@ -251,6 +252,21 @@ impl Teller {
             }
         }
     }
+}
+
+/// What people are told of an incident, with what the ledger knows beside it.
+pub(crate) async fn as_known(
+    ledger: &ledger::Ledger,
+    incident: &Incident,
+    sequence: u32,
+    now: Timestamp,
+) -> Result<Message, Trouble> {
+    let outcomes = ledger.outcomes(&incident.id).await?;
+    let key = &incident.key;
+    let suspensions = ledger.suspensions(key.guest).await?;
+    let holds = |one: &&model::Suspension| one.until > now && one.covers(key.guest, &key.rule, key.object);
+    let background = Background { outcomes: &outcomes, suspension: suspensions.iter().find(holds) };
+    Ok(alert::about_incident_with(incident, sequence, background))
 }
 
 fn first_due(deliveries: &[Delivery], channel: &ChannelName, now: Timestamp) -> Option<Delivery> {

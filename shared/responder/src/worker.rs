@@ -231,6 +231,12 @@ impl Worker {
     }
 
     async fn bury(&self, claimed: &Claimed, why: &str) -> Result<Pushed, Trouble> {
+        // The steward would send it again for as long as it waits for an answer.
+        if let Handler::Remediate(remediator) = &self.handler
+            && let Ok(Job::Serve { request }) = serde_json::from_str(&claimed.body)
+        {
+            remediator.give_up(&request, why).await?;
+        }
         let hold = self.queue.bury(claimed, why, self.clock.now()).await?;
         let text = format!(
             "a job of `{}` went to the dead letters: {why}; see `guestlist dead list`, then `dead replay` or `dead drop`",

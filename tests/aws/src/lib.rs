@@ -1,6 +1,6 @@
 //! The AWS emulator, for tests: the one that `tests/run` has started, or one of this process's own.
 //!
-//! Lives here: where it is, a table of the schema in `infra/aws/table.json`, queues, and a proxy that loses what networks lose. Never here: a way to do without it. A test
+//! Lives here: where it is, a table of the schema in `infra/aws/table.json`, queues, a proxy that loses what networks lose, and the issuer of tokens that the emulator is not (it signs with HS256, which Entra does not take). Never here: a way to do without it. A test
 //! that finds none and can start none fails, and says what mends it.
 
 #![expect(
@@ -11,6 +11,7 @@
     reason = "a test may panic"
 )]
 
+pub mod issuer;
 pub mod proxy;
 
 use std::env;

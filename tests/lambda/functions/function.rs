@@ -17,12 +17,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Where each function's binary is: built from its own source.
-const BINARIES: [(&str, &str); 5] = [
+const BINARIES: [(&str, &str); 6] = [
     ("notifications", env!("CARGO_BIN_EXE_lambda-notifications")),
     ("assess", env!("CARGO_BIN_EXE_lambda-assess")),
     ("remediate", env!("CARGO_BIN_EXE_lambda-remediate")),
     ("alert", env!("CARGO_BIN_EXE_lambda-alert")),
     ("steward", env!("CARGO_BIN_EXE_lambda-steward")),
+    ("approvals", env!("CARGO_BIN_EXE_lambda-approvals")),
 ];
 
 pub(crate) struct Function {

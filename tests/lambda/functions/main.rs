@@ -8,7 +8,9 @@ mod stage;
 
 mod batches;
 mod changing;
+mod federation;
 mod http;
+mod pages;
 mod starting;
 mod story;
 mod timers;

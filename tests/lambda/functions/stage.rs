@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use emulator::Kept;
+use emulator::issuer::Issuer;
 use guestlist_tests::{Inbox, People};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -39,8 +40,13 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn set() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub(crate) async fn with(change: impl FnOnce(&mut Options)) -> Self {
         let mut options = Options::contoso(Arc::new(Timestamp::now));
         options.deliver = Delivery::ByHand;
+        change(&mut options);
         let simulator = Simulator::start(options).await.unwrap();
         let slack = Inbox::open("slack").await;
         let prefix = format!("guestlist/{}", uuid::Uuid::new_v4());
@@ -72,7 +78,7 @@ impl Stage {
         emulator::keep_secret(kept, &self.name_of(kept, name), text);
     }
 
-    fn name_of(&self, kept: Kept, name: &str) -> String {
+    pub(crate) fn name_of(&self, kept: Kept, name: &str) -> String {
         match kept {
             Kept::Secret => format!("{}/{name}", self.prefix),
             // There a name with a slash in it begins with one.
@@ -112,6 +118,19 @@ impl Stage {
         }
         settings.retain(|(_, value)| !value.is_empty());
         self.settings.extend(settings.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    }
+
+    /// In the place of every secret of an app: tokens that this issuer signs.
+    pub(crate) fn sign_in_by_role(&mut self, issuer: &Issuer) {
+        self.settings.retain(|(name, _)| !name.contains("_CLIENT_SECRET"));
+        for (name, value) in [
+            ("GUESTLIST_READ_FEDERATION", "aws-sts"),
+            ("GUESTLIST_WRITE_FEDERATION", "aws-sts"),
+            ("AWS_ENDPOINT_URL_STS", &issuer.address),
+            ("AWS_SESSION_TOKEN", "of-the-role"),
+        ] {
+            self.settings.push((name.to_owned(), value.to_owned()));
+        }
     }
 
     /// The variables that a function of this name gets, and no others.
@@ -196,10 +215,12 @@ impl Stage {
 
     /// How many dead letters there are.
     pub(crate) fn dead(&self, queue: &str) -> usize {
-        let name = "ApproximateNumberOfMessages";
-        let asked = json!({ "QueueUrl": self.queue(queue).1, "AttributeNames": [name] });
-        let answer = emulator::ask_sqs("GetQueueAttributes", &asked);
-        answer["Attributes"][name].as_str().unwrap().parse().unwrap()
+        count(self.queue(queue).1, "ApproximateNumberOfMessages")
+    }
+
+    /// How many messages are not due yet.
+    pub(crate) fn delayed(&self, queue: &str) -> usize {
+        count(self.queue(queue).0, "ApproximateNumberOfMessagesDelayed")
     }
 
     pub(crate) fn forward_to(&self, gateway: &str) {
@@ -209,6 +230,12 @@ impl Stage {
 
 fn queue() -> String {
     emulator::create_queue(&json!({}))
+}
+
+fn count(url: &str, attribute: &str) -> usize {
+    let asked = json!({ "QueueUrl": url, "AttributeNames": [attribute] });
+    let answer = emulator::ask_sqs("GetQueueAttributes", &asked);
+    answer["Attributes"][attribute].as_str().unwrap().parse().unwrap()
 }
 
 fn record(message: &Value) -> Value {

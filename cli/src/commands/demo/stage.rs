@@ -74,7 +74,8 @@ impl Stage {
         };
         let environment = environment(&simulator, &chat, &folder, &policy);
         let settings = Settings::read(&environment, Needs::everything())?;
-        let serving = Serving::prepare(settings, &Part::ALL, host::clock())?;
+        let parts: Vec<Part> = Part::wanted(&settings).collect();
+        let serving = Serving::prepare(settings, &parts, host::clock())?;
         let store = serving.assembly.store.clone();
         let (stop, stopped) = oneshot::channel();
         let until = async {

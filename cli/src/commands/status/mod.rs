@@ -148,8 +148,7 @@ async fn read(settings: &Settings, store: &Store, now: Timestamp) -> anyhow::Res
 }
 
 fn parts(settings: &Settings, troubles: &mut Vec<String>) -> Vec<PartStatus> {
-    let parts: Vec<PartStatus> = Part::ALL
-        .into_iter()
+    let parts: Vec<PartStatus> = Part::wanted(settings)
         .map(|part| PartStatus { name: part.word(), running: host::is_running(&settings.data, part).ok() })
         .collect();
     let idle: Vec<&str> =

@@ -97,7 +97,7 @@ pub(super) fn expect_harmless(message: &Message) {
 }
 
 /// The guest called so, in every field that he can write.
-fn called(name: &str) -> Incident {
+pub(super) fn called(name: &str) -> Incident {
     let mut subject = subject();
     subject.name = Some(name.to_owned());
     subject.addresses = vec![name.to_owned()];
@@ -172,7 +172,7 @@ fn hundreds_of_addresses_sponsors_and_reasons_still_fit_with_the_undo_whole() {
     assert_eq!(webhook(&message)["data"]["truncated"], true);
 }
 
-fn any_text() -> impl Strategy<Value = String> {
+pub(super) fn any_text() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
         "[<>&`*_~:@!|#./\\\\ \"'a-z\\n\\r\\t\\x00\u{202e}\u{200b}é💥]{0,60}",
@@ -181,7 +181,7 @@ fn any_text() -> impl Strategy<Value = String> {
     ]
 }
 
-fn any_state() -> impl Strategy<Value = State> {
+pub(super) fn any_state() -> impl Strategy<Value = State> {
     let (then, later) = (at("10:00:05"), at("10:00:35"));
     prop_oneof![
         Just(State::Open),
@@ -204,7 +204,7 @@ fn any_state() -> impl Strategy<Value = State> {
     ]
 }
 
-fn any_subject() -> impl Strategy<Value = Subject> {
+pub(super) fn any_subject() -> impl Strategy<Value = Subject> {
     let some_texts = || prop::collection::vec(any_text(), 0..15);
     let maybe = || prop::option::of(any_text());
     (maybe(), some_texts(), maybe(), prop::collection::vec(maybe(), 0..15)).prop_map(
@@ -230,7 +230,7 @@ fn steps(groups: usize) -> Vec<Step> {
     std::iter::once(Step::Disable { user: GUEST }).chain(leave).collect()
 }
 
-fn any_finding() -> impl Strategy<Value = Finding> {
+pub(super) fn any_finding() -> impl Strategy<Value = Finding> {
     let some_texts = || prop::collection::vec(any_text(), 0..15);
     let lists = (some_texts(), some_texts(), some_texts(), some_texts());
     (lists, prop::option::of(any_text()), any::<bool>(), any::<bool>()).prop_map(

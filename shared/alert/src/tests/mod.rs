@@ -8,6 +8,7 @@ mod groups;
 mod hostile;
 mod others;
 mod pager;
+mod pages;
 mod sink;
 mod sinks;
 mod slack_bot;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use graph::{Advice, App, Client, Credential, Endpoints, Federated, GraphError, Reader};
+use graph::{Advice, App, Client, Credential, Endpoints, Federated, GraphError, NoAssertion, Reader};
 use jiff::SignedDuration;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use model::{Clock, TenantId};
@@ -67,7 +67,7 @@ impl Tenant {
     /// What Guestlist makes of Entra's answer to this token.
     async fn refusal(&self, algorithm: Algorithm, change: impl FnOnce(&mut Value)) -> String {
         let token = self.signed(algorithm, change);
-        let reader = self.reader(Federated::new("a test", move || {
+        let reader = self.reader(Federated::new("a test", move |_| {
             let token = token.clone();
             async move { Ok(token) }
         }));
@@ -84,10 +84,10 @@ async fn a_token_of_the_issuer_is_asked_for_once_for_each_graph_token() {
     let tokens: Arc<Mutex<Vec<SecretString>>> = Arc::default();
     tokens.lock().unwrap().push(tenant.signed(Algorithm::RS256, |_| {}));
     let (counted, given) = (Arc::clone(&asked), Arc::clone(&tokens));
-    let reader = tenant.reader(Federated::new("a test", move || {
+    let reader = tenant.reader(Federated::new("a test", move |_| {
         counted.fetch_add(1, SeqCst);
         let token = given.lock().unwrap().last().cloned();
-        async move { token.ok_or_else(|| "there is none".to_owned()) }
+        async move { token.ok_or_else(|| NoAssertion::Refused("there is none".to_owned())) }
     }));
     for _ in 0..3 {
         reader.count_guests().await.unwrap();
@@ -120,9 +120,27 @@ async fn what_differs_in_anything_is_refused_with_what_mends_it() {
 #[tokio::test]
 async fn an_issuer_that_gives_no_token_is_told_and_graph_is_not_asked() {
     let tenant = Tenant::new().await;
-    let reader = tenant.reader(Federated::new("AWS STS", || async { Err("it is not allowed".to_owned()) }));
+    let reader = tenant.reader(Federated::new("AWS STS", |_| async {
+        Err(NoAssertion::Refused("it is not allowed".to_owned()))
+    }));
     let error = reader.count_guests().await.unwrap_err();
     assert!(matches!(error, GraphError::Credential { .. }), "{error}");
     assert!(error.to_string().contains("AWS STS gave no token: it is not allowed"), "{error}");
     assert_eq!(tenant.simulator.traffic().token_requests, 0);
+}
+
+#[tokio::test]
+async fn an_issuer_that_gives_no_token_now_is_asked_again_later() {
+    let tenant = Tenant::new().await;
+    let (asked, token) = (Arc::new(AtomicUsize::new(0)), tenant.signed(Algorithm::RS256, |_| {}));
+    let counted = Arc::clone(&asked);
+    let reader = tenant.reader(Federated::new("AWS STS", move |_| {
+        let (first, token) = (counted.fetch_add(1, SeqCst) == 0, token.clone());
+        async move { if first { Err(NoAssertion::NotNow("it is\nbusy".to_owned())) } else { Ok(token) } }
+    }));
+    let error = reader.count_guests().await.unwrap_err();
+    assert_eq!(error.advice(), Advice::TryAgain { after: None });
+    assert!(error.to_string().contains("reach Microsoft: AWS STS gave no token: it is busy"), "{error}");
+    reader.count_guests().await.unwrap();
+    assert_eq!(asked.load(SeqCst), 2);
 }

@@ -1,4 +1,4 @@
-//! Three reads for which a whole SDK each would be too much: a secret, a parameter, an object. Signed by AWS's own signer.
+//! What a whole SDK each would be too much for: a secret, a parameter, an object, and in `sts` a token. Signed by AWS's own signer.
 //!
 //! Needs `secretsmanager:GetSecretValue`, `ssm:GetParameter` (with `kms:Decrypt` of their keys), `s3:GetObject` and
 //! `s3:GetObjectVersion`, each only where a setting names such a place. Nothing that was read is in an error or a log.
@@ -128,7 +128,7 @@ impl Aws {
     }
 
     /// Again where that may help.
-    async fn send(&self, service: &str, call: Call) -> Result<Reply, AwsError> {
+    pub(super) async fn send(&self, service: &str, call: Call) -> Result<Reply, AwsError> {
         let mut pauses = PAUSES.into_iter();
         loop {
             let mut signed = call.clone().timeout(TIMEOUT);
@@ -138,8 +138,7 @@ impl Aws {
                 Ok(reply) if reply.status.is_success() => return Ok(reply),
                 Ok(reply) => {
                     let error = AwsError::Refused { status: reply.status.as_u16(), code: code(&reply.body) };
-                    let may_help = reply.status.is_server_error() || reply.status.as_u16() == 429;
-                    if !may_help && !is_throttle(&error) {
+                    if !is_passing(&error) {
                         return Err(error);
                     }
                     error
@@ -202,8 +201,9 @@ impl Aws {
         Ok(url)
     }
 
-    fn address(&self, host: &str) -> Result<Url, AwsError> {
-        if let Some(endpoint) = &self.settings.endpoint {
+    pub(super) fn address(&self, host: &str) -> Result<Url, AwsError> {
+        let of_sts = self.settings.sts_endpoint.as_ref().filter(|_| host == "sts");
+        if let Some(endpoint) = of_sts.or(self.settings.endpoint.as_ref()) {
             return Ok(endpoint.clone());
         }
         let region = &self.settings.region;
@@ -233,9 +233,13 @@ fn code(body: &[u8]) -> String {
     code.chars().filter(char::is_ascii_alphanumeric).take(64).collect()
 }
 
-fn is_throttle(error: &AwsError) -> bool {
+/// Whether the same request may be answered another time.
+pub(super) fn is_passing(error: &AwsError) -> bool {
     match error {
-        AwsError::Refused { status: _, code } => code.contains("Throttl") || code == "SlowDown",
-        AwsError::Unreachable { .. } | AwsError::Unusable { .. } => false,
+        AwsError::Refused { status, code } => {
+            matches!(status, 429 | 500..) || code.contains("Throttl") || code == "SlowDown"
+        }
+        AwsError::Unreachable { why: _ } => true,
+        AwsError::Unusable { why: _ } => false,
     }
 }

@@ -4,6 +4,7 @@
 //! lies there, and what a function does.
 
 mod calls;
+mod sts;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -12,8 +13,9 @@ use aws_types::region::Region;
 use url::Url;
 
 pub(crate) use calls::{Aws, AwsError, Object};
+pub(crate) use sts::federated;
 
-use crate::Form;
+use crate::{Form, Needs};
 
 /// The variable by which a process knows that it is a function on AWS Lambda
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>).
@@ -31,11 +33,21 @@ pub struct QueuePlace {
     pub dead_url: String,
 }
 
+impl QueuePlace {
+    /// For a part that works on no queue. The name is one that never leads anywhere (RFC 2606, section 2).
+    fn nowhere() -> Self {
+        let url = "https://no-queue.invalid/".to_owned();
+        Self { dead_url: url.clone(), url }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct AwsSettings {
     pub region: String,
     /// For every service. Each service's own in the region until it is set.
     pub endpoint: Option<Url>,
+    /// For STS, in the place of the other.
+    pub sts_endpoint: Option<Url>,
     pub credentials: Credentials,
     pub table: String,
     pub changes: QueuePlace,
@@ -56,14 +68,36 @@ impl AwsSettings {
     }
 }
 
-pub(crate) fn aws(form: &mut Form<'_>) -> Option<AwsSettings> {
+pub(crate) fn aws(form: &mut Form<'_>, needs: Needs) -> Option<AwsSettings> {
     let of_lambda = "Lambda sets it from the function's role; outside of Lambda set what it would be";
     let region = form.required("AWS_REGION", "the region of the function, like `eu-central-1`");
     let key = form.required("AWS_ACCESS_KEY_ID", of_lambda);
     let secret = form.required("AWS_SECRET_ACCESS_KEY", of_lambda);
     let token = form.optional("AWS_SESSION_TOKEN");
-    let given = form.optional("AWS_ENDPOINT_URL");
-    let endpoint = form.parsed("AWS_ENDPOINT_URL", given.clone(), |text| {
+    let anywhere = endpoint(form, "AWS_ENDPOINT_URL");
+    let of_sts = endpoint(form, "AWS_ENDPOINT_URL_STS");
+    let table = form.required("GUESTLIST_TABLE", "the name of the table in DynamoDB that holds the ledger");
+    let mut queue = |name| if needs.show { Some(QueuePlace::nowhere()) } else { queue(form, name) };
+    let (changes, remediations) = (queue("CHANGES"), queue("REMEDIATIONS"));
+    let (alerts, chores) = (queue("ALERTS"), queue("CHORES"));
+    Some(AwsSettings {
+        region: region?,
+        endpoint: anywhere?,
+        sts_endpoint: of_sts?,
+        credentials: Credentials::new(key?, secret?, token, None, "environment"),
+        table: table?,
+        changes: changes?,
+        remediations: remediations?,
+        alerts: alerts?,
+        chores: chores?,
+    })
+}
+
+/// As AWS's own tools name and read them
+/// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>). None: it is wrong.
+fn endpoint(form: &mut Form<'_>, name: &str) -> Option<Option<Url>> {
+    let Some(given) = form.optional(name) else { return Some(None) };
+    let parsed = form.parsed(name, Some(given), |text| {
         let wrong = || {
             format!("`{text}` is not an address like `https://aws.contoso.com`; unset it to reach AWS itself")
         };
@@ -74,21 +108,7 @@ pub(crate) fn aws(form: &mut Form<'_>) -> Option<AwsSettings> {
             Err(wrong())
         }
     });
-    let table = form.required("GUESTLIST_TABLE", "the name of the table in DynamoDB that holds the ledger");
-    let changes = queue(form, "CHANGES");
-    let remediations = queue(form, "REMEDIATIONS");
-    let alerts = queue(form, "ALERTS");
-    let chores = queue(form, "CHORES");
-    Some(AwsSettings {
-        region: region?,
-        endpoint: if given.is_some() { Some(endpoint?) } else { None },
-        credentials: Credentials::new(key?, secret?, token, None, "environment"),
-        table: table?,
-        changes: changes?,
-        remediations: remediations?,
-        alerts: alerts?,
-        chores: chores?,
-    })
+    parsed.map(Some)
 }
 
 fn queue(form: &mut Form<'_>, name: &str) -> Option<QueuePlace> {
@@ -117,7 +137,7 @@ pub(crate) mod tests {
 
     const QUEUE: &str = "https://sqs.eu-central-1.amazonaws.com/123456789012/changes";
 
-    fn read(changes: &[(&str, &str)]) -> Result<AwsSettings, String> {
+    pub(crate) fn settings_of(changes: &[(&str, &str)]) -> Result<AwsSettings, String> {
         let mut values: Vec<(String, String)> = Vec::new();
         for name in ["CHANGES", "REMEDIATIONS", "ALERTS", "CHORES"] {
             values.push((format!("GUESTLIST_QUEUE_{name}"), QUEUE.to_owned()));
@@ -137,18 +157,18 @@ pub(crate) mod tests {
         }
         let environment = Environment::of(values);
         let mut form = Form::new(&environment);
-        let settings = aws(&mut form);
+        let settings = aws(&mut form, Needs::default());
         form.finish(settings).map_err(|missing| missing.to_string())
     }
 
     /// For the emulator.
     pub(crate) fn settings() -> AwsSettings {
-        read(&[("AWS_ENDPOINT_URL", emulator::address())]).unwrap()
+        settings_of(&[("AWS_ENDPOINT_URL", emulator::address())]).unwrap()
     }
 
     #[test]
     fn where_things_lie_is_read_and_no_secret_is_shown() {
-        let settings = read(&[("AWS_SECRET_ACCESS_KEY", "hush")]).unwrap();
+        let settings = settings_of(&[("AWS_SECRET_ACCESS_KEY", "hush")]).unwrap();
         assert_eq!(settings.changes, QueuePlace { url: QUEUE.to_owned(), dead_url: format!("{QUEUE}-dead") });
         assert_eq!(settings.endpoint, None);
         assert!(!format!("{settings:?}").contains("hush"));
@@ -180,8 +200,9 @@ pub(crate) mod tests {
                 "GUESTLIST_DEAD_CHORES: `arn:aws:sqs:x:1:y` is not the URL of a queue",
             ),
             ("AWS_ENDPOINT_URL", "ftp://aws", "AWS_ENDPOINT_URL: `ftp://aws` is not an address"),
+            ("AWS_ENDPOINT_URL_STS", "sts", "AWS_ENDPOINT_URL_STS: `sts` is not an address"),
         ] {
-            let error = read(&[(name, value)]).unwrap_err();
+            let error = settings_of(&[(name, value)]).unwrap_err();
             assert!(error.contains(says), "{error}");
         }
     }

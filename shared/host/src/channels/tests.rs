@@ -24,6 +24,7 @@ const TELLS: Needs = Needs {
     subscribe: false,
     tell: true,
     told_elsewhere: false,
+    show: false,
     policy: false,
 };
 const TOLD_ELSEWHERE: Needs = Needs { tell: false, told_elsewhere: true, ..TELLS };

@@ -78,7 +78,7 @@ impl Event {
 fn unknown(part: Part, why: &str) -> String {
     let timer = match part {
         Part::Assess | Part::Remediate | Part::Steward => ", or the input `{\"do\":\"tend\"}` of a schedule",
-        Part::Alert | Part::Notifications => "",
+        Part::Alert | Part::Notifications | Part::Approvals => "",
     };
     format!(
         "failed to understand the event: {why}; `{}` takes a batch of SQS (`Records`, each with `eventSource` `aws:sqs`){timer}",
@@ -116,7 +116,9 @@ fn timer(part: Part, payload: Value) -> Result<Event, String> {
         serde_json::from_value(payload).map_err(|error| unknown(part, &error.to_string()))?;
     match part {
         Part::Assess | Part::Remediate | Part::Steward => Ok(Event::Tend),
-        Part::Alert | Part::Notifications => Err(unknown(part, "no timer asks anything of this function")),
+        Part::Alert | Part::Notifications | Part::Approvals => {
+            Err(unknown(part, "no timer asks anything of this function"))
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use super::secrets::Secrets;
 use crate::aws::Aws;
 use crate::process::PATIENCE;
 use crate::process::turns::{METER_EVERY, note_measured};
+use crate::settings::KeyText;
 use crate::{Admin, Assembly, Environment, Part, Parts, PolicyPlace, Settings, Store, load_policy};
 
 /// What the settings and secrets of one moment come to.
@@ -180,10 +181,11 @@ struct Lasting {
 
 impl Lasting {
     fn build(&self, settings: Settings) -> anyhow::Result<Built> {
-        let keys = match &settings.state_keys {
-            Some(text) => Some(Arc::new(StateKeys::parse(text.expose_secret()).map_err(|error| {
-                anyhow::anyhow!("failed to use GUESTLIST_STATE_KEYS: failed to {error}")
-            })?)),
+        let keys = match &settings.keys {
+            Some(KeyText { setting, text }) => Some(Arc::new(
+                StateKeys::parse(text.expose_secret())
+                    .map_err(|error| anyhow::anyhow!("failed to use {setting}: failed to {error}"))?,
+            )),
             None => None,
         };
         let assembly = Assembly {
@@ -200,7 +202,7 @@ impl Lasting {
         Ok(Built {
             admin,
             part: self.part,
-            router: parts.receiver.clone().map(responder::Receiver::router),
+            router: parts.router(),
             parts,
             store: self.store.clone(),
             clock: self.clock.clone(),

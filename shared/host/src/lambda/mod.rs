@@ -32,7 +32,7 @@ use function::Function;
 pub(crate) async fn run(part: Part, environment: &Environment) -> anyhow::Result<()> {
     let function = Arc::new(Function::start(part, environment.clone()).await?);
     let ended = match part {
-        Part::Notifications => http::answer(function).await,
+        Part::Notifications | Part::Approvals => http::answer(function).await,
         Part::Assess | Part::Remediate | Part::Alert | Part::Steward => {
             let handle = service_fn(move |event: LambdaEvent<Value>| {
                 let function = Arc::clone(&function);

@@ -110,7 +110,7 @@ impl Scheduled {
                 Some(Self::Remediate(Box::new(parts.canary.clone()), built.store.ledger.clone()))
             }
             Part::Assess => Some(Self::Assess(parts.in_force.clone()?)),
-            Part::Notifications | Part::Alert => None,
+            Part::Notifications | Part::Alert | Part::Approvals => None,
         }
     }
 

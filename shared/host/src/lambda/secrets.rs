@@ -44,7 +44,7 @@ impl Secrets {
     ) -> anyhow::Result<Self> {
         let kept = Settings::kept_on_aws(environment, needs);
         let mut secrets =
-            Self { kept, aws: aws(&mut Form::new(environment)), texts: BTreeMap::new(), read_at: now };
+            Self { kept, aws: aws(&mut Form::new(environment), needs), texts: BTreeMap::new(), read_at: now };
         // What is wrong with the settings of AWS is told with all the others.
         secrets.texts = secrets.read(wire).await?;
         Ok(secrets)

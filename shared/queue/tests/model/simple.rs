@@ -44,7 +44,7 @@ impl Model {
         match self.alive.get_mut(key) {
             None => self.begin(key, body, (due, owed)),
             Some(message) if message.holder.is_none() => {
-                (message.ready, message.owed) = (wins(due, message.ready), wins(owed, message.owed));
+                (message.ready, message.owed) = (wins(due, message.ready), owes(latest, owed, message.owed));
                 if yields {
                     return false;
                 }
@@ -54,7 +54,7 @@ impl Model {
             Some(message) => match &mut message.next {
                 None => message.next = Some(Next { body: body.to_owned(), due, owed, latest }),
                 Some(next) => {
-                    (next.due, next.owed) = (wins(due, next.due), wins(owed, next.owed));
+                    (next.due, next.owed) = (wins(due, next.due), owes(latest, owed, next.owed));
                     if yields {
                         return false;
                     }
@@ -127,7 +127,7 @@ impl Model {
         if let Some(next) = message.next.take() {
             body = Some(next.body);
             let wins: fn(i64, i64) -> i64 = if next.latest { i64::max } else { i64::min };
-            (message.ready, message.owed) = (wins(due, next.due), wins(message.owed, next.owed));
+            (message.ready, message.owed) = (wins(due, next.due), owes(next.latest, message.owed, next.owed));
         }
         if let Some(body) = body {
             message.body = body;
@@ -135,4 +135,9 @@ impl Model {
         }
         delayed
     }
+}
+
+/// What collapses to the latest covers what came a quarter of an hour before.
+fn owes(latest: bool, one: i64, other: i64) -> i64 {
+    if latest { one.min(other).max(one.max(other) - 900) } else { one.min(other) }
 }

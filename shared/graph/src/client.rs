@@ -229,8 +229,8 @@ impl Client {
         self.tokens.renew(&token).await.map(|_| ())
     }
 
-    /// Asks what time it is. Graph says that to whoever it turns away, too, so no token is shown, which a wrong clock might
-    /// keep us from getting. Costs nothing that is counted for an app.
+    /// Asks what time it is. Graph says that to whoever it turns away, too, so no token is shown but a word in its place: a
+    /// wrong clock might keep us from getting one. Costs nothing that is counted for an app.
     ///
     /// # Errors
     /// Graph could not be reached.
@@ -239,6 +239,7 @@ impl Client {
         let url = Target::new("/organization").query("$select=id").url(&self.endpoints);
         let call = Call::new(Method::GET, url)
             .header(ACCEPT, "application/json")
+            .header(AUTHORIZATION, "Bearer none")
             .header(USER_AGENT, AGENT)
             .header(CLIENT_REQUEST_ID, &ours)
             .timeout(Self::TIME_WITHIN);

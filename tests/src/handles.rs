@@ -179,9 +179,8 @@ impl World {
     }
 
     pub async fn dead_letters(&self) -> Vec<queue::Dead> {
-        let queues = &self.store.queues;
         let mut dead = Vec::new();
-        for queue in [&queues.changes, &queues.remediations, &queues.alerts, &queues.chores] {
+        for queue in self.store.queues.all() {
             dead.extend(queue.dead(None, 100).await.unwrap());
         }
         dead

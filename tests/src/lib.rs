@@ -12,6 +12,7 @@ mod monitoring;
 mod people;
 mod post;
 mod requests;
+mod setup;
 mod world;
 
 pub use clock::{StoryClock, seeds};
@@ -20,4 +21,5 @@ pub use handles::Cost;
 pub use inbox::{Inbox, Told, without_ids};
 pub use people::{Guest, People};
 pub use post::{Heard, Raw, body_of, notification, tenant};
-pub use world::{Setup, World};
+pub use setup::Setup;
+pub use world::World;

@@ -1,8 +1,6 @@
 //! Several clocks: `serve` goes by Graph's, a command and a process that has no app by the machine's, and one that has just started
 //! by whatever it finds.
 
-use std::time::Duration;
-
 use guestlist_tests::{World, body_of};
 use host::{Assembly, Limits, Part};
 use jiff::{SignedDuration, Timestamp};
@@ -47,6 +45,13 @@ async fn starts_alone(world: &mut World, ahead: SignedDuration) {
 
 fn answers_again(world: &World) {
     world.simulator.set_faults(|faults| faults.queued.clear());
+}
+
+/// A process of its own, whose clock is off by so much.
+fn beside(world: &World, ahead: SignedDuration) -> Assembly {
+    let right = world.clock.clone();
+    let clock = Clock::new(move || -> Timestamp { right.now().checked_add(ahead).unwrap() });
+    Assembly { policy: None, clock, ..world.assembly.clone() }
 }
 
 async fn command_asks(world: &World, kind: RequestKind, by_how_much: SignedDuration) -> RequestId {
@@ -182,17 +187,7 @@ async fn a_receiver_whose_clock_is_ahead_takes_no_second_look_away() {
     let adele = world.tenant.invite("adele@fabrikam.com");
     rounds(&mut world, 2).await;
     world.clock.advance(ROUND);
-    let right = world.clock.clone();
-    let clock = Clock::new(move || -> Timestamp { right.now().checked_add(EIGHT_DAYS).unwrap() });
-    let alone = Assembly {
-        settings: world.assembly.settings.clone(),
-        store: world.store.clone(),
-        policy: None,
-        keys: world.assembly.keys.clone(),
-        wire: wire::Wire::network().unwrap(),
-        clock,
-        patience: Duration::from_millis(100),
-    };
+    let alone = beside(&world, EIGHT_DAYS);
     let receiver = alone.build(&[Part::Notifications]).unwrap().receiver.unwrap();
     let (base, _stop) = world.serve_beside(receiver.router(), Limits::default()).await;
     let body = body_of(&[world.genuine(Watched::Users, adele.id())]);
@@ -276,17 +271,7 @@ async fn a_steward_whose_clock_is_behind_takes_no_job_from_who_holds_it() {
     };
     queue.send(vec![one]).await.unwrap();
     let held = queue.claim(now, MINUTE * 3, 1).await.unwrap();
-    let right = world.clock.clone();
-    let clock = Clock::new(move || -> Timestamp { right.now().checked_sub(EIGHT_DAYS).unwrap() });
-    let alone = Assembly {
-        settings: world.assembly.settings.clone(),
-        store: world.store.clone(),
-        policy: None,
-        keys: world.assembly.keys.clone(),
-        wire: wire::Wire::network().unwrap(),
-        clock,
-        patience: Duration::from_millis(100),
-    };
+    let alone = beside(&world, -EIGHT_DAYS);
     let steward = alone.build(&[Part::Steward]).unwrap().steward.unwrap();
     let _ = steward.wake_what_is_due().await;
     let again = queue.claim(now, MINUTE * 3, 1).await.unwrap();
@@ -311,17 +296,7 @@ async fn what_was_rolled_up_while_the_tellers_clock_was_ahead_is_told() {
         world.run("remediate").await;
         world.clock.advance(SignedDuration::from_secs(5));
     }
-    let right = world.clock.clone();
-    let clock = Clock::new(move || -> Timestamp { right.now().checked_add(EIGHT_DAYS).unwrap() });
-    let alone = Assembly {
-        settings: world.assembly.settings.clone(),
-        store: world.store.clone(),
-        policy: None,
-        keys: None,
-        wire: wire::Wire::network().unwrap(),
-        clock,
-        patience: Duration::from_millis(100),
-    };
+    let alone = beside(&world, EIGHT_DAYS);
     let teller = alone.build(&[Part::Alert]).unwrap().workers.pop().unwrap();
     while teller.run_due(1).await.unwrap() > 0 {}
     // From here on it is right.

@@ -113,16 +113,7 @@ async fn the_receiver_alone_needs_no_credential_and_holds_none() {
     ]);
     let settings = Settings::read(&environment, Part::Notifications.needs()).unwrap();
     assert!(settings.reader.is_none() && settings.writer.is_none());
-    let Assembly { settings: _, store, policy: _, keys, wire, clock, patience } = &world.assembly;
-    let alone = Assembly {
-        settings,
-        store: store.clone(),
-        policy: None,
-        keys: keys.clone(),
-        wire: wire.clone(),
-        clock: clock.clone(),
-        patience: *patience,
-    };
+    let alone = Assembly { settings, policy: None, ..world.assembly.clone() };
     assert!(alone.reader().is_err() && alone.writing_client().is_err());
     let parts = alone.build(&[Part::Notifications]).unwrap();
     assert!(parts.workers.is_empty() && parts.steward.is_none() && parts.keeper.is_none());

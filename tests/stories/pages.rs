@@ -213,22 +213,13 @@ async fn the_function_alone_needs_the_tenant_the_ledger_and_its_keys_and_holds_n
     let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let settings = Settings::read(&Environment::of(values), Part::Approvals.needs()).unwrap();
     assert!(settings.reader.is_none() && settings.writer.is_none() && settings.policy.is_none());
-    let Assembly { settings: _, store, policy: _, keys, wire, clock, patience } = &world.assembly;
-    let alone = Assembly {
-        settings,
-        store: store.clone(),
-        policy: None,
-        keys: keys.clone(),
-        wire: wire.clone(),
-        clock: clock.clone(),
-        patience: *patience,
-    };
+    let alone = Assembly { settings, policy: None, ..world.assembly.clone() };
     let parts = alone.build(&[Part::Approvals]).unwrap();
     assert!(parts.receiver.is_none() && parts.workers.is_empty() && parts.steward.is_none());
     let (base, _stop): (Url, _) = world.serve_beside(parts.router().unwrap(), Limits::default()).await;
     assert_eq!(world.get_at(&base, &link).await.status, 200);
     assert_eq!(world.get_at(&base, "/graph/notifications").await.status, 404, "it receives nothing");
-    store.close();
+    world.store.close();
     let broken = world.get_at(&base, &link).await;
     assert_eq!((broken.status, broken.header("cache-control")), (503, Some("no-store")));
 }

@@ -80,7 +80,7 @@ pub(super) async fn run(
 }
 
 async fn show(store: &Store, output: Output) -> anyhow::Result<Exit> {
-    let now = store.right(Timestamp::now()).await?;
+    let now = store.now().await?;
     let shown = Shown { standing: standing(store, now).await?, waiting: waiting(store).await? };
     out::show(output, &shown, |Shown { standing, waiting }| {
         let colour = if standing.open { Colour::Red } else { Colour::Green };

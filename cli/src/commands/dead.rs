@@ -34,7 +34,7 @@ pub(crate) async fn run(environment: &Environment, dead: Dead, output: Output) -
         Dead::Show { id } => show(&store, &id, output).await,
         Dead::Replay { id } => {
             let there = match queue_of(&store, &id) {
-                Some(queue) => queue.replay(&id.number, store.right(Timestamp::now()).await?).await?,
+                Some(queue) => queue.replay(&id.number, store.now().await?).await?,
                 None => false,
             };
             moved(there, &id, ("replayed", "is back in its queue"), output)

@@ -68,7 +68,7 @@ async fn decide(
 
 /// Those that wait and still may be decided. One that another speaks for is decided with that one.
 async fn waiting(store: &Store, which: &Which) -> anyhow::Result<Vec<Incident>> {
-    let now = store.right(Timestamp::now()).await?;
+    let now = store.now().await?;
     let mut found = choice::of_the_rule(store, which).await?;
     let open = |(since, until): (Timestamp, Timestamp)| until > now && choice::is_recent(which, since, now);
     found.retain(|incident| incident.state.waits().is_some_and(open));

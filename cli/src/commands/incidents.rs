@@ -2,7 +2,6 @@
 
 use alert::Background;
 use host::{Environment, Store};
-use jiff::Timestamp;
 use ledger::IncidentFilter;
 use model::{Delivery, DeliveryStatus, Incident, IncidentId, Outcome, RuleId, StepResult, Suspension};
 use serde::Serialize;
@@ -34,7 +33,7 @@ pub(crate) async fn run(
 }
 
 async fn list(store: &Store, wanted: &Incidents, output: Output) -> anyhow::Result<Exit> {
-    let now = store.right(Timestamp::now()).await?;
+    let now = store.now().await?;
     let since = wanted.since.and_then(|since| now.checked_sub(since).ok());
     let filter = IncidentFilter {
         state: wanted.state.clone(),
@@ -118,7 +117,7 @@ async fn show(store: &Store, id: &IncidentId, output: Output) -> anyhow::Result<
     let outcomes = store.ledger.outcomes(id).await?;
     let suspensions = store.ledger.suspensions(stored.value.key.guest).await?;
     let key = &stored.value.key;
-    let now = store.right(Timestamp::now()).await?;
+    let now = store.now().await?;
     let holds = |one: &Suspension| one.until > now && one.covers(key.guest, &key.rule, key.object);
     let suspension = suspensions.into_iter().find(holds);
     out::show(output, &Whole { incident: stored.value, outcomes, suspension }, print)?;

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use host::{Part, Settings, Store};
-use jiff::Timestamp;
 use model::{Answer, Incident, IncidentId, Job, Request, RequestId, RequestKind, RequestState};
 use queue::Collapse;
 use serde::Serialize;
@@ -140,7 +139,7 @@ async fn ask_all(
     reason: &str,
     wait: u64,
 ) -> anyhow::Result<Vec<Asked>> {
-    let now = store.right(Timestamp::now()).await?;
+    let now = store.now().await?;
     let (mut asked, mut wakes) = (Vec::with_capacity(kinds.len()), Vec::with_capacity(kinds.len()));
     for kind in kinds {
         let id = RequestId(host::correlate().to_string());

@@ -2,7 +2,6 @@
 //! people of both.
 
 use host::Environment;
-use jiff::Timestamp;
 use model::{Resumed, Stop};
 use serde::Serialize;
 
@@ -25,7 +24,7 @@ pub(crate) async fn stop(
 ) -> anyhow::Result<Exit> {
     let (_, store) = open(environment)?;
     let reason = stop.reason.unwrap_or_else(no_reason);
-    let stop = Stop { since: store.right(Timestamp::now()).await?, by: asker(), reason, ended: None };
+    let stop = Stop { since: store.now().await?, by: asker(), reason, ended: None };
     store.ledger.set_stop(&stop).await?;
     let said = "all writes to the tenant are stopped; `guestlist resume` allows them again";
     out::done(output, &Writes { stopped: Some(stop), changed: true }, said)?;
@@ -39,7 +38,7 @@ pub(crate) async fn resume(
 ) -> anyhow::Result<Exit> {
     let (_, store) = open(environment)?;
     let reason = stop.reason.unwrap_or_else(no_reason);
-    let resumed = Resumed { at: store.right(Timestamp::now()).await?, by: asker(), reason };
+    let resumed = Resumed { at: store.now().await?, by: asker(), reason };
     if !store.ledger.end_stop(&resumed).await? {
         out::done(output, &Writes { stopped: None, changed: false }, "writes were not stopped")?;
         return Ok(Exit::Well);

@@ -64,7 +64,7 @@ pub(crate) fn unwatched(rows: &[Row]) -> Vec<Watched> {
 pub(crate) async fn run(environment: &Environment, output: Output) -> anyhow::Result<Exit> {
     let (_, store) = open(environment)?;
     let records = store.ledger.subscriptions().await?;
-    let now = store.right(Timestamp::now()).await?;
+    let now = store.now().await?;
     let rows: Vec<Row> = records.iter().map(|stored| row(&stored.value, now)).collect();
     out::show(output, &rows, |rows| {
         let when = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), words::seconds);

@@ -1,7 +1,6 @@
 //! `guestlist undo`: writes the requests into the store; the running process, which has the credential, acts.
 
 use host::{Environment, Store};
-use jiff::Timestamp;
 use model::{CannotUndo, Incident, RequestKind, State};
 use responder::acted_at;
 
@@ -38,7 +37,7 @@ pub(super) async fn run(environment: &Environment, undo: Undo, output: Output) -
 /// Those about which something of ours is in force. An undo of one rule gives nobody back what another rule takes, too:
 /// such an incident has to be named.
 async fn in_force(store: &Store, which: &Which) -> anyhow::Result<Vec<Incident>> {
-    let now = store.right(Timestamp::now()).await?;
+    let now = store.now().await?;
     let (mut chosen, mut shared) = (Vec::new(), 0_usize);
     for incident in choice::of_the_rule(store, which).await? {
         let under_way = matches!(incident.state, State::Undoing { .. });

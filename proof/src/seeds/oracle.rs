@@ -329,8 +329,7 @@ async fn nothing_is_stuck(world: &World, witness: &mut Witness, all: &[Incident]
             witness.complain(format!("{name} ({state:?}) has been due since {due}"));
         }
     }
-    let queues = &world.store.queues;
-    for queue in [&queues.changes, &queues.remediations, &queues.alerts, &queues.chores] {
+    for queue in world.store.queues.all() {
         for dead in queue.dead(None, 100).await? {
             witness.complain(format!("a dead letter of {}: {} ({})", queue.name(), dead.why, dead.body));
         }

@@ -158,8 +158,7 @@ async fn is_quiet(world: &World) -> anyhow::Result<bool> {
     if world.simulator.waiting_notifications() > 0 {
         return Ok(false);
     }
-    let queues = &world.store.queues;
-    for queue in [&queues.changes, &queues.remediations, &queues.alerts, &queues.chores] {
+    for queue in world.store.queues.all() {
         if queue.next_due().await?.is_some_and(|due| due < soon) {
             return Ok(false);
         }

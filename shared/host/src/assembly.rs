@@ -68,7 +68,7 @@ impl Part {
 }
 
 /// What the parts are made of.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Assembly {
     pub settings: Settings,
     pub store: Store,
@@ -225,11 +225,11 @@ impl Assembly {
     /// as the clock was wrong, and to one that is behind nothing is due. Whoever has no app goes by the machine's clock, and so
     /// does everybody as long as Graph does not answer.
     pub async fn ask_the_time(&self) {
-        let reads = self.reader().map(|reader| reader.client().clone());
-        let Ok(client) = reads.or_else(|_| self.writing_client()) else { return };
         if self.clock.was_compared() {
             return;
         }
+        let reads = self.reader().map(|reader| reader.client().clone());
+        let Ok(client) = reads.or_else(|_| self.writing_client()) else { return };
         if let Err(error) = client.ask_the_time().await {
             tracing::warn!("this machine's clock counts until Graph has said the time: failed to {error}");
         } else if let Some(ahead) = self.clock.wrong_by() {

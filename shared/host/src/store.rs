@@ -82,7 +82,15 @@ impl Store {
         }
     }
 
-    /// What time it is by the clock by which `serve` goes, where the machine's says this.
+    /// What time it is by the clock by which `serve` goes.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn now(&self) -> anyhow::Result<Timestamp> {
+        self.right(Timestamp::now()).await
+    }
+
+    /// The same where the machine's clock says this.
     ///
     /// # Errors
     /// The store cannot be read.

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::Queue;
+
 /// Something to be done about `key`, not before `due`. At most one message a key waits, and one is being worked on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Move {
@@ -26,6 +28,27 @@ pub enum Collapse {
     Latest,
     /// The earlier moments, the body that waits.
     Yields,
+}
+
+/// When something is due, and since when it is owed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moments {
+    pub(crate) due: Timestamp,
+    pub(crate) owed_since: Timestamp,
+}
+
+impl Collapse {
+    /// The moments of two moves of one key.
+    pub(crate) fn both(self, one: Moments, other: Moments) -> Moments {
+        let owed = (one.owed_since.min(other.owed_since), one.owed_since.max(other.owed_since));
+        match self {
+            Self::Earliest | Self::Yields => Moments { due: one.due.min(other.due), owed_since: owed.0 },
+            Self::Latest => {
+                let covered = owed.1.checked_sub(Queue::COVERS).unwrap_or(Timestamp::MIN);
+                Moments { due: one.due.max(other.due), owed_since: owed.0.max(covered) }
+            }
+        }
+    }
 }
 
 /// A message that one worker holds until its lease ends.

@@ -4,94 +4,66 @@ use embedded::rusqlite::types::Type;
 use embedded::rusqlite::{self, Connection, OptionalExtension as _, params};
 use jiff::Timestamp;
 
-use crate::message::{Proof, RowClaim};
-use crate::{Acked, Claimed, Collapse, Delayed, Depth, Hold, Move, Queue, Receipt};
+use crate::message::{Moments, Proof, RowClaim};
+use crate::{Acked, Claimed, Collapse, Delayed, Depth, Hold, Move, Receipt};
 
 /// A message as it lies in the table, as far as a change of it needs to know.
 struct Row {
     id: i64,
     claimed: bool,
-    ready_at: i64,
-    owed_since: i64,
-    next_due: Option<i64>,
-    next_owed_since: Option<i64>,
-}
-
-/// When something is due, and since when it is owed.
-#[derive(Clone, Copy)]
-struct Moments {
-    due: i64,
-    owed_since: i64,
-}
-
-impl Moments {
-    fn both(collapse: Collapse, one: Self, other: Self) -> Self {
-        let (earlier, later) = (one.owed_since.min(other.owed_since), one.owed_since.max(other.owed_since));
-        match collapse {
-            Collapse::Earliest | Collapse::Yields => {
-                Self { due: one.due.min(other.due), owed_since: earlier }
-            }
-            Collapse::Latest => {
-                let owed_since = earlier.max(later.saturating_sub(covers()));
-                Self { due: one.due.max(other.due), owed_since }
-            }
-        }
-    }
-}
-
-fn covers() -> i64 {
-    i64::try_from(Queue::COVERS.as_micros()).unwrap_or(i64::MAX)
-}
-
-impl Row {
-    fn waits(&self) -> Moments {
-        Moments { due: self.ready_at, owed_since: self.owed_since }
-    }
-
-    fn next(&self) -> Option<Moments> {
-        Some(Moments { due: self.next_due?, owed_since: self.next_owed_since? })
-    }
+    waits: Moments,
+    /// What has arrived for the key while it was claimed, and how that collapses.
+    next: Option<(Moments, Collapse)>,
 }
 
 pub(crate) fn send(db: &Connection, queue: &str, one: &Move) -> rusqlite::Result<()> {
     let Move { key, body, due, owed_since, collapse } = one;
-    let moments = Moments { due: due.as_microsecond(), owed_since: owed_since.as_microsecond() };
+    let moments = Moments { due: *due, owed_since: *owed_since };
     let Some(row) = find(db, queue, key)? else {
         return insert(db, queue, (key, body), moments);
     };
     let yields = *collapse == Collapse::Yields;
     if row.claimed {
-        let next = row.next();
-        let body = (next.is_none() || !yields).then_some((body.as_str(), *collapse == Collapse::Latest));
-        mark_dirty(db, &row, body, next.map_or(moments, |next| Moments::both(*collapse, moments, next)))
+        let body = (row.next.is_none() || !yields).then_some((body.as_str(), *collapse == Collapse::Latest));
+        mark_dirty(db, &row, body, row.next.map_or(moments, |(next, _)| collapse.both(moments, next)))
     } else {
-        let Moments { due, owed_since } = Moments::both(*collapse, moments, row.waits());
+        let Moments { due, owed_since } = collapse.both(moments, row.waits);
         db.prepare_cached(
             "UPDATE queue_moves SET body = coalesce(?2, body), ready_at = ?3, enqueued_at = ?4,
                  deliveries = iif(?2 IS NULL, deliveries, 0)
              WHERE id = ?1",
         )?
-        .execute(params![row.id, (!yields).then_some(body), due, owed_since])
+        .execute(params![
+            row.id,
+            (!yields).then_some(body),
+            due.as_microsecond(),
+            owed_since.as_microsecond()
+        ])
         .map(|_| ())
     }
 }
 
+const ROW: &str =
+    "SELECT id, claimed, ready_at, enqueued_at, next_due, next_enqueued_at, next_latest FROM queue_moves";
+
+impl Row {
+    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        let waits = Moments { due: moment(2, row.get(2)?)?, owed_since: moment(3, row.get(3)?)? };
+        let next = match (row.get(4)?, row.get(5)?) {
+            (Some(due), Some(owed_since)) => {
+                let collapse = if row.get(6)? { Collapse::Latest } else { Collapse::Earliest };
+                Some((Moments { due: moment(4, due)?, owed_since: moment(5, owed_since)? }, collapse))
+            }
+            (None, _) | (_, None) => None,
+        };
+        Ok(Self { id: row.get(0)?, claimed: row.get(1)?, waits, next })
+    }
+}
+
 fn find(db: &Connection, queue: &str, key: &str) -> rusqlite::Result<Option<Row>> {
-    db.prepare_cached(
-        "SELECT id, claimed, ready_at, enqueued_at, next_due, next_enqueued_at FROM queue_moves
-         WHERE queue = ?1 AND key = ?2",
-    )?
-    .query_row([queue, key], |row| {
-        Ok(Row {
-            id: row.get(0)?,
-            claimed: row.get(1)?,
-            ready_at: row.get(2)?,
-            owed_since: row.get(3)?,
-            next_due: row.get(4)?,
-            next_owed_since: row.get(5)?,
-        })
-    })
-    .optional()
+    db.prepare_cached(&format!("{ROW} WHERE queue = ?1 AND key = ?2"))?
+        .query_row([queue, key], Row::read)
+        .optional()
 }
 
 fn insert(
@@ -103,7 +75,7 @@ fn insert(
     db.prepare_cached(
         "INSERT INTO queue_moves (queue, key, body, ready_at, enqueued_at) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
-    .execute(params![queue, key, body, due, owed_since])
+    .execute(params![queue, key, body, due.as_microsecond(), owed_since.as_microsecond()])
     .map(|_| ())
 }
 
@@ -120,7 +92,7 @@ fn mark_dirty(
              next_enqueued_at = ?4, next_latest = coalesce(?5, next_latest)
          WHERE id = ?1",
     )?
-    .execute(params![row.id, body, due, owed_since, latest])
+    .execute(params![row.id, body, due.as_microsecond(), owed_since.as_microsecond(), latest])
     .map(|_| ())
 }
 
@@ -186,23 +158,22 @@ pub(crate) fn delay(
     body: Option<&str>,
 ) -> rusqlite::Result<Delayed> {
     let RowClaim { id, claim } = row;
-    let changed = db
-        .prepare_cached(
-            "UPDATE queue_moves SET body = coalesce(next_body, ?4, body),
-                 ready_at = iif(next_latest = 1, max(?3, coalesce(next_due, ?3)), min(?3, coalesce(next_due, ?3))),
-                 enqueued_at = max(min(enqueued_at, coalesce(next_enqueued_at, enqueued_at)),
-                                   iif(next_latest = 1, max(enqueued_at, coalesce(next_enqueued_at, enqueued_at)) - ?5,
-                                                        min(enqueued_at, coalesce(next_enqueued_at, enqueued_at)))),
-                 claimed = 0, deliveries = iif(next_body IS NULL AND ?4 IS NULL, deliveries, 0),
-                 next_body = NULL, next_due = NULL, next_enqueued_at = NULL, next_latest = 0
-             WHERE id = ?1 AND claim = ?2 AND claimed = 1",
-        )?
-        .execute(params![id, claim, due.as_microsecond(), body, covers()])?;
-    Ok(match (changed, body) {
-        (1, None) => Delayed::Same,
-        (1, Some(_)) => Delayed::Anew,
-        _ => Delayed::LeaseLost,
-    })
+    let held = db
+        .prepare_cached(&format!("{ROW} WHERE id = ?1 AND claim = ?2 AND claimed = 1"))?
+        .query_row([id, claim], Row::read)
+        .optional()?;
+    let Some(Row { waits, next, .. }) = held else { return Ok(Delayed::LeaseLost) };
+    let given_back = Moments { due, ..waits };
+    let Moments { due, owed_since } =
+        next.map_or(given_back, |(next, collapse)| collapse.both(given_back, next));
+    db.prepare_cached(
+        "UPDATE queue_moves SET body = coalesce(next_body, ?2, body), ready_at = ?3, enqueued_at = ?4,
+             claimed = 0, deliveries = iif(next_body IS NULL AND ?2 IS NULL, deliveries, 0),
+             next_body = NULL, next_due = NULL, next_enqueued_at = NULL, next_latest = 0
+         WHERE id = ?1",
+    )?
+    .execute(params![id, body, due.as_microsecond(), owed_since.as_microsecond()])?;
+    Ok(if body.is_some() { Delayed::Anew } else { Delayed::Same })
 }
 
 pub(crate) fn extend(db: &Connection, row: RowClaim, until: Timestamp) -> rusqlite::Result<Hold> {

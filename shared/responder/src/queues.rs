@@ -25,7 +25,8 @@ pub struct Queues {
 }
 
 impl Queues {
-    pub(crate) fn all(&self) -> [&Queue; 4] {
+    #[must_use]
+    pub fn all(&self) -> [&Queue; 4] {
         let Self { changes, remediations, alerts, chores } = self;
         [changes, remediations, alerts, chores]
     }

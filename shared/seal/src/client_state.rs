@@ -85,16 +85,10 @@ impl StateKeys {
     }
 }
 
-/// Each field is preceded by its length, so that no two sets of fields have one encoding.
 fn tag(key: &Key, tenant: TenantId, watched: Watched, nonce: &Nonce) -> Tag {
     let tenant = tenant.to_string();
     let fields = [VERSION, &tenant, watched.resource(), watched.change_type(), nonce.as_str()];
-    let mut encoded = Vec::with_capacity(160);
-    for field in fields {
-        encoded.extend_from_slice(&(field.len() as u64).to_be_bytes());
-        encoded.extend_from_slice(field.as_bytes());
-    }
-    mac::tag(&key.bytes, [encoded.as_slice()])
+    mac::of_fields(&key.bytes, fields)
 }
 
 #[cfg(test)]
@@ -102,21 +96,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::keys::given::{keys, line};
 
     const TENANT: TenantId = TenantId::from_u128(0xC0_0C);
     const OTHER_TENANT: TenantId = TenantId::from_u128(0xBAD);
-
-    fn line(id: &str, byte: u8) -> String {
-        let mut bytes = [0; 32];
-        for (n, slot) in (byte..).zip(&mut bytes) {
-            *slot = n;
-        }
-        StateKeys::generate_line(bytes, id)
-    }
-
-    fn keys() -> StateKeys {
-        StateKeys::parse(&line("k1", 0)).unwrap()
-    }
 
     /// Computed apart from this program, with Python's `hmac` module.
     #[test]

@@ -177,16 +177,27 @@ impl Key {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
+pub(crate) mod given {
+    use super::StateKeys;
 
-    fn line(id: &str, byte: u8) -> String {
+    /// A line of the key file: bytes that count up from this one.
+    pub(crate) fn line(id: &str, byte: u8) -> String {
         let mut bytes = [0; 32];
         for (n, slot) in (byte..).zip(&mut bytes) {
             *slot = n;
         }
         StateKeys::generate_line(bytes, id)
     }
+
+    pub(crate) fn keys() -> StateKeys {
+        StateKeys::parse(&line("k1", 0)).unwrap()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::given::line;
+    use super::*;
 
     #[test]
     fn the_first_key_seals_and_comments_and_blank_lines_are_skipped() {

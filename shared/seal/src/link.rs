@@ -56,15 +56,9 @@ impl StateKeys {
     }
 }
 
-/// Each field is preceded by its length, so that no two sets of fields have one encoding.
 fn tag(key: &Key, tenant: TenantId, incident: &IncidentId, until: &str) -> Tag {
     let (tenant, incident) = (tenant.to_string(), incident.to_string());
-    let mut encoded = Vec::with_capacity(128);
-    for field in [PURPOSE, &tenant, &incident, until] {
-        encoded.extend_from_slice(&(field.len() as u64).to_be_bytes());
-        encoded.extend_from_slice(field.as_bytes());
-    }
-    mac::tag(&key.bytes, [encoded.as_slice()])
+    mac::of_fields(&key.bytes, [PURPOSE, &tenant, &incident, until])
 }
 
 #[cfg(test)]
@@ -73,20 +67,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::keys::given::{keys, line};
 
     const TENANT: TenantId = TenantId::from_u128(0xC0_0C);
-
-    fn line(id: &str, byte: u8) -> String {
-        let mut bytes = [0; 32];
-        for (n, slot) in (byte..).zip(&mut bytes) {
-            *slot = n;
-        }
-        StateKeys::generate_line(bytes, id)
-    }
-
-    fn keys() -> StateKeys {
-        StateKeys::parse(&line("k1", 0)).unwrap()
-    }
 
     fn incident(generation: u32) -> IncidentId {
         let rule: RuleId = "blocked-domain".parse().unwrap();

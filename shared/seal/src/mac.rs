@@ -17,6 +17,16 @@ pub(crate) fn tag<'a>(key: &[u8], parts: impl IntoIterator<Item = &'a [u8]>) -> 
     mac.finalize().into_bytes().into()
 }
 
+/// The tag over these fields. Each is preceded by its length, so that no two sets of fields have one encoding.
+pub(crate) fn of_fields<'a>(key: &[u8], fields: impl IntoIterator<Item = &'a str>) -> Tag {
+    let mut encoded = Vec::with_capacity(160);
+    for field in fields {
+        encoded.extend_from_slice(&(field.len() as u64).to_be_bytes());
+        encoded.extend_from_slice(field.as_bytes());
+    }
+    tag(key, [encoded.as_slice()])
+}
+
 pub(crate) fn same(ours: &Tag, theirs: &[u8]) -> bool {
     ours.as_slice().ct_eq(theirs).into()
 }

@@ -79,7 +79,7 @@ struct QueueStatus {
 
 pub(crate) async fn run(environment: &Environment, output: Output) -> anyhow::Result<Exit> {
     let (settings, store) = open(environment)?;
-    let now = store.right(Timestamp::now()).await?;
+    let now = store.now().await?;
     let status = read(&settings, &store, now).await?;
     out::show(output, &status, print::print)?;
     Ok(if status.well { Exit::Well } else { Exit::NotWell })

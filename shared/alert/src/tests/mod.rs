@@ -9,6 +9,7 @@ mod hostile;
 mod others;
 mod pager;
 mod pages;
+mod plans;
 mod sink;
 mod sinks;
 mod slack_bot;

@@ -116,8 +116,7 @@ impl Admin {
             &["queue"],
         )?;
         let dead = gauges.add("guestlist_dead_letters", "Jobs that wait for a person.", &["queue"])?;
-        let queues = &self.store.queues;
-        for queue in [&queues.changes, &queues.remediations, &queues.alerts, &queues.chores] {
+        for queue in self.store.queues.all() {
             let name = queue.name();
             let Depth { ready, waiting, claimed, dead: buried, oldest_ready, owed_since: _ } =
                 queue.depth(now).await?;

@@ -138,10 +138,9 @@ impl Scheduled {
 impl Round {
     fn chores(self) -> Vec<Chore> {
         let Self { store, clock, steward, keeper, looked_at, census, reconciler } = self;
-        let queues = store.queues.clone();
         let mut chores: Vec<Chore> = Vec::new();
-        for queue in [queues.changes, queues.remediations, queues.alerts, queues.chores] {
-            chores.push(("move what is due into its queue", Box::pin(later(queue, clock.now()))));
+        for queue in store.queues.all() {
+            chores.push(("move what is due into its queue", Box::pin(later(queue.clone(), clock.now()))));
         }
         chores.push((
             "wake what is due",

@@ -7,7 +7,8 @@ use super::envelope::Envelope;
 use super::lease::{fresh, sort_of};
 use super::sending::Parcel;
 use super::{LONGEST_DELAY, Sqs, read, seconds_until};
-use crate::{Collapse, Queue, QueueError};
+use crate::message::Moments;
+use crate::{Collapse, QueueError};
 
 impl Sqs {
     /// Its class in the index, too.
@@ -86,17 +87,8 @@ impl Sqs {
 /// What two moves of one key become. They may meet in either order: the newer is the one that was sent later.
 fn collapsed(one: Envelope, other: Envelope) -> Envelope {
     let (older, newer) = if one.sent_at <= other.sent_at { (one, other) } else { (other, one) };
-    let (due, owed_since) = match newer.collapse {
-        Collapse::Earliest | Collapse::Yields => {
-            (older.due.min(newer.due), older.owed_since.min(newer.owed_since))
-        }
-        Collapse::Latest => {
-            let (earlier, later) =
-                (older.owed_since.min(newer.owed_since), older.owed_since.max(newer.owed_since));
-            let covered = later.checked_sub(Queue::COVERS).unwrap_or(Timestamp::MIN);
-            (older.due.max(newer.due), earlier.max(covered))
-        }
-    };
+    let moments = |one: &Envelope| Moments { due: one.due, owed_since: one.owed_since };
+    let Moments { due, owed_since } = newer.collapse.both(moments(&older), moments(&newer));
     let stays = if newer.collapse == Collapse::Yields { older } else { newer };
     Envelope { due, owed_since, ..stays }
 }

@@ -63,6 +63,9 @@ async fn an_end_that_the_queue_has_lost_is_found_by_the_steward() {
     world.settle_for(DAY).await;
     assert_eq!(lose_the_looks(&world).await, 1);
     world.clock.advance(DAY * 7);
+    let steward = world.parts.steward.as_ref().unwrap();
+    let woken = steward.wake_all_but_suspensions().await.unwrap();
+    assert_eq!(woken, 0, "who may not write suspensions leaves them to somebody who may");
     assert_eq!(world.wake_what_is_due().await, 1);
     assert_eq!(world.wake_what_is_due().await, 0, "an end is looked at once");
     world.settle().await;

@@ -1,6 +1,8 @@
 //! What keeps the project as it is meant to be: floors, file sizes, samples that are used, tables that are generated.
 
+mod deployed;
 mod floors;
+mod infra;
 mod size;
 mod tables;
 

@@ -9,7 +9,7 @@ use host::{AppSettings, Environment, InvalidPolicy, Missing, Needs, Settings, St
 use jiff::Timestamp;
 use model::{Mode, Notice, NoticeKind, ObjectId, Permission, Stop};
 use policy::Policy;
-use responder::CanarySettings;
+use responder::{CanarySettings, SubscriptionKeeper};
 use serde::Serialize;
 use wire::{Call, Wire};
 
@@ -18,8 +18,6 @@ use crate::args::{Doctor, Output};
 use crate::exit::Exit;
 use crate::out::{self, Colour};
 
-/// What the app that reads needs: users, and subscriptions to users and groups.
-const READS: [Permission; 2] = [Permission("User.Read.All"), Permission("Group.Read.All")];
 /// Seconds that the clock may be off: tokens and signatures allow five minutes.
 const MOST_SKEW: i64 = 60;
 
@@ -77,7 +75,8 @@ async fn examine(settings: &Settings, doctor: &Doctor, report: &mut Report) -> a
     ceiling(settings.ceiling, report);
     let policy = policy(settings, report);
     skew(settings, &wire, report).await;
-    let reader = app(settings, settings.reader.as_ref(), "app that reads", Some(&READS), &wire, report).await;
+    let reads = SubscriptionKeeper::PERMISSIONS;
+    let reader = app(settings, settings.reader.as_ref(), "app that reads", Some(&reads), &wire, report).await;
     let needed: Option<Vec<Permission>> = policy.as_ref().map(|policy| {
         let mut needed = policy.write_permissions();
         needed.extend(settings.canary.iter().flat_map(|_| CanarySettings::PERMISSIONS));

@@ -67,7 +67,7 @@ async fn everything_that_is_wrong_is_told_at_once() {
       GUESTLIST_CANARY_USER: `guestlist-canary@contoso.com` is not an object id (a GUID of 36 characters)
       GUESTLIST_CANARY_GROUP: `guestlist-canary` is not an object id (a GUID of 36 characters)
       GUESTLIST_CANARY_WITHIN: `2h` is not a time between `1m` and `60m`
-      GUESTLIST_LOG: `loud==` is not a filter like `info` or `info,guestlist_graph=debug` (error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5)
+      GUESTLIST_LOG: `loud==` is not a filter like `info` or `info,guestlist_graph=debug` (invalid filter directive: too many '=' in filter directive, expected 0 or 1)
       GUESTLIST_LOG_FORMAT: `xml` is not a format of logs: use `text` or `json`
     "#);
 }

@@ -3,9 +3,9 @@
 
 use std::process::ExitCode;
 
-use host::{Environment, Part};
+use host::Environment;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    host::run_part(Part::Approvals, &Environment::of_the_process()).await
+    host::approvals(&Environment::of_the_process()).await
 }

@@ -4,9 +4,9 @@
 
 use std::process::ExitCode;
 
-use host::{Environment, Part};
+use host::Environment;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    host::run_part(Part::Assess, &Environment::of_the_process()).await
+    host::assess(&Environment::of_the_process()).await
 }

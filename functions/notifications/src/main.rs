@@ -4,9 +4,9 @@
 
 use std::process::ExitCode;
 
-use host::{Environment, Part};
+use host::Environment;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    host::run_part(Part::Notifications, &Environment::of_the_process()).await
+    host::notifications(&Environment::of_the_process()).await
 }

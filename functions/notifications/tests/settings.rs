@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+#[cfg(feature = "local")]
 #[test]
 fn a_start_without_settings_tells_all_that_is_missing() {
     let output = Command::new(env!("CARGO_BIN_EXE_guestlist-notifications")).env_clear().output().unwrap();

@@ -4,9 +4,9 @@
 
 use std::process::ExitCode;
 
-use host::{Environment, Part};
+use host::Environment;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    host::run_part(Part::Steward, &Environment::of_the_process()).await
+    host::steward(&Environment::of_the_process()).await
 }

@@ -3,9 +3,7 @@
 //! that a seeded run replays exactly.
 
 use std::fmt;
-use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -15,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::connection::{self, Purpose};
 use crate::task::{Job, Task};
-use crate::{StoreError, migration, threads};
+use crate::{Pause, StoreError, migration, threads};
 
 const READERS: usize = 2;
 
@@ -27,9 +25,6 @@ pub struct Database {
     shared: Arc<Shared>,
     pause: Option<Pause>,
 }
-
-/// Waited for before each piece of work and after it. One that never ends is a process that died there.
-pub type Pause = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 struct Shared {
     path: PathBuf,

@@ -1,8 +1,10 @@
 //! What can go wrong with the store, told by what a caller or an operator has to do about it.
 
+#[cfg(feature = "sqlite")]
 use std::io;
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "sqlite")]
 use rusqlite::ErrorCode;
 
 /// Each message names the file and the way out. An error says that nothing of the write was kept, with one exception:
@@ -38,6 +40,15 @@ pub enum StoreError {
     Other { path: PathBuf, why: String },
 }
 
+#[cfg(not(feature = "sqlite"))]
+impl StoreError {
+    pub(crate) fn absent(path: &Path) -> Self {
+        let why = "this program was built without the embedded store, with no feature `sqlite`".to_owned();
+        Self::Other { path: path.to_owned(), why }
+    }
+}
+
+#[cfg(feature = "sqlite")]
 impl StoreError {
     pub(crate) fn of(path: &Path, error: &rusqlite::Error) -> Self {
         let path = path.to_owned();

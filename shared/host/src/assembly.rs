@@ -10,8 +10,8 @@ use graph::{Client, Reader, Writer};
 use model::Clock;
 use policy::Policy;
 use responder::{
-    Assessor, CanaryKeeper, Census, Directory, Handler, Links, Meter, Notices, Open, PolicyInForce, Receiver,
-    Reconciler, Remediator, Rules, Steward, SubscriptionKeeper, Tally, Teller, Viewer, Worker, off,
+    Assessor, CanaryKeeper, Census, Directory, Flow, Handler, Links, Meter, Notices, Open, PolicyInForce,
+    Receiver, Reconciler, Remediator, Rules, Steward, SubscriptionKeeper, Tally, Teller, Viewer, Worker, off,
 };
 use seal::StateKeys;
 use tokio::sync::watch;
@@ -42,20 +42,20 @@ impl Part {
 
     /// What this part must be told, and nothing else.
     #[must_use]
-    pub fn needs(self) -> Needs {
-        let elsewhere = Needs { told_elsewhere: true, ..Needs::default() };
+    pub const fn needs(self) -> Needs {
+        let elsewhere = Needs { told_elsewhere: true, ..Needs::NOTHING };
         match self {
             Self::Notifications => Needs { receive: true, ..elsewhere },
             Self::Assess => Needs { read: true, policy: true, ..elsewhere },
             Self::Remediate => Needs { write: true, policy: true, ..elsewhere },
-            Self::Alert => Needs { tell: true, ..Needs::default() },
+            Self::Alert => Needs { tell: true, ..Needs::NOTHING },
             Self::Steward => Needs { read: true, subscribe: true, ..elsewhere },
-            Self::Approvals => Needs { show: true, ..Needs::default() },
+            Self::Approvals => Needs { show: true, ..Needs::NOTHING },
         }
     }
 
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Notifications => "notifications",
             Self::Assess => "assess",
@@ -134,26 +134,26 @@ impl Assembly {
                 Part::Assess => {
                     built.in_force = Some(self.in_force()?);
                     let handler = Handler::Assess(Box::new(self.assessor(&built.meter)?));
-                    built.workers.push(self.worker("assess", &self.store.queues.changes, handler));
+                    built.workers.push(self.worker(*part, &self.store.queues.changes, handler));
                 }
                 Part::Remediate => {
                     let remediator = self.remediator()?;
                     built.canary = self.canary(&remediator);
                     let handler = Handler::Remediate(Box::new(remediator));
-                    built.workers.push(self.worker("remediate", &self.store.queues.remediations, handler));
+                    built.workers.push(self.worker(*part, &self.store.queues.remediations, handler));
                 }
                 Part::Alert => {
                     let handler = Handler::Alert(Box::new(self.teller(&built.meter)?));
-                    built.workers.push(self.worker("alert", &self.store.queues.alerts, handler));
+                    built.workers.push(self.worker(*part, &self.store.queues.alerts, handler));
                 }
                 Part::Steward => {
                     let keeper = self.keeper()?;
                     let handler = Handler::Steward(Box::new(keeper.clone()));
-                    built.workers.push(self.worker("steward", &self.store.queues.chores, handler));
+                    built.workers.push(self.worker(*part, &self.store.queues.chores, handler));
                     built.keeper = Some(keeper);
                     built.census = Some(self.census()?);
                     built.reconciler = Some(self.reconciler()?);
-                    built.steward = Some(self.steward()?);
+                    built.steward = Some(self.steward(self.reader()?));
                 }
                 Part::Approvals => built.viewer = Some(self.viewer()?),
             }
@@ -177,11 +177,12 @@ impl Assembly {
         }
     }
 
-    fn worker(&self, name: &'static str, queue: &queue::Queue, handler: Handler) -> Worker {
-        Worker { name, queue: queue.clone(), handler, notices: self.notices(), clock: self.clock.clone() }
+    pub(crate) fn worker<F: Flow>(&self, part: Part, queue: &queue::Queue, handler: F) -> Worker<F> {
+        let (name, queue) = (part.word(), queue.clone());
+        Worker { name, queue, handler, notices: self.notices(), clock: self.clock.clone() }
     }
 
-    fn receiver(&self, meter: &Meter) -> anyhow::Result<Receiver> {
+    pub(crate) fn receiver(&self, meter: &Meter) -> anyhow::Result<Receiver> {
         Ok(Receiver {
             tenant: self.settings.tenant,
             keys: self.keys.clone().context("there are no keys of clientState")?,
@@ -249,7 +250,7 @@ impl Assembly {
         self.client(self.settings.writer.as_ref(), "writes")
     }
 
-    fn assessor(&self, meter: &Meter) -> anyhow::Result<Assessor> {
+    pub(crate) fn assessor(&self, meter: &Meter) -> anyhow::Result<Assessor> {
         Ok(Assessor {
             reader: self.reader()?,
             ledger: self.store.ledger.clone(),
@@ -263,14 +264,14 @@ impl Assembly {
         })
     }
 
-    fn canary(&self, remediator: &Remediator) -> Option<CanaryKeeper> {
+    pub(crate) fn canary(&self, remediator: &Remediator) -> Option<CanaryKeeper> {
         let Remediator { reader, writer, ledger, queues: _, rules, directory, notices, clock } =
             remediator.clone();
         let settings = self.settings.canary?;
         Some(CanaryKeeper { settings, reader, writer, ledger, rules, directory, notices, clock })
     }
 
-    fn remediator(&self) -> anyhow::Result<Remediator> {
+    pub(crate) fn remediator(&self) -> anyhow::Result<Remediator> {
         let client = self.writing_client()?;
         Ok(Remediator {
             reader: Reader::new(client.clone()),
@@ -284,7 +285,7 @@ impl Assembly {
         })
     }
 
-    fn viewer(&self) -> anyhow::Result<Viewer> {
+    pub(crate) fn viewer(&self) -> anyhow::Result<Viewer> {
         Ok(Viewer {
             tenant: self.settings.tenant,
             keys: self.keys.clone().context("there are no keys of links")?,
@@ -299,7 +300,7 @@ impl Assembly {
         Ok(Some(Links { tenant: self.settings.tenant, keys, root, clock: self.clock.clone() }))
     }
 
-    fn teller(&self, meter: &Meter) -> anyhow::Result<Teller> {
+    pub(crate) fn teller(&self, meter: &Meter) -> anyhow::Result<Teller> {
         let channels: HashMap<_, _> = self
             .settings
             .channels
@@ -318,11 +319,11 @@ impl Assembly {
         })
     }
 
-    fn census(&self) -> anyhow::Result<Census> {
+    pub(crate) fn census(&self) -> anyhow::Result<Census> {
         Ok(Census { reader: self.reader()?, ledger: self.store.ledger.clone(), clock: self.clock.clone() })
     }
 
-    fn reconciler(&self) -> anyhow::Result<Reconciler> {
+    pub(crate) fn reconciler(&self) -> anyhow::Result<Reconciler> {
         Ok(Reconciler {
             reader: self.reader()?,
             ledger: self.store.ledger.clone(),
@@ -334,7 +335,7 @@ impl Assembly {
         })
     }
 
-    fn in_force(&self) -> anyhow::Result<PolicyInForce> {
+    pub(crate) fn in_force(&self) -> anyhow::Result<PolicyInForce> {
         Ok(PolicyInForce {
             ledger: self.store.ledger.clone(),
             rules: self.rules()?,
@@ -343,18 +344,18 @@ impl Assembly {
         })
     }
 
-    fn steward(&self) -> anyhow::Result<Steward> {
-        Ok(Steward {
-            reader: self.reader()?,
+    pub(crate) fn steward(&self, reader: Reader) -> Steward {
+        Steward {
+            reader,
             ledger: self.store.ledger.clone(),
             queues: self.store.queues.clone(),
             notices: self.notices(),
             clock: self.clock.clone(),
             correlate: crate::correlate,
-        })
+        }
     }
 
-    fn keeper(&self) -> anyhow::Result<SubscriptionKeeper> {
+    pub(crate) fn keeper(&self) -> anyhow::Result<SubscriptionKeeper> {
         Ok(SubscriptionKeeper {
             tenant: self.settings.tenant,
             reader: self.reader()?,

@@ -2,7 +2,9 @@
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::terminal::Harmless;
 use crate::{Environment, Form};
@@ -18,7 +20,7 @@ pub enum LogFormat {
 pub(crate) fn check(form: &mut Form<'_>) {
     let filter = form.optional("GUESTLIST_LOG");
     form.parsed("GUESTLIST_LOG", filter, |text| {
-        EnvFilter::try_new(text).map_err(|error| {
+        text.parse::<Targets>().map_err(|error| {
             format!("`{text}` is not a filter like `info` or `info,guestlist_graph=debug` ({error})")
         })
     });
@@ -33,8 +35,9 @@ pub(crate) fn check(form: &mut Form<'_>) {
 /// say. A second call changes nothing.
 pub fn start_logs(environment: &Environment, default: &str) {
     let set = |name| environment.get(name).filter(|value| !value.is_empty());
-    let filter = set("GUESTLIST_LOG").unwrap_or_else(|| default.to_owned());
-    let filter = EnvFilter::try_new(&filter).unwrap_or_else(|_| EnvFilter::new(default));
+    // What cannot be read is told with the other settings.
+    let filter: Option<Targets> = set("GUESTLIST_LOG").and_then(|filter| filter.parse().ok());
+    let filter = filter.or_else(|| default.parse().ok()).unwrap_or_default();
     let format = match set("GUESTLIST_LOG_FORMAT").as_deref() {
         Some("json") => LogFormat::Json,
         Some(_) => LogFormat::Text,
@@ -44,10 +47,10 @@ pub fn start_logs(environment: &Environment, default: &str) {
     let wanted = environment.get("NO_COLOR").is_none_or(|value| value.is_empty());
     let coloured = format == LogFormat::Text && wanted && std::io::stderr().is_terminal();
     let writer = move || Harmless { to: std::io::stderr(), coloured };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
-    let started = match format {
-        LogFormat::Text => builder.with_ansi(coloured).with_target(false).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(coloured).with_target(false).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    drop(started);
+    drop(tracing_subscriber::registry().with(lines.with_filter(filter)).try_init());
 }

@@ -1,9 +1,7 @@
 //! The local process: every part, or one, on the embedded store, until it is asked to stop.
 
 use std::future::Future;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +13,8 @@ use tokio::task::JoinSet;
 use wire::Wire;
 
 use crate::{
-    Assembly, Entering, Environment, InvalidPolicy, Limits, Missing, Needs, Part, Parts, PolicyFile,
-    PolicyPlace, Running, Server, Settings, Store, asked_to_stop, load_policy, state_keys,
+    Assembly, Entering, Environment, Limits, Needs, Part, Parts, PolicyFile, PolicyPlace, Running, Server,
+    Settings, Store, asked_to_stop, load_policy, state_keys,
 };
 
 pub(crate) mod turns;
@@ -242,32 +240,8 @@ pub async fn serve(environment: &Environment) -> anyhow::Result<()> {
     run_parts(&parts, settings).await
 }
 
-/// One part as a process of its own, with what that part needs and nothing else: until it is asked to stop, or, where
-/// `AWS_LAMBDA_RUNTIME_API` is set, as a function of AWS Lambda. Ends with 2 where the settings or the
-/// policy are wrong, with 1 where something else is.
-pub async fn run_part(part: Part, environment: &Environment) -> ExitCode {
-    // There each line is looked for by the event that it belongs to, from the first one on.
-    let told = if environment.is_lambda() { "info,guestlist_responder::receive=debug" } else { "info" };
-    crate::start_logs(environment, told);
-    let ended = if environment.is_lambda() {
-        crate::lambda::run(part, environment).await
-    } else {
-        match Settings::read(environment, part.needs()) {
-            Ok(settings) => run_parts(&[part], settings).await,
-            Err(missing) => Err(missing.into()),
-        }
-    };
-    let Err(error) = ended else {
-        return ExitCode::SUCCESS;
-    };
-    // Nobody is left to tell when standard error is gone.
-    let _ = writeln!(std::io::stderr().lock(), "error: {error:#}");
-    let wrongly_set = error.is::<Missing>() || error.is::<InvalidPolicy>();
-    ExitCode::from(if wrongly_set { 2 } else { 1 })
-}
-
 /// A second request to stop is a person in a hurry: whoever starts next takes over what is under way.
-async fn run_parts(parts: &[Part], settings: Settings) -> anyhow::Result<()> {
+pub(crate) async fn run_parts(parts: &[Part], settings: Settings) -> anyhow::Result<()> {
     let serving = Serving::prepare(settings, parts, crate::clock())?;
     let (asked, first) = oneshot::channel();
     let hurry = async {

@@ -77,7 +77,7 @@ impl fmt::Debug for Environment {
 }
 
 /// What a process is about to do, and therefore must be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needs {
     pub receive: bool,
     pub read: bool,
@@ -92,7 +92,24 @@ pub struct Needs {
     pub show: bool,
 }
 
+impl Default for Needs {
+    fn default() -> Self {
+        Self::NOTHING
+    }
+}
+
 impl Needs {
+    pub const NOTHING: Self = Self {
+        receive: false,
+        read: false,
+        write: false,
+        subscribe: false,
+        tell: false,
+        told_elsewhere: false,
+        policy: false,
+        show: false,
+    };
+
     #[must_use]
     pub fn everything() -> Self {
         Self {

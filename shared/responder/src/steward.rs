@@ -33,6 +33,15 @@ impl Steward {
     /// # Errors
     /// The ledger or a queue is in trouble.
     pub async fn wake_what_is_due(&self) -> Result<usize, Trouble> {
+        let woken = self.wake_all_but_suspensions().await?;
+        Ok(woken.saturating_add(self.end_suspensions().await?))
+    }
+
+    /// For who may not write suspensions.
+    ///
+    /// # Errors
+    /// The ledger or a queue is in trouble.
+    pub async fn wake_all_but_suspensions(&self) -> Result<usize, Trouble> {
         let now = self.clock.now();
         let mut woken = 0_usize;
         // Whoever holds something for so long had a clock that was ahead; unless it is ours that is behind.
@@ -87,12 +96,16 @@ impl Steward {
             // The command that stopped them has no channels.
             self.notices.writes_stopped(&stop).await?;
         }
-        Ok(woken.saturating_add(self.end_suspensions(now).await?))
+        Ok(woken)
     }
 
     /// First the look, then the note of it: whoever dies in between looks twice. A suspension goes long after its end, so
     /// that no clock that is wrong for a moment takes from people what they decided.
-    async fn end_suspensions(&self, now: Timestamp) -> Result<usize, Trouble> {
+    ///
+    /// # Errors
+    /// The ledger or a queue is in trouble.
+    pub async fn end_suspensions(&self) -> Result<usize, Trouble> {
+        let now = self.clock.now();
         let mut ended = self.ledger.due::<Suspension>(now, Self::A_ROUND).await?;
         if ended.is_empty() || !may_end(&self.reader, &self.notices).await? {
             return Ok(0);

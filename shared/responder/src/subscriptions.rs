@@ -8,7 +8,9 @@ use std::sync::Arc;
 use graph::{Creation, NewSubscription, Subscription};
 use jiff::{SignedDuration, Timestamp};
 use ledger::Stored;
-use model::{Binding, Clock, Nonce, NoticeKind, SubscriptionId, SubscriptionRecord, TenantId, Watched};
+use model::{
+    Binding, Clock, Nonce, NoticeKind, Permission, SubscriptionId, SubscriptionRecord, TenantId, Watched,
+};
 use seal::StateKeys;
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -44,6 +46,10 @@ impl std::fmt::Debug for SubscriptionKeeper {
 }
 
 impl SubscriptionKeeper {
+    /// What an app that reads always needs: users and groups, and subscriptions to both
+    /// (<https://learn.microsoft.com/graph/api/subscription-post-subscriptions>).
+    pub const PERMISSIONS: [Permission; 2] = [Permission("User.Read.All"), Permission("Group.Read.All")];
+
     /// Renewed at half of this. The longest that Graph allows for users and groups is 41,760 minutes.
     const LIFE: SignedDuration = SignedDuration::from_hours(48);
     /// How long a subscription that is gone stays in the ledger.

@@ -8,23 +8,14 @@ use tokio::task::{JoinError, JoinSet};
 use tracing::Instrument as _;
 
 use crate::trouble::{after, wait};
-use crate::{Assessor, End, Notices, Remediator, SubscriptionKeeper, Teller, Trouble};
-
-/// The flow that a worker feeds.
-#[derive(Debug, Clone)]
-pub enum Handler {
-    Assess(Box<Assessor>),
-    Remediate(Box<Remediator>),
-    Alert(Box<Teller>),
-    Steward(Box<SubscriptionKeeper>),
-}
+use crate::{End, Flow, Handler, Notices, Trouble};
 
 /// One queue and its flow.
 #[derive(Debug, Clone)]
-pub struct Worker {
+pub struct Worker<F = Handler> {
     pub name: &'static str,
     pub queue: Queue,
-    pub handler: Handler,
+    pub handler: F,
     pub notices: Notices,
     pub clock: Clock,
 }
@@ -44,12 +35,7 @@ impl Pushed {
     }
 }
 
-impl Worker {
-    /// Longer than any job may take that does not write to the tenant: every request of one has a timeout.
-    const LEASE: SignedDuration = SignedDuration::from_mins(3);
-    /// Longer than a job that does: the incidents before the last take a minute at most, the last one writes until its own
-    /// lease of five minutes is nearly over, and a read back with a token takes 74 s.
-    const LEASE_TO_WRITE: SignedDuration = SignedDuration::from_mins(8);
+impl<F: Flow> Worker<F> {
     /// Failures in a row before a job goes to the dead letters: with the doubling waits, about six hours.
     const TRIES: u32 = 30;
     /// Where Graph stays away for longer than that, nothing is buried.
@@ -62,10 +48,7 @@ impl Worker {
     /// The queue or the ledger is in trouble. What is not taken over comes back when its lease ends.
     pub async fn take_over(&self) -> Result<usize, Trouble> {
         let now = self.clock.now();
-        let incidents = match &self.handler {
-            Handler::Remediate(remediator) => remediator.end_leases(now).await?,
-            Handler::Assess(_) | Handler::Alert(_) | Handler::Steward(_) => 0,
-        };
+        let incidents = self.handler.take_over(now).await?;
         Ok(self.queue.release_claims(now).await?.saturating_add(incidents))
     }
 
@@ -131,10 +114,7 @@ impl Worker {
     /// How long nobody else gets the key of a job: longer than the job may take.
     #[must_use]
     pub fn lease(&self) -> SignedDuration {
-        match &self.handler {
-            Handler::Remediate(_) => Self::LEASE_TO_WRITE,
-            Handler::Assess(_) | Handler::Alert(_) | Handler::Steward(_) => Self::LEASE,
-        }
+        self.handler.lease()
     }
 
     /// A panic costs its own job only: the lease ends, and the job runs again until it is buried.
@@ -160,9 +140,12 @@ impl Worker {
     }
 
     async fn run_job(&self, claimed: Claimed, job: Job) -> Result<Pushed, Trouble> {
-        let answer = match self.handle(job).await {
-            Ok(End::Done) => self.queue.ack(&claimed).await?.answer(),
-            Ok(End::Again { at, job }) => {
+        let answer = match self.handler.handle(job).await {
+            Ok(None) => {
+                return self.bury(&claimed, &format!("it is not a job for `{}`", self.name)).await;
+            }
+            Ok(Some(End::Done)) => self.queue.ack(&claimed).await?.answer(),
+            Ok(Some(End::Again { at, job })) => {
                 // A body makes it as new: waiting is no failure, and must not end among the dead letters.
                 let body = match job {
                     Some(job) => serde_json::to_string(&job).map_err(Trouble::now)?,
@@ -170,41 +153,13 @@ impl Worker {
                 };
                 self.queue.delay(&claimed, at, Some(body)).await?.answer()
             }
-            Ok(End::Bury { why }) => return self.bury(&claimed, &why).await,
+            Ok(Some(End::Bury { why })) => return self.bury(&claimed, &why).await,
             Err(trouble) => {
                 let answer = self.later(&claimed, &trouble).await?;
                 return Ok(Pushed { answer, credential_refused: trouble.is_of_the_credential() });
             }
         };
         Ok(Pushed::answered(answer))
-    }
-
-    async fn handle(&self, job: Job) -> Result<End, Trouble> {
-        match (&self.handler, job) {
-            (Handler::Assess(assessor), Job::Assess { change, missing }) => {
-                assessor.assess(&change, missing).await
-            }
-            (Handler::Assess(assessor), Job::Reread { item, watched }) => {
-                assessor.reread(&item, watched).await
-            }
-            (Handler::Remediate(remediator), Job::Remediate { incident, correlation: _ }) => {
-                remediator.remediate(&incident).await
-            }
-            (Handler::Remediate(remediator), Job::Serve { request }) => remediator.serve(&request).await,
-            (Handler::Alert(teller), Job::Tell { about, channel }) => teller.tell(&about, &channel).await,
-            (Handler::Steward(keeper), Job::Lifecycle { subscription, event, correlation: _ }) => {
-                keeper.heed(subscription, &event).await
-            }
-            (
-                Handler::Assess(_) | Handler::Remediate(_) | Handler::Alert(_) | Handler::Steward(_),
-                Job::Assess { .. }
-                | Job::Reread { .. }
-                | Job::Remediate { .. }
-                | Job::Serve { .. }
-                | Job::Tell { .. }
-                | Job::Lifecycle { .. },
-            ) => Ok(End::Bury { why: format!("it is not a job for `{}`", self.name) }),
-        }
     }
 
     async fn later(&self, claimed: &Claimed, trouble: &Trouble) -> Result<Answer, Trouble> {
@@ -231,11 +186,8 @@ impl Worker {
     }
 
     async fn bury(&self, claimed: &Claimed, why: &str) -> Result<Pushed, Trouble> {
-        // The steward would send it again for as long as it waits for an answer.
-        if let Handler::Remediate(remediator) = &self.handler
-            && let Ok(Job::Serve { request }) = serde_json::from_str(&claimed.body)
-        {
-            remediator.give_up(&request, why).await?;
+        if let Ok(job) = serde_json::from_str(&claimed.body) {
+            self.handler.bury(&job, why).await?;
         }
         let hold = self.queue.bury(claimed, why, self.clock.now()).await?;
         let text = format!(

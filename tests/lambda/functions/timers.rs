@@ -1,6 +1,6 @@
 //! What the timer sets off in each function that it speaks to.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::sample;
 use crate::stage::Stage;
@@ -13,7 +13,9 @@ async fn assess_and_remediate_heed_the_timer() {
     assert_eq!(done, json!({ "done": ["say which policy is in force"] }));
     let remediate = stage.start("remediate").await;
     let done = remediate.invoke(sample("schedule.json")).await.unwrap();
-    assert_eq!(done, json!({ "done": ["look after the canary"] }));
+    let mut done: Vec<&str> = done["done"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    done.sort_unstable();
+    assert_eq!(done, ["look after the canary", "look at suspensions that have ended"]);
 }
 
 /// Nobody answers Graph's handshake here, so that there is no subscription.

@@ -5,25 +5,21 @@
 use std::time::Duration;
 
 use queue::{Answer, Received};
-use responder::Pushed;
+use responder::{Flow, Pushed, Worker};
 use serde_json::{Value, json};
 use tokio::task::JoinError;
 
 use super::Deadline;
 use super::event::Record;
-use super::function::Built;
 use super::underway::Underway;
 use crate::process::turns::SIDE_BY_SIDE;
 
 /// The answer, and whether Microsoft refused our credential to any of them.
-pub(super) async fn run(
-    built: &Built,
+pub(super) async fn run<F: Flow>(
+    worker: &Worker<F>,
     records: Vec<Record>,
     deadline: Deadline,
 ) -> (Result<Value, String>, bool) {
-    let [worker] = built.parts.workers.as_slice() else {
-        return (Err("failed to work on a batch: this function works on no queue".to_owned()), false);
-    };
     let longest = Duration::try_from(worker.lease()).unwrap_or(Duration::MAX);
     if deadline.left() < longest {
         tracing::warn!(

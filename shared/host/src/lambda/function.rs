@@ -8,108 +8,92 @@ use jiff::{SignedDuration, Timestamp};
 use model::Clock;
 use policy::Policy;
 use prometheus::proto::MetricFamily;
+use responder::Meter;
 use seal::StateKeys;
 use secrecy::ExposeSecret as _;
 use tokio::sync::{Mutex, watch};
 use wire::Wire;
 
 use super::emf::Told;
-use super::policy_object::PolicyObject;
+use super::judging::Judging as _;
+use super::parts::Work;
 use super::secrets::Secrets;
 use crate::aws::Aws;
 use crate::process::PATIENCE;
 use crate::process::turns::{METER_EVERY, note_measured};
 use crate::settings::KeyText;
-use crate::{Admin, Assembly, Environment, Part, Parts, PolicyPlace, Settings, Store, load_policy};
+use crate::{Admin, Assembly, Environment, Settings, Store};
 
 /// What the settings and secrets of one moment come to.
 #[derive(Debug)]
-pub(super) struct Built {
-    pub(super) part: Part,
-    pub(super) parts: Parts,
+pub(crate) struct Built<W> {
+    pub(super) work: W,
+    pub(super) meter: Meter,
     pub(super) store: Store,
-    pub(super) router: Option<axum::Router>,
     pub(super) clock: Clock,
-    admin: Admin,
+    pub(super) admin: Admin,
     /// When this instance last looked at the subscriptions.
     pub(super) subscriptions: Arc<Mutex<Option<Timestamp>>>,
 }
 
 #[derive(Debug)]
-pub(super) struct Function {
+pub(crate) struct Function<W: Work> {
     environment: Environment,
     lasting: Lasting,
     credential_refused: AtomicBool,
-    state: Mutex<State>,
+    state: Mutex<State<W>>,
 }
 
 #[derive(Debug)]
-struct State {
-    built: Arc<Built>,
+struct State<W: Work> {
+    built: Arc<Built<W>>,
     secrets: Secrets,
-    policy: Option<PolicyObject>,
+    judging: W::Judging,
     metered_at: Timestamp,
     told: Told,
 }
 
-impl Function {
+impl<W: Work> Function<W> {
     /// Reads the secrets, the settings and the policy.
     ///
     /// # Errors
     /// Something is missing or cannot be read.
-    pub(super) async fn start(part: Part, environment: Environment) -> anyhow::Result<Self> {
+    pub(super) async fn start(environment: Environment) -> anyhow::Result<Self> {
         // AWS keeps it right, and whatever else goes on evenly may have stood still while the function was frozen.
         let (clock, wire) = (Clock::new(Timestamp::now), Wire::network()?);
-        let secrets = Secrets::read_first(&environment, part.needs(), &wire, clock.now()).await?;
-        let settings = Settings::read(&secrets.over(&environment), part.needs())?;
+        let secrets = Secrets::read_first(&environment, W::NEEDS, &wire, clock.now()).await?;
+        let settings = Settings::read(&secrets.over(&environment), W::NEEDS)?;
         let Some(aws) = settings.aws.clone() else {
             anyhow::bail!("the process became a function of Lambda after its settings were read");
         };
         let store = Store::on_aws(&aws, settings.tenant, &clock);
         let notices = Assembly::notices_of(&settings, &store, &clock);
-        let (mut object, mut policy) = (None, None);
-        match settings.policy.as_ref().filter(|_| part.needs().policy) {
-            None => {}
-            Some(PolicyPlace::File(path)) => {
-                policy = Some(watch::Sender::new(Arc::new(load_policy(path)?)));
-            }
-            Some(PolicyPlace::Object { bucket, key }) => {
-                let place = (bucket.clone(), key.clone());
-                let aws = Aws::new(wire.clone(), aws);
-                let started = PolicyObject::start(place, aws, &store, notices, clock.now()).await?;
-                policy = Some(started.current.clone());
-                object = Some(started);
-            }
-        }
-        let lasting = Lasting { part, clock, wire, store, policy, subscriptions: Arc::default() };
-        let built = Arc::new(lasting.build(settings)?);
+        let aws = Aws::new(wire.clone(), aws);
+        let judging = W::Judging::start(settings.policy.as_ref(), aws, &store, notices, clock.now()).await?;
+        let policy = judging.current();
+        let lasting = Lasting { clock, wire, store, policy, subscriptions: Arc::default() };
+        let built = Arc::new(lasting.build::<W>(settings)?);
         let metered_at = lasting.clock.now();
-        let state = Mutex::new(State { built, secrets, policy: object, metered_at, told: Told::default() });
+        let state = Mutex::new(State { built, secrets, judging, metered_at, told: Told::default() });
         Ok(Self { environment, lasting, credential_refused: AtomicBool::new(false), state })
     }
 
-    pub(super) fn part(&self) -> Part {
-        self.lasting.part
-    }
-
     /// What this event is to be worked on with: looked at anew what may have changed since.
-    pub(super) async fn begin(&self) -> Arc<Built> {
+    pub(super) async fn begin(&self) -> Arc<Built<W>> {
         let mut state = self.state.lock().await;
         let now = self.lasting.clock.now();
         let refused = self.credential_refused.swap(false, Ordering::Relaxed);
         if refused || state.secrets.are_old(now) {
             self.refresh(&mut state, now).await;
         }
-        if let Some(policy) = state.policy.as_mut()
-            && let Err(trouble) = policy.look(now).await
-        {
+        if let Err(trouble) = state.judging.look(now).await {
             tracing::error!("failed to look at the policy; the one before stays in force: {trouble:#}");
         }
         Arc::clone(&state.built)
     }
 
     /// The event is over, but for its answer: whatever is to be done is done now.
-    pub(super) async fn end(&self, built: &Built, credential_refused: bool) {
+    pub(super) async fn end(&self, built: &Built<W>, credential_refused: bool) {
         self.credential_refused.fetch_or(credential_refused, Ordering::Relaxed);
         let mut state = self.state.lock().await;
         let now = self.lasting.clock.now();
@@ -119,20 +103,18 @@ impl Function {
             return;
         }
         state.metered_at = now;
-        note_measured(&built.parts.meter, &self.lasting.store, now).await;
+        note_measured(&built.meter, &self.lasting.store, now).await;
     }
 
-    /// What is so at this moment, whoever has counted what: the steward says it each minute.
-    pub(super) async fn tell_state(&self, built: &Built) {
-        if self.part() == Part::Steward {
-            let gathered = built.admin.gather().await;
-            tell(&gathered, &mut self.state.lock().await.told, self.lasting.clock.now());
-        }
+    /// What is so at this moment, whoever has counted what.
+    pub(super) async fn tell_state(&self, built: &Built<W>) {
+        let gathered = built.admin.gather().await;
+        tell(&gathered, &mut self.state.lock().await.told, self.lasting.clock.now());
     }
 
     /// Somebody sent a `clientState` that is not ours: it may be of a key that we do not have yet. None: nothing has
     /// changed, or somebody has looked a moment ago, so that who sends forgeries does not set the pace.
-    pub(super) async fn with_newer_keys(&self) -> Option<Arc<Built>> {
+    pub(super) async fn with_newer_keys(&self) -> Option<Arc<Built<W>>> {
         let mut state = self.state.lock().await;
         let now = self.lasting.clock.now();
         let changed = state.secrets.may_be_read_again(now) && self.refresh(&mut state, now).await;
@@ -140,7 +122,7 @@ impl Function {
     }
 
     /// Whether something has changed. What cannot be read or used stays as it was.
-    async fn refresh(&self, state: &mut State, now: Timestamp) -> bool {
+    async fn refresh(&self, state: &mut State<W>, now: Timestamp) -> bool {
         let newer = match state.secrets.read_again(&self.lasting.wire, now).await {
             Ok(Some(newer)) => newer,
             Ok(None) => return false,
@@ -149,7 +131,7 @@ impl Function {
                 return false;
             }
         };
-        let settings = Settings::read(&newer.over(&self.environment), self.part().needs());
+        let settings = Settings::read(&newer.over(&self.environment), W::NEEDS);
         let built = settings.map_err(anyhow::Error::from).and_then(|settings| self.lasting.build(settings));
         match built {
             Ok(built) => {
@@ -157,7 +139,7 @@ impl Function {
                 state.secrets = newer;
                 tracing::info!("the secrets have changed, and are in use");
                 // Its counters go with it.
-                note_measured(&before.parts.meter, &self.lasting.store, now).await;
+                note_measured(&before.meter, &self.lasting.store, now).await;
                 true
             }
             Err(error) => {
@@ -171,16 +153,15 @@ impl Function {
 /// What stays the same when secrets change.
 #[derive(Debug)]
 struct Lasting {
-    part: Part,
     clock: Clock,
     wire: Wire,
     store: Store,
-    policy: Option<watch::Sender<Arc<Policy>>>,
+    policy: Option<watch::Receiver<Arc<Policy>>>,
     subscriptions: Arc<Mutex<Option<Timestamp>>>,
 }
 
 impl Lasting {
-    fn build(&self, settings: Settings) -> anyhow::Result<Built> {
+    fn build<W: Work>(&self, settings: Settings) -> anyhow::Result<Built<W>> {
         let keys = match &settings.keys {
             Some(KeyText { setting, text }) => Some(Arc::new(
                 StateKeys::parse(text.expose_secret())
@@ -191,19 +172,17 @@ impl Lasting {
         let assembly = Assembly {
             settings,
             store: self.store.clone(),
-            policy: self.policy.as_ref().map(watch::Sender::subscribe),
+            policy: self.policy.clone(),
             keys,
             wire: self.wire.clone(),
             clock: self.clock.clone(),
             patience: PATIENCE,
         };
-        let parts = assembly.build(&[self.part])?;
-        let admin = assembly.admin(&parts.meter);
+        let meter = Meter::new()?;
         Ok(Built {
-            admin,
-            part: self.part,
-            router: parts.router(),
-            parts,
+            work: W::build(&assembly, &meter)?,
+            admin: assembly.admin(&meter),
+            meter,
             store: self.store.clone(),
             clock: self.clock.clone(),
             subscriptions: Arc::clone(&self.subscriptions),

@@ -1,4 +1,4 @@
-//! The function that the internet reaches: the router of the local process, fed with the events of an HTTP API or a function's URL
+//! A function that the internet reaches: the router of the local process, fed with the events of an HTTP API or a function's URL
 //! (payload 2.0, <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>).
 //! How large a body may be is the router's own rule; slow and too many clients are kept away by AWS.
 
@@ -6,15 +6,15 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use lambda_runtime::service_fn;
 use tower::ServiceExt as _;
 
 use super::function::{Built, Function};
+use super::parts::OnHttp;
 
-pub(super) async fn answer(function: Arc<Function>) -> Result<(), lambda_runtime::Error> {
+pub(super) async fn answer<W: OnHttp>(function: Arc<Function<W>>) -> Result<(), lambda_runtime::Error> {
     lambda_http::run(service_fn(move |request: lambda_http::Request| {
         let function = Arc::clone(&function);
         async move { Ok::<_, Infallible>(function.receive(request).await) }
@@ -22,7 +22,7 @@ pub(super) async fn answer(function: Arc<Function>) -> Result<(), lambda_runtime
     .await
 }
 
-impl Function {
+impl<W: OnHttp> Function<W> {
     async fn receive(&self, request: lambda_http::Request) -> Response {
         let (head, body) = request.into_parts();
         let body = match body {
@@ -32,10 +32,10 @@ impl Function {
             _ => Bytes::new(),
         };
         let mut built = self.begin().await;
-        let forged = built.parts.meter.forged();
+        let forged = built.meter.forged();
         let mut response = route(&built, head.clone(), body.clone()).await;
         // Whoever made a new key may have subscribed with it already. To take what came a second time does no harm.
-        if built.parts.meter.forged() > forged
+        if built.meter.forged() > forged
             && let Some(newer) = self.with_newer_keys().await
         {
             response = route(&newer, head, body).await;
@@ -46,12 +46,9 @@ impl Function {
     }
 }
 
-async fn route(built: &Built, head: Parts, body: Bytes) -> Response {
-    let Some(router) = built.router.clone() else {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
-    };
+async fn route<W: OnHttp>(built: &Built<W>, head: Parts, body: Bytes) -> Response {
     let request = axum::http::Request::from_parts(head, Body::from(body));
-    match router.oneshot(request).await {
+    match built.work.router().clone().oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},
     }

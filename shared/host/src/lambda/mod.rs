@@ -9,6 +9,8 @@ mod emf;
 mod event;
 mod function;
 mod http;
+mod judging;
+mod parts;
 mod policy_object;
 mod scheduled;
 mod secrets;
@@ -21,43 +23,47 @@ use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::{Environment, Part};
+use crate::Environment;
 use event::Event;
 use function::Function;
+use parts::OnQueue;
+
+pub(crate) use parts::{Alert, Approvals, Assess, Notifications, Remediate, Steward, Work};
 
 /// Answers events until Lambda ends the process.
 ///
 /// # Errors
 /// A setting or secret is missing, the policy is not valid and none was before, or Lambda cannot be reached.
-pub(crate) async fn run(part: Part, environment: &Environment) -> anyhow::Result<()> {
-    let function = Arc::new(Function::start(part, environment.clone()).await?);
-    let ended = match part {
-        Part::Notifications | Part::Approvals => http::answer(function).await,
-        Part::Assess | Part::Remediate | Part::Alert | Part::Steward => {
-            let handle = service_fn(move |event: LambdaEvent<Value>| {
-                let function = Arc::clone(&function);
-                async move { function.handle(event).await }
-            });
-            lambda_runtime::run(handle).await
-        }
-    };
+pub(crate) async fn run<W: Work>(environment: &Environment) -> anyhow::Result<()> {
+    let function = Arc::new(Function::<W>::start(environment.clone()).await?);
+    let ended = W::answer(function).await;
     ended.map_err(|error| anyhow::anyhow!("failed to go on asking Lambda for events: {error}"))
 }
 
-impl Function {
+/// Batches of a queue, and the word of a timer.
+async fn answer<W: OnQueue>(function: Arc<Function<W>>) -> Result<(), lambda_runtime::Error> {
+    let handle = service_fn(move |event: LambdaEvent<Value>| {
+        let function = Arc::clone(&function);
+        async move { function.handle(event).await }
+    });
+    lambda_runtime::run(handle).await
+}
+
+impl<W: OnQueue> Function<W> {
     /// One event. An error counts as such with AWS, and the event comes again.
     async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
         let LambdaEvent { payload, context } = event;
         let deadline = Deadline::of(&context);
-        let event = Event::read(self.part(), payload).map_err(|why| failed("UnknownEvent", &why))?;
+        let event = Event::read(W::PART, payload).map_err(|why| failed("UnknownEvent", &why))?;
         let built = self.begin().await;
         let (answer, credential_refused) = match event {
-            Event::Batch(records) => batch::run(&built, records, deadline).await,
+            Event::Batch(records) => batch::run(built.work.worker(), records, deadline).await,
             Event::Tend => {
-                let tended = scheduled::run(&built, deadline).await;
+                let tended = scheduled::run(W::chores(&built), deadline).await;
                 // What is measured is worth no second try.
-                let told = tokio::time::timeout(deadline.left() / 2, self.tell_state(&built)).await;
-                if told.is_err() {
+                if W::TELLS_STATE
+                    && tokio::time::timeout(deadline.left() / 2, self.tell_state(&built)).await.is_err()
+                {
                     tracing::warn!("failed to tell what is measured before the function's time was over");
                 }
                 tended

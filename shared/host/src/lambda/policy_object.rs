@@ -51,7 +51,7 @@ struct Reading {
 }
 
 #[derive(Debug)]
-pub(super) struct PolicyObject {
+pub(crate) struct PolicyObject {
     bucket: String,
     key: String,
     aws: Aws,

@@ -6,55 +6,34 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use ledger::Ledger;
 use model::Clock;
 use queue::Queue;
-use responder::{CanaryKeeper, Census, PolicyInForce, Reconciler, Steward, SubscriptionKeeper, Trouble};
+use responder::{SubscriptionKeeper, Trouble};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::task::JoinError;
 
 use super::Deadline;
 use super::function::Built;
+use super::parts::{Assess, OnQueue as _, Remediate, Steward};
 use super::underway::Underway;
+use crate::Store;
 use crate::mark::Mark;
 use crate::process::turns::{SUBSCRIPTIONS_EVERY, is_everything_watched};
-use crate::{Part, Store};
 
 /// Messages a minute and queue that come back from the table.
 const LATER_AT_ONCE: usize = 1_000;
 /// As often a minute as the local process looks.
 const RECONCILE_TIMES: usize = 4;
 
-/// What the timer sets off.
-enum Scheduled {
-    Steward(Box<Round>),
-    /// The canary, which it alone may change, or its end.
-    Remediate(Box<Option<CanaryKeeper>>, Ledger),
-    Assess(PolicyInForce),
-}
-
-/// The steward's.
-struct Round {
-    store: Store,
-    clock: Clock,
-    steward: Steward,
-    keeper: SubscriptionKeeper,
-    looked_at: Arc<Mutex<Option<Timestamp>>>,
-    census: Census,
-    reconciler: Reconciler,
-}
-
-type Work = Pin<Box<dyn Future<Output = Result<(), Trouble>> + Send>>;
-type Chore = (&'static str, Work);
+type Doing = Pin<Box<dyn Future<Output = Result<(), Trouble>> + Send>>;
+/// Named as in "failed to …".
+pub(super) type Chore = (&'static str, Doing);
 
 /// The answer, and whether Microsoft refused our credential to any of them.
-pub(super) async fn run(built: &Built, deadline: Deadline) -> (Result<Value, String>, bool) {
-    let Some(scheduled) = Scheduled::of(built) else {
-        return (Err("failed to tend: no timer asks anything of this function".to_owned()), false);
-    };
+pub(super) async fn run(chores: Vec<Chore>, deadline: Deadline) -> (Result<Value, String>, bool) {
     let (mut tended, mut underway) = (Tended::default(), Underway::new());
-    for (name, chore) in scheduled.chores() {
+    for (name, chore) in chores {
         underway.begin(name, chore);
     }
     while let Some((name, ended)) = underway.next(deadline).await {
@@ -93,73 +72,55 @@ impl Tended {
     }
 }
 
-impl Scheduled {
-    fn of(built: &Built) -> Option<Self> {
-        let parts = &built.parts;
-        match built.part {
-            Part::Steward => Some(Self::Steward(Box::new(Round {
-                store: built.store.clone(),
-                clock: built.clock.clone(),
-                steward: parts.steward.clone()?,
-                keeper: parts.keeper.clone()?,
-                looked_at: Arc::clone(&built.subscriptions),
-                census: parts.census.clone()?,
-                reconciler: parts.reconciler.clone()?,
-            }))),
-            Part::Remediate => {
-                Some(Self::Remediate(Box::new(parts.canary.clone()), built.store.ledger.clone()))
-            }
-            Part::Assess => Some(Self::Assess(parts.in_force.clone()?)),
-            Part::Notifications | Part::Alert | Part::Approvals => None,
-        }
-    }
-
-    fn chores(self) -> Vec<Chore> {
-        match self {
-            Self::Steward(round) => round.chores(),
-            Self::Remediate(canary, ledger) => vec![(
-                "look after the canary",
-                Box::pin(async move {
-                    match *canary {
-                        Some(canary) => canary.look().await,
-                        // Nobody misses what nobody flies any more.
-                        None => Ok(ledger.forget_canary().await.map(|_| ())?),
-                    }
-                }),
-            )],
-            Self::Assess(in_force) => vec![(
-                "say which policy is in force",
-                Box::pin(async move { in_force.look().await.map(|_| ()) }),
-            )],
-        }
-    }
+pub(super) fn of_assess(built: &Built<Assess>) -> Vec<Chore> {
+    let in_force = built.work.in_force.clone();
+    vec![("say which policy is in force", Box::pin(async move { in_force.look().await.map(|_| ()) }))]
 }
 
-impl Round {
-    fn chores(self) -> Vec<Chore> {
-        let Self { store, clock, steward, keeper, looked_at, census, reconciler } = self;
-        let mut chores: Vec<Chore> = Vec::new();
-        for queue in store.queues.all() {
-            chores.push(("move what is due into its queue", Box::pin(later(queue.clone(), clock.now()))));
+pub(super) fn of_remediate(built: &Built<Remediate>) -> Vec<Chore> {
+    let (canary, ledger) = (built.work.canary.clone(), built.store.ledger.clone());
+    let suspensions = built.work.suspensions.clone();
+    let look_after_the_canary = async move {
+        match canary {
+            Some(canary) => canary.look().await,
+            // Nobody misses what nobody flies any more.
+            None => Ok(ledger.forget_canary().await.map(|_| ())?),
         }
-        chores.push((
-            "wake what is due",
-            Box::pin(async move { steward.wake_what_is_due().await.map(|_| ()) }),
-        ));
-        chores.push(("keep the subscriptions", Box::pin(keep(keeper, looked_at, clock.clone()))));
-        chores.push(("count the guests", Box::pin(async move { census.look().await.map(|_| ()) })));
-        chores.push((
-            "reconcile",
-            Box::pin(async move {
-                for _ in 0..RECONCILE_TIMES {
-                    reconciler.look().await?;
-                }
-                Ok(())
-            }),
-        ));
-        chores.push(("note up to when all was assessed", Box::pin(mark(store, clock))));
-        chores
+    };
+    vec![
+        ("look after the canary", Box::pin(look_after_the_canary)),
+        (
+            "look at suspensions that have ended",
+            Box::pin(async move { suspensions.end_suspensions().await.map(|_| ()) }),
+        ),
+    ]
+}
+
+pub(super) fn of_steward(built: &Built<Steward>) -> Vec<Chore> {
+    let Built { work, meter: _, admin: _, store, clock, subscriptions } = built;
+    let (steward, census, reconciler) = (work.steward.clone(), work.census.clone(), work.reconciler.clone());
+    let keeper = work.worker().handler.clone();
+    let mut chores: Vec<Chore> = Vec::new();
+    for queue in store.queues.all() {
+        chores.push(("move what is due into its queue", Box::pin(later(queue.clone(), clock.now()))));
     }
+    chores.push((
+        "wake what is due",
+        Box::pin(async move { steward.wake_all_but_suspensions().await.map(|_| ()) }),
+    ));
+    chores.push(("keep the subscriptions", Box::pin(keep(keeper, Arc::clone(subscriptions), clock.clone()))));
+    chores.push(("count the guests", Box::pin(async move { census.look().await.map(|_| ()) })));
+    chores.push((
+        "reconcile",
+        Box::pin(async move {
+            for _ in 0..RECONCILE_TIMES {
+                reconciler.look().await?;
+            }
+            Ok(())
+        }),
+    ));
+    chores.push(("note up to when all was assessed", Box::pin(mark(store.clone(), clock.clone()))));
+    chores
 }
 
 async fn later(queue: Queue, now: Timestamp) -> Result<(), Trouble> {

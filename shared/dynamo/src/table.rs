@@ -95,17 +95,19 @@ impl Table {
         Ok(items)
     }
 
-    /// How many items the partition holds. DynamoDB reads them all to say so.
-    pub async fn count(&self, partition: &str) -> Result<u64, TableError> {
+    /// How many items of the class are due by then (microseconds since 1970), as the index knows. DynamoDB reads their keys to say so.
+    pub async fn count_due(&self, class: &str, until: i64) -> Result<u64, TableError> {
         let (mut count, mut start) = (0_u64, None);
         loop {
             let request = self
                 .client
                 .query()
                 .table_name(&*self.name)
+                .index_name(INDEX)
                 .select(Select::Count)
-                .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", text(partition))
+                .key_condition_expression("dc = :dc AND da <= :da")
+                .expression_attribute_values(":dc", text(class))
+                .expression_attribute_values(":da", number(until))
                 .set_exclusive_start_key(start);
             let answer = request.send().await.map_err(|error| TableError::of(&self.name, &error))?;
             count = count.saturating_add(u64::try_from(answer.count()).unwrap_or(0));

@@ -1,7 +1,7 @@
 //! Up to when every change was assessed, where the queue does not say since when what lies in it is owed.
 //!
-//! The steward reads up to when all has been told, and looks at the queue of changes after that: empty, whatever was told by then
-//! has been assessed. What SQS says of how much lies in a queue may be a minute old
+//! The steward reads up to when all has been told, and looks at the queue of changes after that: if nothing in it is owed, whatever was told by
+//! then has been assessed. What SQS says of how much lies in a queue may be a minute old
 //! (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html>), so that it is believed only
 //! when a second look, more than a minute later, finds nothing, either. Else the mark stays where it is.
 
@@ -19,7 +19,7 @@ const SURE_AFTER: SignedDuration = SignedDuration::from_secs(61);
 pub(crate) struct Mark {
     /// Every change up to then has been assessed.
     pub(crate) until: Option<Timestamp>,
-    /// What will be, if the queue is still empty at a later look.
+    /// What will be, if nothing is owed at a later look, either.
     next: Option<Next>,
 }
 
@@ -55,16 +55,16 @@ impl Mark {
     ) -> Result<(), LedgerError> {
         let moved = |before: Option<Self>| {
             let before = before.unwrap_or_default();
-            let after = before.after(told, depth.is_drained(), now);
+            let after = before.after(told, depth.owed == 0, now);
             (after != before).then_some(after)
         };
         ledger.update(PLACE, moved).await.map(|_| ())
     }
 
-    fn after(self, told: Option<Timestamp>, is_drained: bool, now: Timestamp) -> Self {
+    fn after(self, told: Option<Timestamp>, owes_nothing: bool, now: Timestamp) -> Self {
         let Self { until, next } = self;
         // What was told in time to come was told before the clock was set back, and nobody knows when.
-        let told = told.filter(|told| is_drained && *told <= now);
+        let told = told.filter(|told| owes_nothing && *told <= now);
         let Some(told) = told else {
             return Self { until, next: None };
         };
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mark_moves_only_when_two_looks_a_minute_apart_find_the_queue_empty() {
+    fn the_mark_moves_only_when_two_looks_a_minute_apart_find_nothing_owed() {
         let mark = Mark::default();
         let first = mark.after(Some(at("08:40:00")), true, at("09:00:00"));
         assert_eq!(first.until, None, "what SQS says may be a minute old");
@@ -132,14 +132,23 @@ mod tests {
         let tenant = "c0270500-0000-4000-8000-000000000000".parse().unwrap();
         let ledger = Ledger::sqlite(database, tenant).unwrap();
         assert_eq!(Mark::read(&ledger).await.unwrap(), Mark::default());
-        let empty = Depth { ready: 0, waiting: 0, claimed: 0, dead: 3, oldest_ready: None, owed_since: None };
+        // What waits for its day is not owed.
+        let idle = Depth {
+            ready: 0,
+            waiting: 7,
+            claimed: 0,
+            dead: 3,
+            owed: 0,
+            oldest_ready: None,
+            owed_since: None,
+        };
         for (told, now) in [("08:40:00", "09:00:00"), ("08:41:00", "09:01:01")] {
-            Mark::note(&ledger, Some(at(told)), &empty, at(now)).await.unwrap();
+            Mark::note(&ledger, Some(at(told)), &idle, at(now)).await.unwrap();
         }
         assert_eq!(Mark::read(&ledger).await.unwrap().until, Some(at("08:40:00")), "the dead are told apart");
-        let waiting = Depth { waiting: 1, ..empty };
-        Mark::note(&ledger, Some(at("08:50:00")), &waiting, at("09:03:00")).await.unwrap();
-        Mark::note(&ledger, Some(at("08:50:00")), &empty, at("09:04:01")).await.unwrap();
+        let busy = Depth { owed: 1, ..idle };
+        Mark::note(&ledger, Some(at("08:50:00")), &busy, at("09:03:00")).await.unwrap();
+        Mark::note(&ledger, Some(at("08:50:00")), &idle, at("09:04:01")).await.unwrap();
         assert_eq!(Mark::read(&ledger).await.unwrap().until, Some(at("08:40:00")));
     }
 }

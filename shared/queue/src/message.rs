@@ -198,7 +198,7 @@ impl Hold {
 }
 
 /// How much lies in a queue. On SQS the numbers are approximate and up to a minute old, what waits for another try counts as
-/// claimed, and nothing is known of moments.
+/// claimed, what is about to fall due as owed, and nothing is known of moments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Depth {
     /// Could be claimed now; those whose lease has ended are among them.
@@ -207,6 +207,8 @@ pub struct Depth {
     pub waiting: u64,
     pub claimed: u64,
     pub dead: u64,
+    /// Of all that is not dead, what is owed already. What waits for its day is not.
+    pub owed: u64,
     /// Since when the first of the ready ones could have been claimed.
     pub oldest_ready: Option<Timestamp>,
     /// Since when the first of all that is not dead is owed: what waits for another try, and what somebody works on, too.
@@ -217,7 +219,7 @@ impl Depth {
     /// Nothing is left to be done, dead letters apart.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        let Self { ready, waiting, claimed, dead: _, oldest_ready: _, owed_since: _ } = self;
+        let Self { ready, waiting, claimed, dead: _, owed: _, oldest_ready: _, owed_since: _ } = self;
         *ready == 0 && *waiting == 0 && *claimed == 0
     }
 }

@@ -222,7 +222,8 @@ pub(crate) fn depth(db: &Connection, queue: &str, now: Timestamp) -> rusqlite::R
                 count(*) FILTER (WHERE ready_at > ?2 AND claimed = 1),
                 (SELECT count(*) FROM queue_dead WHERE queue = ?1),
                 min(ready_at) FILTER (WHERE ready_at <= ?2),
-                min(enqueued_at)
+                min(enqueued_at),
+                count(*) FILTER (WHERE enqueued_at <= ?2)
          FROM queue_moves WHERE queue = ?1",
     )?
     .query_row(params![queue, now.as_microsecond()], |row| {
@@ -235,6 +236,7 @@ pub(crate) fn depth(db: &Connection, queue: &str, now: Timestamp) -> rusqlite::R
             dead: count(3)?,
             oldest_ready: at(4)?,
             owed_since: at(5)?,
+            owed: count(6)?,
         })
     })
 }

@@ -171,7 +171,7 @@ impl Queue {
     pub async fn depth(&self, now: Timestamp) -> Result<Depth, QueueError> {
         match self {
             Self::Local(local) => local.depth(now).await,
-            Self::Sqs(sqs) => Box::pin(sqs.depth()).await,
+            Self::Sqs(sqs) => Box::pin(sqs.depth(now)).await,
         }
     }
 

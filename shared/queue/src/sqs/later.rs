@@ -10,10 +10,41 @@ use super::{LONGEST_DELAY, Sqs, read, seconds_until};
 use crate::message::Moments;
 use crate::{Collapse, QueueError};
 
+/// What waits in the table, told apart in its index: up to when all was worked on is asked only of what was owed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    /// Another try or a second look: it is owed, and waits.
+    Owed,
+    /// Nothing is owed before it is due.
+    ForItsDay,
+}
+
+impl Class {
+    const ALL: [Self; 2] = [Self::Owed, Self::ForItsDay];
+
+    pub(super) fn of(envelope: &Envelope) -> Self {
+        if envelope.owed_since < envelope.due { Self::Owed } else { Self::ForItsDay }
+    }
+
+    /// How long before its moment something goes to SQS, where it counts as owed: not longer than it takes until the next look.
+    pub(super) fn ahead(self) -> i64 {
+        match self {
+            Self::Owed => LONGEST_DELAY,
+            Self::ForItsDay => 90,
+        }
+    }
+}
+
 impl Sqs {
-    /// Its class in the index, too.
-    pub(super) fn later_partition(&self) -> String {
+    fn later_partition(&self) -> String {
         format!("later#{}", self.name())
+    }
+
+    pub(super) fn class(&self, class: Class) -> String {
+        match class {
+            Class::Owed => format!("owed#{}", self.name()),
+            Class::ForItsDay => self.later_partition(),
+        }
     }
 
     pub(super) async fn keep_for_later(&self, envelope: Envelope) -> Result<(), QueueError> {
@@ -29,7 +60,7 @@ impl Sqs {
                 key: at.clone(),
                 expect,
                 fresh: fresh()?,
-                due: Some(Due { class: self.later_partition(), at: kept.due.as_microsecond() }),
+                due: Some(Due { class: self.class(Class::of(&kept)), at: kept.due.as_microsecond() }),
                 expires: None,
                 body: kept.text(self.name())?,
             };
@@ -46,10 +77,14 @@ impl Sqs {
         }
     }
 
-    /// Moves up to `limit` of what SQS can delay by now. A death between sending and deleting sends twice.
+    /// Moves up to `limit` of each class that has come near. A death between sending and deleting sends twice.
     pub(crate) async fn move_later(&self, now: Timestamp, limit: usize) -> Result<usize, QueueError> {
-        let until = now.saturating_add(SignedDuration::from_secs(LONGEST_DELAY)).unwrap_or(Timestamp::MAX);
-        let due = self.table().due(&self.later_partition(), until.as_microsecond(), limit).await?;
+        let mut due = Vec::new();
+        for class in Class::ALL {
+            let until =
+                now.saturating_add(SignedDuration::from_secs(class.ahead())).unwrap_or(Timestamp::MAX);
+            due.extend(self.table().due(&self.class(class), until.as_microsecond(), limit).await?);
+        }
         let (mut parcels, mut items) = (Vec::new(), Vec::new());
         for item in due {
             match read::<Envelope>(&item) {

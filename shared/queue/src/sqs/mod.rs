@@ -7,7 +7,8 @@
 //!
 //! Who sends needs `sqs:SendMessage`; who works on messages `sqs:ChangeMessageVisibility`, too, and `sqs:SendMessage` on the
 //! dead-letter queue; who looks at dead letters `sqs:ReceiveMessage`, `sqs:ChangeMessageVisibility` and `sqs:DeleteMessage` on that
-//! one; depths need `sqs:GetQueueAttributes` on both. In the table a queue reads and writes its own two partitions.
+//! one; depths need `sqs:GetQueueAttributes` on both. In the table a queue reads and writes its own two
+//! partitions, and finds what is due in the index by the classes `owed#<name>` and `later#<name>`.
 
 mod accept;
 mod envelope;
@@ -30,6 +31,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use self::envelope::Envelope;
+use self::later::Class;
 use crate::{Collapse, Depth, Move, QueueError};
 
 /// How long SQS delays a message at most:
@@ -112,15 +114,22 @@ impl Sqs {
         self.envelope(Move { key: key.to_owned(), body, due, owed_since, collapse: Collapse::Yields })
     }
 
-    pub(crate) async fn depth(&self) -> Result<Depth, QueueError> {
+    pub(crate) async fn depth(&self, now: Timestamp) -> Result<Depth, QueueError> {
         let [ready, delayed, claimed] = self.counts(&self.place.url).await?;
         let [dead, delayed_dead, looked_at] = self.counts(&self.place.dead_url).await?;
-        let later = self.table().count(&self.later_partition()).await?;
+        let of = |class: Class, until: Timestamp| {
+            let class = self.class(class);
+            async move { self.table().count_due(&class, until.as_microsecond()).await }
+        };
+        let owed_later = of(Class::Owed, Timestamp::MAX).await?;
+        let (days, overdue) = (of(Class::ForItsDay, Timestamp::MAX).await?, of(Class::ForItsDay, now).await?);
+        let sum = |counts: &[u64]| counts.iter().fold(0_u64, |sum, count| sum.saturating_add(*count));
         Ok(Depth {
             ready,
-            waiting: delayed.saturating_add(later),
+            waiting: sum(&[delayed, owed_later, days]),
             claimed,
-            dead: dead.saturating_add(delayed_dead).saturating_add(looked_at),
+            dead: sum(&[dead, delayed_dead, looked_at]),
+            owed: sum(&[ready, delayed, claimed, owed_later, overdue]),
             oldest_ready: None,
             owed_since: None,
         })

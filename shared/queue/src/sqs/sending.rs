@@ -7,6 +7,7 @@ use dynamo::Pace;
 use jiff::Timestamp;
 
 use super::envelope::Envelope;
+use super::later::Class;
 use super::{LONGEST_DELAY, Sqs, seconds, seconds_until};
 use crate::{Move, QueueError};
 
@@ -41,8 +42,7 @@ impl Sqs {
         self.dispatch(written, self.now()).await
     }
 
-    /// What is due within a quarter of an hour to SQS, the rest into the table, and that first: it can be done again without a
-    /// trace.
+    /// What is near to SQS, the rest into the table, and that first: it can be done again without a trace.
     pub(super) async fn dispatch(
         &self,
         written: Vec<(Envelope, String)>,
@@ -51,7 +51,7 @@ impl Sqs {
         let (mut soon, mut later) = (Vec::new(), Vec::new());
         for (envelope, text) in written {
             let delay = seconds_until(envelope.due, now);
-            if delay > LONGEST_DELAY {
+            if delay > Class::of(&envelope).ahead() {
                 later.push(envelope);
             } else {
                 soon.push(Parcel { key: envelope.key, text, delay });

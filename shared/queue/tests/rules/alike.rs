@@ -2,7 +2,7 @@
 
 use guestlist_queue::{Acked, Collapse, DeadId, Delayed, Hold, Move};
 
-use crate::given::{Given, at, due, expect_bodies};
+use crate::given::{Given, at, due, expect_bodies, owed};
 
 on_both![
     nothing_comes_before_it_is_due_and_the_longest_due_comes_first,
@@ -67,7 +67,7 @@ async fn what_yields_gives_way_to_what_waited(mut given: Given) {
 async fn a_second_look_that_arrives_during_the_first_keeps_its_due_time(mut given: Given) {
     given.send("a", "first look", 0).await;
     let first = given.claim_one(0).await;
-    given.send("a", "second look", 300).await;
+    given.send_all(vec![owed("a", "second look", 300)]).await;
     given.ack(&first).await;
     expect_bodies(&given.claim(299).await, &[]);
     expect_bodies(&given.claim(300).await, &["second look"]);

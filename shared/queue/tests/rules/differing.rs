@@ -4,7 +4,7 @@
 
 use guestlist_queue::{Acked, Collapse, Delayed, Move, QueueError};
 
-use crate::given::{Given, LEASE, at, due, expect_bodies};
+use crate::given::{Given, LEASE, at, due, expect_bodies, owed};
 
 /// The row is rewritten; of SQS's messages none knows of another. The newest runs on both, and no two at a time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -149,8 +149,8 @@ async fn the_later_moment_wins_here_and_both_run_there() {
     let mut local = Given::local();
     let mut sqs = Given::sqs().await;
     for given in [&mut local, &mut sqs] {
-        given.send("a", "again", 300).await;
-        given.send_all(vec![Move { collapse: Collapse::Latest, ..due("a", "once more", 360) }]).await;
+        given.send_all(vec![owed("a", "again", 300)]).await;
+        given.send_all(vec![Move { collapse: Collapse::Latest, ..owed("a", "once more", 360) }]).await;
     }
     expect_bodies(&local.claim(300).await, &[]);
     expect_bodies(&local.claim(360).await, &["once more"]);

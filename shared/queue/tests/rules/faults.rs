@@ -5,7 +5,7 @@ use guestlist_queue::{Accepted, Collapse, Delayed, Hold, Move, Queue, QueueError
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::given::{Given, LEASE, at, due, expect_bodies};
+use crate::given::{Given, LEASE, at, due, expect_bodies, owed};
 use crate::mapping::Network;
 
 fn batches(given: &mut Given) -> Vec<Vec<Value>> {
@@ -214,7 +214,7 @@ async fn a_failing_message_that_has_to_wait_in_between_is_not_young_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_comes_too_early_waits_for_its_time() {
     let mut given = Given::sqs().await;
-    given.send("a", "work", 600).await;
+    given.send_all(vec![owed("a", "work", 600)]).await;
     let received = {
         given.turn_clock(600);
         given.mapping().due(LEASE).pop_front().unwrap()

@@ -18,6 +18,11 @@ pub(crate) fn due(key: &str, body: &str, second: i64) -> Move {
     Move { key, body, due, owed_since: due, collapse: Collapse::Earliest }
 }
 
+/// Another try or a second look: owed from the beginning.
+pub(crate) fn owed(key: &str, body: &str, second: i64) -> Move {
+    Move { owed_since: at(second.min(0)), ..due(key, body, second) }
+}
+
 #[track_caller]
 pub(crate) fn expect_bodies(claimed: &[Claimed], bodies: &[&str]) {
     assert_eq!(claimed.iter().map(|one| one.body.as_str()).collect::<Vec<_>>(), bodies);

@@ -7,7 +7,7 @@ use emulator::proxy::Fault;
 use guestlist_queue::{Acked, Collapse, Move, Queue, QueueError};
 use serde_json::json;
 
-use crate::given::{Given, at, due, expect_bodies};
+use crate::given::{Given, at, due, expect_bodies, owed};
 use crate::mapping::Network;
 
 const HOUR: i64 = 3_600;
@@ -15,7 +15,7 @@ const HOUR: i64 = 3_600;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_quarter_of_an_hour_is_the_longest_that_sqs_is_asked_to_delay() {
     let mut given = Given::sqs().await;
-    given.send_all(vec![due("past", "1", -5), due("edge", "2", 900), due("later", "3", 901)]).await;
+    given.send_all(vec![due("past", "1", -5), owed("edge", "2", 900), owed("later", "3", 901)]).await;
     let moment = at(7).checked_add(jiff::SignedDuration::from_millis(1)).unwrap();
     given.send_all(vec![Move { due: moment, ..due("odd", "4", 0) }]).await;
     assert_eq!(given.mapping().delays(), [0, 900, 8], "never too short");
@@ -27,6 +27,25 @@ async fn a_quarter_of_an_hour_is_the_longest_that_sqs_is_asked_to_delay() {
     assert_eq!(given.mapping().later(), Vec::<String>::new());
     expect_bodies(&given.claim(900).await, &["1", "4", "2"]);
     expect_bodies(&given.claim(901).await, &["3"]);
+}
+
+/// Nothing that is owed by now may be missed in the count, and nothing that is not may be counted for long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_its_day_is_not_owed_before() {
+    let (mut here, mut there) = (Given::local(), Given::sqs().await);
+    for given in [&mut here, &mut there] {
+        given.send_all(vec![due("day", "1", 2 * HOUR), due("soon", "2", 600)]).await;
+        let owes = async |given: &Given, second| given.queue.depth(at(second)).await.unwrap().owed;
+        assert_eq!((owes(given, 0).await, owes(given, 599).await, owes(given, 600).await), (0, 0, 1));
+        given.send_all(vec![owed("look", "3", HOUR), owed("again", "4", 60)]).await;
+        assert_eq!(owes(given, 0).await, 2);
+        let depth = given.queue.depth(at(0)).await.unwrap();
+        assert_eq!(depth.ready + depth.waiting, 4, "{depth:?}");
+    }
+    // Later than that they would be late, sooner they would count as owed for longer than a look takes.
+    assert_eq!((there.move_later(509).await, there.move_later(510).await), (0, 1));
+    assert_eq!(there.mapping().delays(), [60, 90]);
+    expect_bodies(&there.claim(600).await, &["4", "2"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

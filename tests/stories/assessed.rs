@@ -2,6 +2,7 @@
 
 use guestlist_tests::World;
 use jiff::SignedDuration;
+use model::Watched;
 use simulator::{Failure, Fault, Quota, RetryAfter, Stale};
 
 use crate::policies::PARTNERS_ONLY;
@@ -175,4 +176,72 @@ async fn a_second_look_that_fails_is_owed_since_the_change() {
     world.forget_writes("/");
     world.slack.texts();
     assert_eq!((untrue, enabled), (None, false), "changed {changed}");
+}
+
+/// The looks at a change lie among the dead letters, which the statement names. A person replays them, and Graph does not answer.
+#[tokio::test]
+async fn a_change_whose_dead_letters_are_replayed_is_not_called_assessed_before_it_is() {
+    let mut world = reconciled().await;
+    let sam = world.tenant.invite("sam@northwind.example");
+    let invited = world.clock.now();
+    world.deliver().await;
+    world.clock.advance(ROUND);
+    world.reconcile().await;
+    let (queue, now) =
+        (world.store.queues.changes.clone(), world.clock.now() + SignedDuration::from_mins(10));
+    let mut buried = Vec::new();
+    for claimed in queue.claim(now, SignedDuration::from_mins(3), 100).await.unwrap() {
+        if claimed.key.contains(&sam.id().to_string()) {
+            queue.bury(&claimed, "it failed 31 times", now).await.unwrap();
+            buried.push(claimed.key);
+        } else {
+            queue.delay(&claimed, now, None).await.unwrap();
+        }
+    }
+    rounds(&mut world, 6).await;
+    let with_dead = (world.assessed_until().await, world.dead_letters().await.len());
+    for dead in queue.dead(None, 10).await.unwrap() {
+        assert!(queue.replay(&dead.id, world.clock.now()).await.unwrap());
+    }
+    let (said, dead) = (world.assessed_until().await, world.dead_letters().await.len());
+    let enabled = world.tenant.is_enabled(sam);
+    world.settle().await;
+    world.forget_writes("/");
+    world.slack.texts();
+    assert!(enabled, "{buried:?} {with_dead:?}");
+    assert!(
+        said.is_none_or(|said| said < invited),
+        "invited {invited}, not looked at; buried {buried:?}, then {with_dead:?}; replayed, {dead} dead letters, said {said:?}"
+    );
+}
+
+/// `serve` was away for hours, and lost a notification. A worker takes a later one of the same guest and is killed; reconciliation
+/// tells of him while that one holds the key.
+#[tokio::test]
+async fn what_was_told_while_its_key_was_held_is_owed_since_it_happened() {
+    let mut world = reconciled().await;
+    let adele = world.tenant.invite("adele@fabrikam.com");
+    rounds(&mut world, 3).await;
+    world.clock.advance(HOUR);
+    world.unnoticed(|tenant| {
+        tenant.change(adele, |user| user.mail = Some("adele@evil.example".to_owned()));
+    });
+    let changed = world.clock.now();
+    world.clock.advance(HOUR);
+    world.notify(&[world.genuine(Watched::Users, adele.id())]).await;
+    let now = world.clock.now();
+    let held = world.store.queues.changes.claim(now, SignedDuration::from_mins(3), 100).await.unwrap();
+    let keys: Vec<String> = held.iter().map(|one| one.key.clone()).collect();
+    world.clock.advance(SignedDuration::from_secs(15));
+    world.reconcile().await;
+    let (said, enabled) = (world.assessed_until().await, world.tenant.is_enabled(adele));
+    let depth = world.store.queues.changes.depth(world.clock.now()).await.unwrap();
+    rounds(&mut world, 2).await;
+    world.forget_writes("/");
+    world.slack.texts();
+    assert!(enabled);
+    assert!(
+        said.is_none_or(|said| said < changed),
+        "changed {changed}, held {keys:?} and not looked at, said {said:?}; {depth:?}"
+    );
 }

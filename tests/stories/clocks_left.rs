@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use simulator::{Failure, Fault, Invite, RetryAfter};
 
 use crate::clocks::{EIGHT_DAYS, HOUR, MINUTE, goes_ahead, is_set_right};
+use crate::clocks_beside::{reconciled, rounds};
 use crate::given::{come_back, found};
 use crate::policies::{PARTNERS_ONLY, closing};
 
@@ -209,4 +210,32 @@ async fn a_clock_that_was_ahead_by_three_minutes_repeats_no_read_each_second() {
     world.forget_writes("/");
     world.slack.texts();
     assert!(asked < 30, "{asked}");
+}
+
+/// Whoever looked after the machine set its clock right while Graph could not be reached.
+#[tokio::test]
+async fn commands_go_by_the_clock_of_serve_after_it_was_set_right_without_graph() {
+    let mut world = reconciled().await;
+    world.clock.set_wrong_by(EIGHT_DAYS);
+    rounds(&mut world, 1).await;
+    world.next_faults(
+        (0..4_000).flat_map(|_| [Fault::any("/", Failure::Reset), Fault::any("/token", Failure::Reset)]),
+    );
+    world.clock.set_wrong_by(SignedDuration::ZERO);
+    for _ in 0..60 {
+        let _ = world.assembly.clock.now();
+        world.clock.advance(SignedDuration::from_secs(15));
+        world.wake_what_is_due().await;
+    }
+    let (serves, right) = (world.assembly.clock.now(), world.clock.now());
+    let commands = world.store.right(world.clock.now()).await.unwrap();
+    let told = world.store.ledger.clock_ahead().await.unwrap();
+    world.simulator.set_faults(|faults| faults.queued.clear());
+    world.forget_writes("/");
+    world.slack.texts();
+    assert_eq!(serves, right);
+    assert_eq!(
+        commands, serves,
+        "the clock of the machine is right, and the ledger says it is ahead by {told:?}"
+    );
 }

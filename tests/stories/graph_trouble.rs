@@ -296,3 +296,27 @@ async fn what_failed_is_tried_again_after_an_hour_however_old_the_incident_is() 
     world.slack.texts();
     assert!(!world.tenant.is_enabled(sam), "three hours later");
 }
+
+/// Trouble that nobody has judged is none of the tries after which a person is asked: Graph was busy for twenty minutes, and
+/// then one read fails, as any read may.
+#[tokio::test]
+async fn one_failed_read_after_graph_was_busy_makes_no_incident_fail() {
+    let (world, sam) = crate::given::found(PARTNERS_ONLY, "sam@northwind.example").await;
+    let busy = || Fault::any("/organization", Failure::Throttled(RetryAfter::Seconds(1_800)));
+    world.next_faults((0..2_000).map(|_| busy()));
+    for _ in 0..80 {
+        world.run("remediate").await;
+        world.clock.advance(SignedDuration::from_secs(15));
+        world.wake_what_is_due().await;
+    }
+    // It waits for as long as Graph has asked for, in the ledger, too.
+    world.clock.advance(SignedDuration::from_mins(31));
+    world.wake_what_is_due().await;
+    world.simulator.set_faults(|faults| faults.queued.clear());
+    world.next_faults([Fault::any("/$batch", Failure::Status(GRAPH_DOWN, RetryAfter::Seconds(30)))]);
+    world.run("remediate").await;
+    world.simulator.set_faults(|faults| faults.queued.clear());
+    let incident = world.incident(sam).await;
+    assert_eq!((incident.state.word(), incident.attempts), ("open", 1));
+    world.expect_untouched(sam);
+}

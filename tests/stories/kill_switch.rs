@@ -171,3 +171,23 @@ async fn an_undo_whose_answer_was_lost_before_the_lowest_ceiling_is_found_out() 
     assert_eq!(world.states(sam).await, ["undone"]);
     world.slack.read_all();
 }
+
+/// Whoever is asked while writes are stopped reads that his answer is carried out later, also where he looks at it again.
+#[tokio::test]
+async fn who_is_asked_while_writes_are_stopped_reads_that_they_are() {
+    let begun = begun().await;
+    let Begun { mut world, adele, .. } = begun;
+    let board = world.tenant.group("Finance board");
+    world.stop_writes().await;
+    world.tenant.join(adele, board);
+    world.settle().await;
+    let told = world.slack.texts().join("\n");
+    let why = "by `carol`: what is approved is carried out after `guestlist resume`.";
+    assert!(told.contains("Writes are stopped since 2026-11-20 ") && told.contains(why), "{told}");
+    world.resume_writes().await;
+    let plans = world.tenant.group("Finance plans");
+    world.tenant.join(adele, plans);
+    world.settle().await;
+    let told = world.slack.texts().join("\n");
+    assert!(told.contains("Waits for approval") && !told.contains("guestlist resume"), "{told}");
+}

@@ -25,7 +25,7 @@ async fn not_subscribed() -> World {
     World::new(Setup { subscribed: false, ..Setup::with_policy(PARTNERS_ONLY) }).await
 }
 
-async fn look(world: &World) -> Result<(), Trouble> {
+async fn look(world: &World) -> Result<Option<SignedDuration>, Trouble> {
     world.parts.keeper.as_ref().unwrap().look().await
 }
 
@@ -382,4 +382,16 @@ async fn graph_that_cannot_be_asked_is_told_once() {
     assert_eq!(world.slack.read_all().len(), 1);
     look(&world).await.unwrap();
     world.expect_no_writes();
+}
+
+/// Whoever keeps them pauses for so long.
+#[tokio::test]
+async fn graph_is_left_alone_for_as_long_as_it_asks_when_it_makes_no_subscription() {
+    let world = not_subscribed().await;
+    world.next_faults([Fault::new("POST", "/subscriptions", Failure::Throttled(RetryAfter::Seconds(600)))]);
+    assert_eq!(look(&world).await.unwrap(), Some(SignedDuration::from_secs(600)));
+    assert_eq!(look(&world).await.unwrap(), None);
+    expect_in_step(&world).await;
+    world.forget_writes("/subscriptions");
+    world.slack.texts();
 }

@@ -2,6 +2,7 @@
 
 use host::{Environment, Store};
 use jiff::Timestamp;
+use model::{Job, RequestId, RequestState};
 use queue::Queue;
 use serde::Serialize;
 
@@ -33,8 +34,14 @@ pub(crate) async fn run(environment: &Environment, dead: Dead, output: Output) -
         Dead::List => list(&store, output).await,
         Dead::Show { id } => show(&store, &id, output).await,
         Dead::Replay { id } => {
+            if let Some(request) = answered(&store, &id).await? {
+                out::message(&format!(
+                    "the request `{request}` was answered, and nobody serves it once more: ask again, and `guestlist dead drop {id}`"
+                ));
+                return Ok(Exit::Refused);
+            }
             let there = match queue_of(&store, &id) {
-                Some(queue) => queue.replay(&id.number, store.now().await?).await?,
+                Some(queue) => store.replay(queue, &id.number, store.now().await?).await?,
                 None => false,
             };
             moved(there, &id, ("replayed", "is back in its queue"), output)
@@ -47,6 +54,15 @@ pub(crate) async fn run(environment: &Environment, dead: Dead, output: Output) -
             moved(there, &id, ("dropped", "is gone for good"), output)
         }
     }
+}
+
+/// The request that this letter is about, if it has an answer.
+async fn answered(store: &Store, id: &LetterId) -> anyhow::Result<Option<RequestId>> {
+    let Some(queue) = queue_of(store, id) else { return Ok(None) };
+    let Some(letter) = queue.dead_one(&id.number).await? else { return Ok(None) };
+    let Ok(Job::Serve { request }) = serde_json::from_str(&letter.body) else { return Ok(None) };
+    let stored = store.ledger.request(&request).await?;
+    Ok(stored.filter(|stored| stored.value.state != RequestState::Waiting).map(|_| request))
 }
 
 fn queue_of<'a>(store: &'a Store, id: &LetterId) -> Option<&'a Queue> {
@@ -72,7 +88,7 @@ fn absent(id: &LetterId) -> Exit {
 }
 
 fn of(name: &str, dead: queue::Dead) -> Letter {
-    let queue::Dead { id, key, body, why, deliveries, buried_at } = dead;
+    let queue::Dead { id, key, body, why, deliveries, owed_since: _, buried_at } = dead;
     Letter { id: format!("{name}/{id}"), key, why, deliveries, buried_at, body }
 }
 

@@ -3,7 +3,7 @@
 use alert::Background;
 use host::{Environment, Store};
 use ledger::IncidentFilter;
-use model::{Delivery, DeliveryStatus, Incident, IncidentId, Outcome, RuleId, StepResult, Suspension};
+use model::{Delivery, DeliveryStatus, Incident, IncidentId, Outcome, RuleId, StepResult, Stop, Suspension};
 use serde::Serialize;
 
 use super::open;
@@ -18,6 +18,9 @@ struct Whole {
     outcomes: Vec<Outcome>,
     /// Of its rule, for its guest.
     suspension: Option<Suspension>,
+    /// Told beside what waits.
+    #[serde(skip)]
+    stop: Option<Stop>,
 }
 
 pub(crate) async fn run(
@@ -120,13 +123,14 @@ async fn show(store: &Store, id: &IncidentId, output: Output) -> anyhow::Result<
     let now = store.now().await?;
     let holds = |one: &Suspension| one.until > now && one.covers(key.guest, &key.rule, key.object);
     let suspension = suspensions.into_iter().find(holds);
-    out::show(output, &Whole { incident: stored.value, outcomes, suspension }, print)?;
+    let stop = store.ledger.stop().await?;
+    out::show(output, &Whole { incident: stored.value, outcomes, suspension, stop }, print)?;
     Ok(Exit::Well)
 }
 
 fn print(whole: &Whole) -> anyhow::Result<()> {
-    let Whole { incident, outcomes, suspension } = whole;
-    let background = Background { outcomes, suspension: suspension.as_ref() };
+    let Whole { incident, outcomes, suspension, stop } = whole;
+    let background = Background { outcomes, suspension: suspension.as_ref(), stop: stop.as_ref() };
     out::lines(&alert::about_incident_with(incident, 0, background).plain_text())?;
     if !outcomes.is_empty() {
         out::line("")?;

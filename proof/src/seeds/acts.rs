@@ -15,6 +15,8 @@ pub enum Book {
     Blocked,
     /// Whoever is of a blocked domain or in a confidential group is deleted; some groups are closed.
     Deleting,
+    /// Each thing is asked for by two rules, which do not always speak of the same guests.
+    Twice,
     /// Everything ends: the partner, a stay, an exception; and whoever does not accept is not waited for.
     Timed,
 }

@@ -22,6 +22,8 @@ struct Inner {
     /// It was down at some time: what is owed for a day is given up.
     was_down: bool,
     told: Vec<(Timestamp, String)>,
+    /// What came while it was down.
+    missed: Vec<(Timestamp, String)>,
     clock: Option<Virtual>,
 }
 
@@ -56,14 +58,22 @@ impl Chat {
     pub fn told(&self) -> Vec<(Timestamp, String)> {
         self.inner().told.clone()
     }
+
+    /// The messages that it did not take, as they were sent, and when.
+    #[must_use]
+    pub fn missed(&self) -> Vec<(Timestamp, String)> {
+        self.inner().missed.clone()
+    }
 }
 
 async fn take(State(chat): State<Chat>, body: Bytes) -> (StatusCode, &'static str) {
     let mut inner = chat.inner();
+    let at = inner.clock.as_ref().map(Virtual::now).unwrap_or_default();
+    let message = (at, String::from_utf8_lossy(&body).into_owned());
     if inner.down {
+        inner.missed.push(message);
         return (StatusCode::SERVICE_UNAVAILABLE, "down");
     }
-    let at = inner.clock.as_ref().map(Virtual::now).unwrap_or_default();
-    inner.told.push((at, String::from_utf8_lossy(&body).into_owned()));
+    inner.told.push(message);
     (StatusCode::OK, "ok")
 }

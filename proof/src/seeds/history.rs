@@ -53,6 +53,11 @@ impl History {
         if deletes {
             book = Book::Deleting;
         }
+        let mut rivals = Draws::new(seed, "rivals");
+        let fights = !deletes && rivals.percent(20);
+        if fights {
+            book = Book::Twice;
+        }
         let (protects, edits) = (draws.percent(25), draws.percent(50));
         let of_old = draws.of(&[0, 20, 90]);
         let asks = reach == Reach::Ask || book == Book::Closed { owners_ask: true };
@@ -67,7 +72,8 @@ impl History {
         while acts.len() < options.acts {
             let act = act(&mut draws, kind);
             let act = if deletes { of_deletions(&mut deletions, act) } else { act };
-            acts.push(Timed { after_ms: gap(&mut draws), act });
+            let timed = Timed { after_ms: gap(&mut draws), act };
+            acts.push(if fights { of_rivals(&mut rivals, timed) } else { timed });
         }
         Self { of_old, book, reach, protects, acts }
     }
@@ -95,6 +101,24 @@ fn of_deletions(draws: &mut Draws, act: Act) -> Act {
         act if draws.percent(88) => act,
         _ if draws.percent(60) => Act::Reclaim { deleted: draws.index(4), purge: draws.percent(25) },
         _ => Act::Undo { incident: draws.index(12), force: draws.percent(25) },
+    }
+}
+
+/// Where two rules ask for the same, somebody gives back what they take, again and again, mostly when nobody doubts it any
+/// more.
+fn of_rivals(draws: &mut Draws, timed: Timed) -> Timed {
+    match timed.act {
+        Act::Policy { book: _, reach, protects } if draws.percent(60) => {
+            Timed { act: Act::Policy { book: Book::Twice, reach, protects }, ..timed }
+        }
+        Act::Mail { guest, domain: _ } if draws.percent(60) => {
+            Timed { act: Act::Mail { guest, domain: "evil.example" }, ..timed }
+        }
+        _ if draws.percent(35) => Timed {
+            after_ms: draws.within(60_000, 1_200_000),
+            act: Act::Contradict(if draws.percent(70) { 0 } else { draws.index(3) }),
+        },
+        _ => timed,
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! A history is drawn from the seed (`history`), played (`play`) in a world (`world`) whose process may die between any two
 //! steps (`seam`), and judged by somebody who reads the tenant's true state (`witness`, `oracle`, `reading`) and
-//! who holds what people were told, and how many were touched, against it (`telling`, `budget`).
+//! who holds what people were told, how many were touched, and how often, against it (`telling`, `budget`, `rounds`).
 
 mod acts;
 mod bell;
@@ -19,6 +19,7 @@ mod people;
 mod play;
 mod process;
 mod reading;
+mod rounds;
 mod run;
 mod seam;
 mod shrink;

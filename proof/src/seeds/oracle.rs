@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::reading::{Demand, Reach, Taken};
 use super::witness::{Change, Witness};
 use super::world::{World, id};
-use super::{budget, telling};
+use super::{budget, rounds, telling};
 
 pub(super) async fn judge(world: &World, witness: &mut Witness) -> anyhow::Result<()> {
     let all = all_incidents(world).await?;
@@ -34,6 +34,7 @@ pub(super) async fn judge(world: &World, witness: &mut Witness) -> anyhow::Resul
     people_were_told(world, witness, &all);
     telling::judge(world, witness, &all, &outcomes);
     budget::judge(world, witness);
+    rounds::judge(witness, &outcomes);
     nothing_is_stuck(world, witness, &all).await?;
     everything_was_assessed(world, witness);
     the_policy_was_applied(world, witness).await
@@ -58,6 +59,7 @@ async fn demands_are_met(world: &World, witness: &mut Witness, current: &[&Incid
                 continue;
             }
             let incident = current.iter().find(|one| is_about(one, *guest, demand)).copied();
+            let incident = incident.map(|one| speaker_of(one, current).unwrap_or(one));
             if let Some(why) = unexcused(world, witness, *guest, demand, incident).await? {
                 witness.complain(format!("{demand:?} of {guest} is not met: {why}"));
             }
@@ -87,6 +89,14 @@ fn is_there(world: &World, user: &User, taken: Taken) -> bool {
         Taken::Membership(group) => people.is_member(group, user.id),
         Taken::Ownership(group) => people.is_owner(group, user.id),
     }
+}
+
+/// Whoever is spoken for stands where that one stands.
+fn speaker_of<'a>(incident: &Incident, current: &[&'a Incident]) -> Option<&'a Incident> {
+    let rule = incident.told_with.as_ref()?;
+    let place = |one: &Incident| (one.key.guest, one.key.object);
+    let speaks = |one: &&&Incident| one.key.rule == *rule && place(one) == place(incident);
+    current.iter().find(speaks).filter(|one| !one.state.is_closed()).copied()
 }
 
 fn is_about(incident: &Incident, guest: Uuid, demand: &Demand) -> bool {

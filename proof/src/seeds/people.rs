@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::acts::Act;
 use super::reading::Taken;
-use super::witness::Witness;
+use super::witness::{Change, Witness};
 use super::world::World;
 
 const ROLE: &str = "User Administrator";
@@ -121,6 +121,7 @@ pub(super) fn act(world: &mut World, witness: &mut Witness, act: Act) -> anyhow:
             if let Some(guest) = guest(n).filter(|guest| is_deleted(world, *guest)) {
                 people.restore_user(guest)?;
                 witness.touched([guest], now);
+                witness.put_back.push(Change { guest, taken: Taken::Account, given: true, at: now });
             }
         }
         Act::Purge(n) => {
@@ -139,12 +140,14 @@ pub(super) fn act(world: &mut World, witness: &mut Witness, act: Act) -> anyhow:
             } else {
                 people.restore_user(guest)?;
                 witness.touched([guest], now);
+                witness.put_back.push(Change { guest, taken: Taken::Account, given: true, at: now });
             }
         }
         Act::Enable(n) => {
             if let Some(guest) = guest(n).filter(|guest| is_enabled(world, *guest) == Some(false)) {
                 people.enable(guest)?;
                 witness.touched([guest], now);
+                witness.put_back.push(Change { guest, taken: Taken::SignIn, given: true, at: now });
             }
         }
         Act::Disable(n) => {
@@ -215,6 +218,10 @@ fn link(world: &World, witness: &mut Witness, link: Link) -> anyhow::Result<()> 
         (true, true) => people.add_owner(group, guest)?,
         (true, false) => people.remove_owner(group, guest)?,
     }
+    if there {
+        let taken = if owner { Taken::Ownership(group) } else { Taken::Membership(group) };
+        witness.put_back.push(Change { guest, taken, given: true, at: world.clock.now() });
+    }
     witness.link_changed(world, (guest, group), owner);
     Ok(())
 }
@@ -262,6 +269,9 @@ pub(super) fn contradict(world: &World, witness: &mut Witness, n: usize) -> anyh
         (Taken::Membership(group), true) => people.remove_member(group, change.guest)?,
         (Taken::Ownership(group), false) => people.add_owner(group, change.guest)?,
         (Taken::Ownership(group), true) => people.remove_owner(group, change.guest)?,
+    }
+    if !change.given {
+        witness.put_back.push(Change { given: true, at: world.clock.now(), ..change });
     }
     Ok(())
 }

@@ -144,7 +144,7 @@ async fn wake(steward: Steward, mut looks: Listener) {
 async fn keep(keeper: SubscriptionKeeper, mut looks: Listener) {
     loop {
         let wait = match keeper.look().await {
-            Ok(()) => SUBSCRIPTIONS_EVERY,
+            Ok(_) => SUBSCRIPTIONS_EVERY,
             Err(_) => SUBSCRIPTIONS_AGAIN,
         };
         pause(wait, &mut looks).await;

@@ -7,6 +7,8 @@ use uuid::Uuid;
 
 use super::acts::Book;
 
+mod twice;
+
 /// How far a demand goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {
@@ -111,6 +113,7 @@ impl Policy {
                                Confidential } }\n    then: [delete]\n  - id: closed-groups\n    if: { joins: { name: \
                                \"Finance *\" } }\n    then: [leave-group]\n"
                 .to_owned(),
+            Book::Twice => twice::TEXT.to_owned(),
             Book::Timed => {
                 let exceptions = excepted.map_or_else(String::new, |id| {
                     format!("exceptions:\n  - {{ guest: {id}, from: [otherwise.guest], until: {EXCEPTED_UNTIL} }}\n")
@@ -164,6 +167,7 @@ impl Policy {
             Book::Agency => self.agency(&place, kind),
             Book::Blocked => self.blocked(&place),
             Book::Deleting => self.deleting(&place),
+            Book::Twice => self.twice(&place),
             Book::Timed => self.timed(user, kind, now),
         };
         for demand in &mut demands {
@@ -347,7 +351,11 @@ enum Proof {
 }
 
 fn proof_of_blocked(user: &User) -> Proof {
-    let blocked = |address: &&String| is_below(&domain(address), "evil.example");
+    proof_of(user, |domain| is_below(domain, "evil.example"))
+}
+
+fn proof_of(user: &User, is_blocked: impl Fn(&str) -> bool) -> Proof {
+    let blocked = |address: &&String| is_blocked(&domain(address));
     let mail = user.mail.iter().find(|mail| !is_below(&domain(mail), "contoso.com"));
     match mail {
         // Whoever signs in with us needs no address.

@@ -18,6 +18,9 @@ use super::world::World;
 /// What one rule had done is done once more for another, by somebody who had read before.
 const JUST_BEFORE: SignedDuration = SignedDuration::from_secs(90);
 
+/// By the incidents that they are about.
+type Messages = BTreeMap<String, Vec<Told>>;
+
 /// What the chat took: a message about an incident, or a line of a roll-up.
 struct Told {
     at: Timestamp,
@@ -33,10 +36,19 @@ impl Told {
         let acted = matches!(self.state.as_deref(), Some("done" | "partly" | "sent"));
         self.at >= change.at || (acted && change.at.duration_since(self.at) < JUST_BEFORE)
     }
+
+    /// It says that nothing was done, now or before.
+    fn denies(&self) -> bool {
+        let denials =
+            ["othing was done", "othing had to be changed", "already disabled", "Waits for approval"];
+        // Where the chat took nothing of the rounds before, this tells of them.
+        let rounds = self.text.contains("somebody has put it back");
+        !rounds && denials.iter().any(|denial| self.text.contains(denial))
+    }
 }
 
 pub(super) fn judge(world: &World, witness: &mut Witness, all: &[Incident], outcomes: &[Outcome]) {
-    let told = by_incident(world, all);
+    let (told, missed) = (by_incident(world.chat.told(), all), by_incident(world.chat.missed(), all));
     let none = Vec::new();
     let mut complaints = Vec::new();
     for incident in all {
@@ -49,14 +61,18 @@ pub(super) fn judge(world: &World, witness: &mut Witness, all: &[Incident], outc
     let told_apart =
         |change: &&Change| change.taken != Taken::Account || witness.skewed <= Incident::SETTLES_AFTER;
     complaints.extend(
-        witness.changes.iter().filter(told_apart).filter_map(|change| untold(change, all, outcomes, &told)),
+        witness
+            .changes
+            .iter()
+            .filter(told_apart)
+            .filter_map(|change| untold(change, all, outcomes, (&told, &missed))),
     );
     complaints.into_iter().for_each(|complaint| witness.complain(complaint));
 }
 
-fn by_incident(world: &World, all: &[Incident]) -> BTreeMap<String, Vec<Told>> {
-    let mut told: BTreeMap<String, Vec<Told>> = BTreeMap::new();
-    for (at, body) in world.chat.told() {
+fn by_incident(messages: Vec<(Timestamp, String)>, all: &[Incident]) -> Messages {
+    let mut told = Messages::new();
+    for (at, body) in messages {
         let mut text = String::new();
         words(&serde_json::from_str(&body).unwrap_or(Value::Null), &mut text);
         for incident in all {
@@ -157,7 +173,7 @@ fn untold(
     change: &Change,
     all: &[Incident],
     outcomes: &[Outcome],
-    told: &BTreeMap<String, Vec<Told>>,
+    (told, missed): (&Messages, &Messages),
 ) -> Option<String> {
     let step = step(change);
     let accounts = |incident: &&Incident| {
@@ -171,10 +187,14 @@ fn untold(
                 || incident.told_with.as_ref() == Some(&other.key.rule)
                 || other.speaks_for.contains(&incident.key.rule)
         };
-        let mut speakers = all.iter().filter(of_guest).filter(for_it);
-        speakers.any(|other| {
-            told.get(&other.id.to_string()).is_some_and(|all| all.iter().any(|one| one.tells_of(change)))
-        })
+        let speakers: Vec<&Incident> = all.iter().filter(of_guest).filter(for_it).collect();
+        let any = |messages: &Messages, fits: &dyn Fn(&Told) -> bool| {
+            let of_one = |other: &&Incident| messages.get(&other.id.to_string());
+            speakers.iter().filter_map(of_one).flatten().any(fits)
+        };
+        let says_so = |one: &Told| one.tells_of(change) && (change.given || !one.denies());
+        // What the chat did not take may have been overtaken by what came after it.
+        any(told, &says_so) || (any(told, &|one| one.tells_of(change)) && any(missed, &says_so))
     };
     // The chat took nothing for a week.
     let given_up = |incident: &Incident| {

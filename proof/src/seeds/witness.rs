@@ -22,13 +22,13 @@ const REPLICAS_LAG: SignedDuration = SignedDuration::from_secs(13);
 
 /// Since when a reason holds, or when it did.
 #[derive(Debug, Clone, Copy)]
-struct Held {
-    reach: Reach,
-    from: Timestamp,
-    to: Option<Timestamp>,
+pub(super) struct Held {
+    pub(super) reach: Reach,
+    pub(super) from: Timestamp,
+    pub(super) to: Option<Timestamp>,
 }
 
-type Reason = (Uuid, Taken, &'static str);
+pub(super) type Reason = (Uuid, Taken, &'static str);
 type Broken = (Uuid, &'static str, Option<Uuid>);
 
 /// The tenant at one moment.
@@ -86,7 +86,7 @@ pub struct Linked {
 
 #[derive(Debug, Default)]
 pub struct Witness {
-    reasons: BTreeMap<Reason, Vec<Held>>,
+    pub(super) reasons: BTreeMap<Reason, Vec<Held>>,
     /// Whose incidents somebody approved of, rejected or undid, and when, or since when.
     pub approved: BTreeMap<Uuid, Vec<Timestamp>>,
     pub undone: BTreeMap<Uuid, Timestamp>,
@@ -113,6 +113,8 @@ pub struct Witness {
     /// Something changed that the tenant tells nobody of: who holds a role.
     pub unheard: bool,
     pub changes: Vec<Change>,
+    /// What somebody else gave back.
+    pub put_back: Vec<Change>,
     /// What was taken more often than somebody had approved of it, and by how much: what no read has shown in its time is
     /// sent once more.
     pub unapproved: Vec<(Change, usize)>,

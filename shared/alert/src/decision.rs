@@ -2,7 +2,7 @@
 //! Never here: who may decide.
 
 use jiff::Timestamp;
-use model::{Approval, Incident, State};
+use model::{Approval, Incident, State, Stop};
 
 use crate::message::{ApprovalReport, Decide, Kind, first_letter_up, moment};
 use crate::plain::{clean, quoted};
@@ -22,9 +22,21 @@ pub(crate) fn waiting(topic: &Topic<'_>, until: Timestamp) -> Telling {
         first_letter_up(topic.nothing_done()),
         moment(until),
     );
-    let must = format!("Look at it, and approve or reject it before {}.", moment(until));
+    let must =
+        format!("Look at it, and approve or reject it before {}.{}", moment(until), while_stopped(topic));
     let headline = format!("waits for approval to {}", plan.headline(Tense::Base));
     Telling::new(Kind::Waiting, headline, done).hypothetical().must(must).undoable(topic.something_in_force())
+}
+
+/// What an approval comes to while all writes are held.
+fn while_stopped(topic: &Topic<'_>) -> String {
+    topic.stop.map_or_else(String::new, |Stop { since, by, reason: _, ended: _ }| {
+        format!(
+            " Writes are stopped since {} by {}: what is approved is carried out after `guestlist resume`.",
+            moment(*since),
+            quoted(by, 100),
+        )
+    })
 }
 
 pub(crate) fn rejected(topic: &Topic<'_>, at: &str, by: &str, reason: &str) -> Telling {

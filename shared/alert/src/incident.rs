@@ -1,7 +1,7 @@
 //! An alert about a guest's finding: who, which rule, and what the ledger knows beside it.
 //! Never here: the words for each state (`wording.rs`), and the markup of a product.
 
-use model::{Finding, Incident, ObjectId, Outcome, Step, Subject, Suspension};
+use model::{Finding, Incident, ObjectId, Outcome, Step, Stop, Subject, Suspension};
 
 use crate::decision;
 use crate::known::Known;
@@ -19,6 +19,8 @@ pub struct Background<'a> {
     pub outcomes: &'a [Outcome],
     /// What keeps an undo undone.
     pub suspension: Option<&'a Suspension>,
+    /// What holds all writes: an approval is carried out when it ends.
+    pub stop: Option<&'a Stop>,
 }
 
 /// What people are told about an incident, as it stands now. `sequence` is the delivery's.
@@ -28,11 +30,12 @@ pub fn about_incident(incident: &Incident, sequence: u32) -> Message {
 }
 
 /// As [`about_incident`], with what the ledger knows beside it: whether anything was sent at all, Graph's request ids,
-/// and until when an undo holds.
+/// until when an undo holds, and whether writes are stopped.
 #[must_use]
 pub fn about_incident_with(incident: &Incident, sequence: u32, background: Background<'_>) -> Message {
     let known = Known::of(incident, background.outcomes);
-    let topic = Topic { incident, known: &known, suspension: background.suspension };
+    let Background { outcomes: _, suspension, stop } = background;
+    let topic = Topic { incident, known: &known, suspension, stop };
     let telling = tell(&topic);
     let headline_pieces = headline(incident, &telling.headline);
     Message {

@@ -9,8 +9,8 @@ use wire::{Reply, WireError};
 
 use crate::SendError;
 
-/// However long a channel asks us to wait, it is looked at again within a day.
-const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
+/// However long a channel asks us to wait, it is tried again every six hours, like one that takes nothing.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(6);
 
 /// Nothing came back. `who` is a word for the other side; its URL is a secret.
 pub(crate) fn no_reply(who: &str, error: &WireError) -> SendError {

@@ -1,7 +1,7 @@
 //! The words for each state that an incident can be in. They never claim more than a read has shown.
 //! Never here: the words for a step (`steps.rs`), what waits for a decision (`decision.rs`), and the markup of a product.
 
-use model::{Incident, Mode, State, Step, Suspension};
+use model::{Incident, Mode, State, Step, Stop, Suspension};
 
 use crate::decision;
 use crate::known::Known;
@@ -48,6 +48,7 @@ pub(crate) struct Topic<'a> {
     pub(crate) incident: &'a Incident,
     pub(crate) known: &'a Known<'a>,
     pub(crate) suspension: Option<&'a Suspension>,
+    pub(crate) stop: Option<&'a Stop>,
 }
 
 impl<'a> Topic<'a> {
@@ -256,7 +257,7 @@ fn undone(topic: &Topic<'_>, at: &str, by: &str, reason: &str) -> Telling {
 }
 
 fn resolved(topic: &Topic<'_>, at: &str, why: &str) -> Telling {
-    let Topic { incident, known, suspension: _ } = topic;
+    let Topic { incident, known, suspension: _, stop: _ } = topic;
     // What is left over is kept only while something of ours is in force.
     let still_there = incident.subject.enabled.is_some();
     let without_outcomes =
@@ -275,7 +276,7 @@ fn resolved(topic: &Topic<'_>, at: &str, why: &str) -> Telling {
 
 /// Recorded and not acted on, for one of several reasons. The first that holds is the one that people are told.
 fn open(topic: &Topic<'_>) -> Telling {
-    let Topic { incident, known: _, suspension: _ } = topic;
+    let Topic { incident, known: _, suspension: _, stop: _ } = topic;
     let finding = &incident.finding;
     let (plan, in_force) = (topic.plan(), topic.something_in_force());
     let base = plan.sentence(Tense::Base);

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, USER_AGENT};
 use http::{HeaderMap, Method};
 use jiff::Timestamp;
-use model::{Clock, TenantId};
+use model::{Asked, Clock, TenantId};
 use serde_json::Value;
 use url::Url;
 use uuid::Uuid;
@@ -244,20 +244,21 @@ impl Client {
             .header(CLIENT_REQUEST_ID, &ours)
             .timeout(Self::TIME_WITHIN);
         let trace = Trace { request_id: None, client_request_id: Some(ours) };
+        let asked = self.clock.asks();
         let reply = self.wire.send(call).await.map_err(|error| Failure::of_wire(&error, trace).error)?;
-        self.hear(&reply.headers);
+        self.hear(&reply.headers, asked);
         Ok(())
     }
 
     /// What stands between us and Graph may have another clock: only an answer of Graph's own counts.
-    fn hear(&self, headers: &HeaderMap) {
+    fn hear(&self, headers: &HeaderMap, asked: Asked) {
         if let Some(there) = date(headers).filter(|_| request_id(headers).is_some()) {
-            self.clock.hear(there);
+            self.clock.hear_answer(there, asked);
         }
     }
 
     async fn attempt(&self, request: &Request, token: &Token) -> Result<Answer, Failure> {
-        let began = Instant::now();
+        let (began, asked) = (Instant::now(), self.clock.asks());
         let ours = Uuid::new_v4().to_string();
         let mut trace = Trace { request_id: None, client_request_id: Some(ours.clone()) };
         let reply = self.wire.send(self.call(request, token, &ours)).await;
@@ -270,7 +271,7 @@ impl Client {
             Failure::of_wire(&error, trace.clone())
         })?;
         trace.request_id = request_id(&reply.headers);
-        self.hear(&reply.headers);
+        self.hear(&reply.headers, asked);
         tracing::debug!(
             graph.method = %request.method, graph.path = request.url.path(),
             graph.status = reply.status.as_u16(), graph.duration_ms = duration_ms,

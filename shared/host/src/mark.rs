@@ -14,7 +14,7 @@ const PLACE: &str = "changes";
 /// More than SQS needs to know of what was sent.
 const SURE_AFTER: SignedDuration = SignedDuration::from_secs(61);
 
-/// One document, which the steward alone writes.
+/// One document. The steward alone moves it on, and whoever replays a dead letter moves it back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Mark {
     /// Every change up to then has been assessed.
@@ -57,6 +57,16 @@ impl Mark {
             let before = before.unwrap_or_default();
             let after = before.after(told, depth.owed == 0, now);
             (after != before).then_some(after)
+        };
+        ledger.update(PLACE, moved).await.map(|_| ())
+    }
+
+    /// Something is back in the queue that is owed since then, or (None) nobody knows since when.
+    pub(crate) async fn go_back(ledger: &Ledger, owed_since: Option<Timestamp>) -> Result<(), LedgerError> {
+        let moved = |before: Option<Self>| {
+            let before = before?;
+            let until = before.until.zip(owed_since).map(|(until, since)| until.min(since));
+            Some(Self { until, next: None })
         };
         ledger.update(PLACE, moved).await.map(|_| ())
     }
@@ -150,5 +160,16 @@ mod tests {
         Mark::note(&ledger, Some(at("08:50:00")), &busy, at("09:03:00")).await.unwrap();
         Mark::note(&ledger, Some(at("08:50:00")), &idle, at("09:04:01")).await.unwrap();
         assert_eq!(Mark::read(&ledger).await.unwrap().until, Some(at("08:40:00")));
+        // A dead letter is replayed that the mark has passed, then one of which nobody knows since when it is owed.
+        for (owed_since, until) in [("09:00:00", "08:40:00"), ("08:20:00", "08:20:00")] {
+            Mark::go_back(&ledger, Some(at(owed_since))).await.unwrap();
+            assert_eq!(
+                Mark::read(&ledger).await.unwrap(),
+                Mark { until: Some(at(until)), next: None },
+                "an earlier look saw nothing of it"
+            );
+        }
+        Mark::go_back(&ledger, None).await.unwrap();
+        assert_eq!(Mark::read(&ledger).await.unwrap(), Mark::default());
     }
 }

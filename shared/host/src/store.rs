@@ -10,7 +10,7 @@ use embedded::Database;
 use jiff::Timestamp;
 use ledger::Ledger;
 use model::{Clock, TenantId};
-use queue::{Queue, SqsPlace};
+use queue::{DeadId, Queue, SqsPlace};
 use responder::Queues;
 
 use crate::aws::{AwsSettings, QueuePlace};
@@ -115,6 +115,19 @@ impl Store {
         let assessed = told.map(|told| owed_since.map_or(told, |owed_since| owed_since.min(told)));
         // What nobody knows the beginning of is owed since ever.
         Ok(assessed.filter(|until| *until > Timestamp::MIN))
+    }
+
+    /// Puts a dead letter back into its queue. What it asks for is not assessed before that was done. False: there is no such
+    /// letter.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub async fn replay(&self, queue: &Queue, id: &DeadId, now: Timestamp) -> anyhow::Result<bool> {
+        if self.database.is_none() && queue.name() == self.queues.changes.name() {
+            let Some(letter) = queue.dead_one(id).await? else { return Ok(false) };
+            Mark::go_back(&self.ledger, letter.owed_since).await?;
+        }
+        Ok(queue.replay(id, now).await?)
     }
 
     #[must_use]

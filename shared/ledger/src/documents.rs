@@ -109,7 +109,7 @@ impl Document for ChannelState {
     }
 
     fn due(&self) -> Option<Timestamp> {
-        self.roll_up_at
+        self.roll_up_at.or_else(|| self.broken.as_ref().map(|(since, _)| *since))
     }
 }
 

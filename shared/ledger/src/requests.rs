@@ -56,7 +56,7 @@ impl Ledger {
         self.get(&name.0).await
     }
 
-    /// The channels whose roll-up is due.
+    /// The channels whose roll-up is due, and those that have taken nothing since then.
     pub async fn due_channels(
         &self,
         now: Timestamp,

@@ -28,7 +28,7 @@ impl Incident {
     pub fn ask(&mut self, because: Option<String>, routes: &Routes, now: Timestamp) {
         let until = now.checked_add(Self::ASKS_FOR).unwrap_or(Timestamp::MAX);
         self.wake = Wake::None;
-        self.attempts = 0;
+        (self.attempts, self.begun) = (0, false);
         self.spend_approval();
         self.waits_because = because;
         self.become_and_tell(State::Waiting { since: now, until }, routes, now);

@@ -41,6 +41,13 @@ struct Heard {
     ahead: SignedDuration,
 }
 
+/// When Microsoft's clock was asked, by both of ours.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    wall: Timestamp,
+    steady: SignedDuration,
+}
+
 impl Clock {
     /// A clock is wrong that differs by more than an answer takes on its way, and more than anything that we decide by
     /// moments of two clocks allows for.
@@ -68,6 +75,21 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.read(&mut self.kept())
+    }
+
+    /// To be kept while Microsoft's clock is asked.
+    #[must_use]
+    pub fn asks(&self) -> Asked {
+        Asked { wall: (self.wall)(), steady: (self.steady)() }
+    }
+
+    /// Microsoft's clock says this at this moment; unless the answer has lain here for minutes, because the machine slept, or the
+    /// clock was set since it was asked for.
+    pub fn hear_answer(&self, there: Timestamp, asked: Asked) {
+        let slept = is_far((self.wall)().duration_since(asked.wall));
+        if !slept && !is_far((self.steady)().saturating_sub(asked.steady)) {
+            self.hear(there);
+        }
     }
 
     /// Microsoft's clock says this at this moment.
@@ -125,6 +147,8 @@ impl Clock {
             if steady.saturating_sub(since) < Self::DOUBTED_FOR {
                 return now;
             }
+            // What was heard was heard of another clock than this has become.
+            kept.heard = None;
         } else if ahead != SignedDuration::ZERO {
             kept.parted = None;
             return now;
@@ -243,6 +267,42 @@ mod tests {
         assert!(!clock.was_compared(), "an hour ago, which the steady clock has not counted");
         clock.hear(at(60));
         assert_eq!((clock.now(), clock.wrong_by()), (at(60), None));
+    }
+
+    #[test]
+    fn what_was_heard_of_a_clock_that_was_set_since_and_is_believed_says_nothing_of_it() {
+        let hands = Hands::default();
+        let clock = hands.clock();
+        clock.hear(at(-60 * 24 * 8));
+        assert_eq!(clock.wrong_by(), Some(SignedDuration::from_hours(24 * 8)));
+        // Somebody has set it right, and Graph does not answer.
+        hands.set(-60 * 24 * 8);
+        let right = clock.now();
+        hands.pass(9);
+        assert_eq!(clock.now(), right + SignedDuration::from_mins(9));
+        assert!(clock.wrong_by().is_some(), "nobody knows yet which is right");
+        hands.pass(1);
+        assert_eq!((clock.now(), clock.wrong_by()), (right + SignedDuration::from_mins(10), None));
+        assert!(!clock.was_compared());
+    }
+
+    #[test]
+    fn an_answer_that_lay_here_while_the_machine_slept_sets_no_clock() {
+        for counts_sleep in [true, false] {
+            let hands = Hands::default();
+            let clock = hands.clock();
+            clock.hear(at(0));
+            let asked = clock.asks();
+            if counts_sleep {
+                hands.pass(60)
+            } else {
+                hands.set(60)
+            }
+            clock.hear_answer(at(0), asked);
+            assert!(!clock.was_compared() && clock.wrong_by().is_none());
+            clock.hear_answer(at(60), clock.asks());
+            assert_eq!((clock.now(), clock.was_compared()), (at(60), true));
+        }
     }
 
     #[test]

@@ -78,6 +78,14 @@ pub struct Achieved {
     pub earlier: Vec<Timestamp>,
 }
 
+impl Achieved {
+    /// When we did it.
+    pub(crate) fn rounds(&self) -> impl Iterator<Item = Timestamp> {
+        let last = (!self.found_so).then_some(self.done_at);
+        self.earlier.iter().copied().chain(last)
+    }
+}
+
 /// Whether `remediate` has been told that this incident waits for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "wake")]
@@ -201,6 +209,24 @@ impl State {
         }
     }
 
+    /// Some of it was tried, and Graph would not.
+    pub(crate) fn is_failing(&self) -> bool {
+        match self {
+            Self::Failed { .. } | Self::Partly { .. } => true,
+            Self::Open
+            | Self::Waiting { .. }
+            | Self::Claimed { .. }
+            | Self::Sent { .. }
+            | Self::Done { .. }
+            | Self::Refused { .. }
+            | Self::Undoing { .. }
+            | Self::Undone { .. }
+            | Self::Rejected { .. }
+            | Self::Expired { .. }
+            | Self::Resolved { .. } => false,
+        }
+    }
+
     /// A closed incident stays as it is: the same finding opens another one.
     #[must_use]
     pub fn is_closed(&self) -> bool {
@@ -237,6 +263,9 @@ pub struct Incident {
     pub wake: Wake,
     /// Failures in a row that were worth another try.
     pub attempts: u32,
+    /// A worker had it and has given it back: what he sent may be done, although nobody has read it.
+    #[serde(default)]
+    pub begun: bool,
     /// The last request to reject or undo it that was taken up.
     #[serde(default)]
     pub served: Option<RequestId>,
@@ -314,6 +343,12 @@ impl Incident {
             | State::Expired { .. }
             | State::Resolved { .. } => false,
         }
+    }
+
+    /// Whether a worker has had it since it was woken. An earlier version noted failures only.
+    #[must_use]
+    pub fn was_begun(&self) -> bool {
+        self.begun || self.attempts > 0
     }
 
     /// Whether what the step did at `at` is still ours to undo.

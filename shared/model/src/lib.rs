@@ -5,6 +5,7 @@
 
 mod action;
 mod approval;
+mod beside;
 mod breaker;
 mod canary;
 mod change;
@@ -32,9 +33,11 @@ pub use approval::CannotDecide;
 pub use breaker::{Breaker, Budget, Counted, Opened, Place, Reset, Touched};
 pub use canary::{Back, Canary, Flight, Idle, Lost};
 pub use change::{Change, ChangeKind, MemberHint, ResourceKind, Source};
-pub use clock::Clock;
+pub use clock::{Asked, Clock};
 pub use coverage::{Delta, InForce, Listing, ListingPlace, is_made_good, told_until};
-pub use delivery::{ChannelName, ChannelState, Delivery, DeliveryStatus, RolledUp, Routes, due_deliveries};
+pub use delivery::{
+    ChannelName, ChannelState, Delivery, DeliveryStatus, Owed, RolledUp, Routes, due_deliveries, hand_over,
+};
 pub use finding::Finding;
 pub use ids::{Correlation, IncidentId, ObjectId, ParseIdError, RuleId, Slot, SubscriptionId, TenantId};
 pub use incident::{Achieved, Approval, Incident, IncidentKey, Lease, PendingUndo, State, Wake};

@@ -79,7 +79,7 @@ impl Incident {
             State::Open | State::Refused { .. } | State::Failed { .. } => {
                 self.end_approval(now);
                 // Whoever has tried it finds out what came of it: it may be done, although nobody has read it.
-                let was_tried = self.attempts > 0 && !matches!(self.wake, Wake::None);
+                let was_tried = self.was_begun() && !matches!(self.wake, Wake::None);
                 let free = judged.acts() && self.waits_because.is_none();
                 if was_tried {
                     self.updated_at = now;
@@ -203,21 +203,9 @@ impl Incident {
         self.achieved.iter().any(|achieved| in_force(&achieved))
     }
 
-    /// A step that we have taken again and again, and that somebody keeps changing back; and when we took it first. Who is
-    /// right is for people to say.
-    #[must_use]
-    pub fn fought_over(&self, snapshot: &Snapshot, now: Timestamp) -> Option<(Step, Timestamp)> {
-        let keeps_coming_back = |achieved: &&Achieved| {
-            let missing = snapshot.shows(achieved.step) == Some(false) && !self.has_achieved(achieved.step);
-            let recent = |at: &&Timestamp| now.duration_since(**at) < Self::FOUGHT_WITHIN;
-            let times = achieved.earlier.iter().chain([&achieved.done_at]).filter(recent).count();
-            missing
-                && !achieved.found_so
-                && times >= Self::ROUNDS
-                && self.plan().steps.contains(&achieved.step)
-        };
-        let achieved = self.achieved.iter().find(keeps_coming_back)?;
-        Some((achieved.step, achieved.earlier.first().copied().unwrap_or(achieved.done_at)))
+    /// The same, and it was our doing.
+    pub(crate) fn has_done(&self, step: Step) -> bool {
+        self.has_achieved(step) && self.achieved.iter().any(|one| one.step == step && !one.found_so)
     }
 
     /// What outlives this incident: whoever opens the next one must know it, to see whether somebody puts it back.

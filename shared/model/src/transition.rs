@@ -65,6 +65,7 @@ impl Incident {
             state: State::Open,
             wake: Wake::None,
             attempts: 0,
+            begun: false,
             failing_since: None,
             served: None,
             left_over: Vec::new(),
@@ -111,7 +112,7 @@ impl Incident {
 
     pub(crate) fn wake_up(&mut self, routes: &Routes, now: Timestamp) {
         if !matches!(self.wake, Wake::Due { .. } | Wake::Sent { .. }) {
-            self.attempts = 0;
+            (self.attempts, self.begun) = (0, false);
             self.wake = Wake::Due { at: now };
         }
         self.is_asked_no_more();
@@ -152,9 +153,9 @@ impl Incident {
         Ok(())
     }
 
-    /// Gives a claimed incident back, to be tried again later.
+    /// Gives a claimed incident back, to be gone on with later. That alone is no failure.
     pub fn release(&mut self, retry_at: Timestamp, now: Timestamp) {
-        self.attempts = self.attempts.saturating_add(1);
+        self.begun = true;
         self.state = State::Open;
         self.wake = Wake::Due { at: retry_at };
         self.updated_at = now;
@@ -173,7 +174,6 @@ impl Incident {
     pub fn done(&mut self, left_over: Vec<String>, routes: &Routes, now: Timestamp) {
         self.left_over = left_over;
         self.took_effect(now);
-        self.failing_since = None;
         self.become_and_tell(State::Done { at: now }, routes, now);
     }
 
@@ -204,7 +204,8 @@ impl Incident {
     }
 
     pub fn failed(&mut self, why: String, routes: &Routes, now: Timestamp) {
-        if matches!(self.state, State::Undoing { .. }) {
+        // Whoever sent something tells what came of it.
+        if matches!(self.state, State::Sent { .. } | State::Undoing { .. }) {
             self.told_with = None;
         }
         self.wake = Wake::None;
@@ -357,6 +358,9 @@ impl Incident {
             // Another plan, or another account, is news and has to be approved anew.
             about = format!("{about} for {}", self.question());
         }
+        if !state.is_failing() {
+            self.failing_since = None;
+        }
         self.state = state;
         self.updated_at = now;
         self.tell(about, routes, now);
@@ -364,8 +368,9 @@ impl Incident {
 
     /// Schedules a message wherever something as bad as this goes, unless people already know.
     pub(crate) fn tell(&mut self, about: String, routes: &Routes, at: Timestamp) {
-        // Another speaks for it: when that one falls silent, people have not been told.
-        if self.told_with.is_some() || self.told.as_ref() == Some(&about) {
+        // Another speaks for it: when that one falls silent, people have not been told. What it did is its own to tell.
+        let acted = self.achieved.iter().any(|one| self.has_done(one.step));
+        if (self.told_with.is_some() && !acted) || self.told.as_ref() == Some(&about) {
             return;
         }
         self.told = Some(about);

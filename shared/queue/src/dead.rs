@@ -15,6 +15,8 @@ pub struct Dead {
     pub why: String,
     /// Where SQS itself gave a message up, the times that somebody looked at it here are among them.
     pub deliveries: u32,
+    /// None: nobody knows, and it may be since ever.
+    pub owed_since: Option<Timestamp>,
     /// Where SQS itself gave a message up, which it does not date: when it was sent.
     pub buried_at: Timestamp,
 }

@@ -7,19 +7,20 @@ use crate::dead::Name;
 use crate::message::RowClaim;
 use crate::{Acked, Collapse, Dead, DeadId, Hold, Move, moves};
 
-const COLUMNS: &str = "id, key, body, why, deliveries, buried_at";
+const COLUMNS: &str = "id, key, body, why, deliveries, owed_since, buried_at";
 
 pub(crate) fn add(
     db: &Connection,
     queue: &str,
-    (key, body, deliveries): (&str, &str, u32),
+    (key, body, deliveries, owed_since): (&str, &str, u32, Timestamp),
     why: &str,
     now: Timestamp,
 ) -> rusqlite::Result<DeadId> {
     db.prepare_cached(
-        "INSERT INTO queue_dead (queue, key, body, why, deliveries, buried_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO queue_dead (queue, key, body, why, deliveries, owed_since, buried_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
-    .insert(params![queue, key, body, why, deliveries, now.as_microsecond()])
+    .insert(params![queue, key, body, why, deliveries, owed_since.as_microsecond(), now.as_microsecond()])
     .map(|number| DeadId(Name::Number(number)))
 }
 
@@ -30,16 +31,19 @@ pub(crate) fn bury(
     why: &str,
     now: Timestamp,
 ) -> rusqlite::Result<Hold> {
-    let held: Option<(String, String, u32)> = db
+    let held: Option<(String, String, u32, Timestamp)> = db
         .prepare_cached(
-            "SELECT key, body, deliveries FROM queue_moves WHERE id = ?1 AND claim = ?2 AND claimed = 1",
+            "SELECT key, body, deliveries, enqueued_at FROM queue_moves
+             WHERE id = ?1 AND claim = ?2 AND claimed = 1",
         )?
-        .query_row([row.id, row.claim], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .query_row([row.id, row.claim], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, moves::moment(3, row.get(3)?)?))
+        })
         .optional()?;
-    let Some((key, body, deliveries)) = held else {
+    let Some((key, body, deliveries, owed_since)) = held else {
         return Ok(Hold::Lost);
     };
-    add(db, queue, (&key, &body, deliveries), why, now)?;
+    add(db, queue, (&key, &body, deliveries, owed_since), why, now)?;
     Ok(match moves::ack(db, row)? {
         Acked::Gone | Acked::RunsAgain => Hold::Kept,
         Acked::LeaseLost => Hold::Lost,
@@ -74,7 +78,8 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Dead> {
         body: row.get(2)?,
         why: row.get(3)?,
         deliveries: row.get(4)?,
-        buried_at: moves::moment(5, row.get(5)?)?,
+        owed_since: row.get::<_, Option<i64>>(5)?.map(|at| moves::moment(5, at)).transpose()?,
+        buried_at: moves::moment(6, row.get(6)?)?,
     })
 }
 
@@ -82,8 +87,9 @@ pub(crate) fn replay(db: &Connection, queue: &str, number: i64, now: Timestamp) 
     let Some(letter) = find(db, queue, number)? else {
         return Ok(false);
     };
-    let Dead { key, body, .. } = letter;
-    moves::send(db, queue, &Move { key, body, due: now, owed_since: now, collapse: Collapse::Yields })?;
+    let Dead { key, body, owed_since, .. } = letter;
+    let owed_since = owed_since.unwrap_or(Timestamp::MIN);
+    moves::send(db, queue, &Move { key, body, due: now, owed_since, collapse: Collapse::Yields })?;
     remove(db, queue, number)
 }
 

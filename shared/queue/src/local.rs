@@ -43,6 +43,8 @@ CREATE INDEX queue_dead_queue ON queue_dead (queue);
 ",
     // What arrived while it was claimed moves a later due time, and not an earlier one.
     "ALTER TABLE queue_moves ADD COLUMN next_latest INTEGER NOT NULL DEFAULT 0;",
+    // Of what was buried before, nobody knows since when it is owed.
+    "ALTER TABLE queue_dead ADD COLUMN owed_since INTEGER;",
 ];
 
 #[derive(Debug, Clone)]
@@ -149,7 +151,7 @@ impl Local {
         now: Timestamp,
     ) -> Result<DeadId, QueueError> {
         let (key, body, why) = (key.to_owned(), body.to_owned(), why.to_owned());
-        self.write(move |db, queue| letters::add(db, queue, (&key, &body, 0), &why, now)).await
+        self.write(move |db, queue| letters::add(db, queue, (&key, &body, 0, now), &why, now)).await
     }
 
     pub(crate) async fn depth(&self, now: Timestamp) -> Result<Depth, QueueError> {
@@ -207,5 +209,28 @@ impl Local {
     ) -> Result<T, QueueError> {
         let queue = self.name;
         self.database.read(move |db| work(db, queue)).await.map_err(|error: StoreError| error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A store of an earlier version, with a dead letter of which it did not keep since when it was owed.
+    #[tokio::test]
+    async fn what_an_earlier_version_has_buried_is_owed_since_ever_when_it_is_replayed() {
+        let database = Database::in_memory().unwrap();
+        database.migrate("queue", STEPS.get(..2).unwrap()).unwrap();
+        let earlier = "INSERT INTO queue_dead (queue, key, body, why, deliveries, buried_at)
+                       VALUES ('changes', 'a', 'work', 'no use', 31, 1800000000000000)";
+        database.write(move |db| db.execute(earlier, [])).await.unwrap();
+        let queue = Queue::local(database, "changes").unwrap();
+        let dead = queue.dead(None, 10).await.unwrap().remove(0);
+        assert_eq!((dead.body.as_str(), dead.deliveries, dead.owed_since), ("work", 31, None));
+        let now = Timestamp::from_second(1_800_000_060).unwrap();
+        assert!(queue.replay(&dead.id, now).await.unwrap());
+        assert_eq!(queue.depth(now).await.unwrap().owed_since, Some(Timestamp::MIN));
+        let claimed = queue.claim(now, SignedDuration::from_mins(1), 1).await.unwrap();
+        assert_eq!(claimed.first().map(|one| one.body.as_str()), Some("work"));
     }
 }

@@ -28,6 +28,9 @@ pub enum Collapse {
     Latest,
     /// The earlier moments, the body that waits.
     Yields,
+    /// As [`Self::Yields`], but nothing is changed of what somebody works on, or what has failed and waits for its next try: for how
+    /// long, only whoever failed knows. For a wake-up that is sent again and again, in case that nothing lies there any more.
+    Wakes,
 }
 
 /// When something is due, and since when it is owed.
@@ -38,11 +41,27 @@ pub(crate) struct Moments {
 }
 
 impl Collapse {
+    /// Whether the body that waits stays.
+    pub(crate) fn keeps_body(self) -> bool {
+        match self {
+            Self::Earliest | Self::Latest => false,
+            Self::Yields | Self::Wakes => true,
+        }
+    }
+
+    /// Whether this, due then, leaves alone what waits for its next try until that moment. Whoever put that off for longer than any
+    /// try had a clock that was ahead.
+    pub(crate) fn leaves_alone(self, due: Timestamp, next_try: Timestamp) -> bool {
+        self == Self::Wakes && next_try.duration_since(due) <= Queue::LONGEST_TRY
+    }
+
     /// The moments of two moves of one key.
     pub(crate) fn both(self, one: Moments, other: Moments) -> Moments {
         let owed = (one.owed_since.min(other.owed_since), one.owed_since.max(other.owed_since));
         match self {
-            Self::Earliest | Self::Yields => Moments { due: one.due.min(other.due), owed_since: owed.0 },
+            Self::Earliest | Self::Yields | Self::Wakes => {
+                Moments { due: one.due.min(other.due), owed_since: owed.0 }
+            }
             Self::Latest => {
                 let covered = owed.1.checked_sub(Queue::COVERS).unwrap_or(Timestamp::MIN);
                 Moments { due: one.due.max(other.due), owed_since: owed.0.max(covered) }

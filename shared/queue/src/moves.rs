@@ -11,6 +11,8 @@ use crate::{Acked, Claimed, Collapse, Delayed, Depth, Hold, Move, Receipt};
 struct Row {
     id: i64,
     claimed: bool,
+    /// It was handed out before, and has failed since or is claimed.
+    tried: bool,
     waits: Moments,
     /// What has arrived for the key while it was claimed, and how that collapses.
     next: Option<(Moments, Collapse)>,
@@ -22,9 +24,13 @@ pub(crate) fn send(db: &Connection, queue: &str, one: &Move) -> rusqlite::Result
     let Some(row) = find(db, queue, key)? else {
         return insert(db, queue, (key, body), moments);
     };
-    let yields = *collapse == Collapse::Yields;
+    let keeps_body = collapse.keeps_body();
+    if row.tried && collapse.leaves_alone(*due, row.waits.due) {
+        return Ok(());
+    }
     if row.claimed {
-        let body = (row.next.is_none() || !yields).then_some((body.as_str(), *collapse == Collapse::Latest));
+        let body =
+            (row.next.is_none() || !keeps_body).then_some((body.as_str(), *collapse == Collapse::Latest));
         mark_dirty(db, &row, body, row.next.map_or(moments, |(next, _)| collapse.both(moments, next)))
     } else {
         let Moments { due, owed_since } = collapse.both(moments, row.waits);
@@ -35,7 +41,7 @@ pub(crate) fn send(db: &Connection, queue: &str, one: &Move) -> rusqlite::Result
         )?
         .execute(params![
             row.id,
-            (!yields).then_some(body),
+            (!keeps_body).then_some(body),
             due.as_microsecond(),
             owed_since.as_microsecond()
         ])
@@ -43,8 +49,7 @@ pub(crate) fn send(db: &Connection, queue: &str, one: &Move) -> rusqlite::Result
     }
 }
 
-const ROW: &str =
-    "SELECT id, claimed, ready_at, enqueued_at, next_due, next_enqueued_at, next_latest FROM queue_moves";
+const ROW: &str = "SELECT id, claimed, ready_at, enqueued_at, next_due, next_enqueued_at, next_latest, deliveries > 0 FROM queue_moves";
 
 impl Row {
     fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
@@ -56,7 +61,7 @@ impl Row {
             }
             (None, _) | (_, None) => None,
         };
-        Ok(Self { id: row.get(0)?, claimed: row.get(1)?, waits, next })
+        Ok(Self { id: row.get(0)?, claimed: row.get(1)?, tried: row.get(7)?, waits, next })
     }
 }
 
@@ -222,8 +227,8 @@ pub(crate) fn depth(db: &Connection, queue: &str, now: Timestamp) -> rusqlite::R
                 count(*) FILTER (WHERE ready_at > ?2 AND claimed = 1),
                 (SELECT count(*) FROM queue_dead WHERE queue = ?1),
                 min(ready_at) FILTER (WHERE ready_at <= ?2),
-                min(enqueued_at),
-                count(*) FILTER (WHERE enqueued_at <= ?2)
+                min(min(enqueued_at, coalesce(next_enqueued_at, enqueued_at))),
+                count(*) FILTER (WHERE min(enqueued_at, coalesce(next_enqueued_at, enqueued_at)) <= ?2)
          FROM queue_moves WHERE queue = ?1",
     )?
     .query_row(params![queue, now.as_microsecond()], |row| {

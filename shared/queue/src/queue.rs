@@ -22,6 +22,8 @@ pub enum Queue {
 impl Queue {
     /// No lease is longer.
     pub const LONGEST_LEASE: SignedDuration = SignedDuration::from_hours(1);
+    /// What has failed waits for its next try no longer than that: Graph may ask for an hour.
+    pub const LONGEST_TRY: SignedDuration = SignedDuration::from_hours(2);
     /// Nothing waits for longer that is not to wait for its day.
     pub const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(26);
     /// Where messages of a key collapse to the latest, and one comes so long after another, the work of the later one is the
@@ -198,7 +200,7 @@ impl Queue {
         }
     }
 
-    /// Puts a dead letter back into the queue, due now, its deliveries forgotten. Where its key waits already, the
+    /// Puts a dead letter back into the queue, due now and owed since it was, its deliveries forgotten. Where its key waits already, the
     /// waiting body is the newer one and stays. False: there is no such letter.
     pub async fn replay(&self, id: &DeadId, now: Timestamp) -> Result<bool, QueueError> {
         match self {

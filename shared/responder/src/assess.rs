@@ -69,6 +69,9 @@ impl Assessor {
     /// Graph, the ledger or a queue is in trouble: the change is to be looked at again.
     pub async fn assess(&self, change: &Change, missing: Option<Attempt>) -> Result<End, Trouble> {
         self.hear_the_canary(change).await?;
+        // What waited for its day, and is looked at before, is owed since now.
+        let received_at = change.received_at.min(self.clock.now());
+        let change = &Change { received_at, ..change.clone() };
         if change.background {
             let looked = self.in_background().assess_it(change, missing).await;
             return looked.or_else(|trouble| self.turned_away(trouble));

@@ -26,7 +26,7 @@ impl Notices {
     }
 
     /// Whoever heard of a trouble hears of its end.
-    fn who_hears(&self, kind: NoticeKind) -> Vec<ChannelName> {
+    pub(crate) fn who_hears(&self, kind: NoticeKind) -> Vec<ChannelName> {
         let ended = kind.ends().map_or(kind.severity(), NoticeKind::severity);
         self.routes.for_severity(kind.severity().max(ended))
     }
@@ -130,7 +130,7 @@ impl Notices {
         }
     }
 
-    async fn tell(&self, notice: &Notice) -> Result<(), Trouble> {
+    pub(crate) async fn tell(&self, notice: &Notice) -> Result<(), Trouble> {
         let due = due_deliveries(&notice.deliveries);
         self.queues.tell(&AlertJob::Notice(notice.key.clone()), due).await
     }

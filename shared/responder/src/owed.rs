@@ -15,9 +15,9 @@ impl Teller {
     /// Longer than anybody needs to see that a channel is dead, and to mend it.
     pub(crate) const KEPT: SignedDuration = SignedDuration::from_hours(24 * 7);
     const SHORTEST: SignedDuration = SignedDuration::from_mins(10);
-    const LONGEST: SignedDuration = SignedDuration::from_hours(6);
+    pub(crate) const LONGEST: SignedDuration = SignedDuration::from_hours(6);
     /// What a channel that works again is sent at once; the rest comes at its own time.
-    const AT_ONCE: usize = 500;
+    pub(crate) const AT_ONCE: usize = 500;
 
     /// As long again as it has been owed: waits that double.
     pub(crate) fn try_again(since: Timestamp, now: Timestamp) -> Timestamp {

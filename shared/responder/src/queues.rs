@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use model::{
     AlertJob, Change, ChangeKind, ChannelName, Correlation, Incident, IncidentId, Job, MemberHint, ObjectId,
-    ResourceKind, Source, TenantId, due_deliveries,
+    RequestId, ResourceKind, Source, TenantId, due_deliveries,
 };
 use queue::{Collapse, Move, Queue};
 use sha2::{Digest as _, Sha256};
@@ -55,8 +55,18 @@ fn look_of(key: String, change: Change, due: Timestamp) -> Result<Move, Trouble>
 /// A look at a user at the moment at which time alone may change what is said of him. The earliest that was asked for
 /// stands: whoever looks then asks for the next.
 pub(crate) fn look_when_due(
-    (tenant, guest): (TenantId, ObjectId),
+    who: (TenantId, ObjectId),
     at: Timestamp,
+    background: bool,
+    correlation: Correlation,
+) -> Result<Move, Trouble> {
+    look_owed_since(who, (at, at), background, correlation)
+}
+
+/// The same for what was left in doubt, and is owed until then. What is owed by nobody before it is due is no news to it.
+pub(crate) fn look_owed_since(
+    (tenant, guest): (TenantId, ObjectId),
+    (at, owed_since): (Timestamp, Timestamp),
     background: bool,
     correlation: Correlation,
 ) -> Result<Move, Trouble> {
@@ -68,11 +78,13 @@ pub(crate) fn look_when_due(
         source: Source::TimePassed,
         background,
         members: Vec::new(),
-        received_at: at,
+        received_at: owed_since,
         correlation,
     };
     let key = format!("{}{WHEN_DUE}", look_key(&change));
-    move_of(key, &Job::Assess { change, missing: None }, at, Collapse::Earliest)
+    let collapse = if owed_since < at { Collapse::Earliest } else { Collapse::Yields };
+    let look = move_of(key, &Job::Assess { change, missing: None }, at, collapse)?;
+    Ok(Move { owed_since, ..look })
 }
 
 /// The same look at a user when the audit can be asked about him, with the same claim to be served. The change is owed until
@@ -129,6 +141,15 @@ fn digest(members: &[MemberHint]) -> String {
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
+fn wake_of(
+    (guest, incident, correlation): (ObjectId, &IncidentId, Correlation),
+    due: Timestamp,
+    collapse: Collapse,
+) -> Result<Move, Trouble> {
+    let job = Job::Remediate { incident: incident.clone(), correlation };
+    move_of(format!("guest/{guest}"), &job, due, collapse)
+}
+
 impl Queues {
     /// Wakes `remediate`. One guest's incidents share a key, so that they are carried out one after the other.
     pub(crate) async fn wake_remediate(
@@ -138,8 +159,24 @@ impl Queues {
         correlation: Correlation,
         due: Timestamp,
     ) -> Result<(), Trouble> {
-        let job = Job::Remediate { incident: incident.clone(), correlation };
-        let wake = move_of(format!("guest/{guest}"), &job, due, Collapse::Earliest)?;
+        let wake = wake_of((guest, incident, correlation), due, Collapse::Earliest)?;
+        Ok(self.remediations.send(vec![wake]).await?)
+    }
+
+    /// As [`Queues::wake_remediate`], in case that nothing lies there: what has failed waits for as long as Graph asked for.
+    pub(crate) async fn wake_remediate_again(
+        &self,
+        Incident { id, key, correlation, .. }: &Incident,
+        now: Timestamp,
+    ) -> Result<(), Trouble> {
+        let wake = wake_of((key.guest, id, *correlation), now, Collapse::Wakes)?;
+        Ok(self.remediations.send(vec![wake]).await?)
+    }
+
+    /// Has a request served that nobody has answered, in case that nothing lies there.
+    pub(crate) async fn wake_request(&self, request: &RequestId, now: Timestamp) -> Result<(), Trouble> {
+        let job = Job::Serve { request: request.clone() };
+        let wake = move_of(format!("request/{request}"), &job, now, Collapse::Wakes)?;
         Ok(self.remediations.send(vec![wake]).await?)
     }
 
@@ -154,6 +191,24 @@ impl Queues {
         about: &AlertJob,
         due: Vec<(ChannelName, Timestamp)>,
     ) -> Result<(), Trouble> {
+        self.send_tells(about, due, Collapse::Earliest).await
+    }
+
+    /// As [`Queues::tell`], in case that nothing lies there.
+    pub(crate) async fn tell_again(
+        &self,
+        about: &AlertJob,
+        due: Vec<(ChannelName, Timestamp)>,
+    ) -> Result<(), Trouble> {
+        self.send_tells(about, due, Collapse::Wakes).await
+    }
+
+    async fn send_tells(
+        &self,
+        about: &AlertJob,
+        due: Vec<(ChannelName, Timestamp)>,
+        collapse: Collapse,
+    ) -> Result<(), Trouble> {
         let mut moves = Vec::with_capacity(due.len());
         for (channel, at) in due {
             let key = match about {
@@ -161,11 +216,36 @@ impl Queues {
                 AlertJob::Notice(key) => format!("{channel}/notice/{key}"),
                 AlertJob::RollUp => format!("{channel}/roll-up"),
             };
-            moves.push(move_of(key, &Job::Tell { about: about.clone(), channel }, at, Collapse::Earliest)?);
+            moves.push(move_of(key, &Job::Tell { about: about.clone(), channel }, at, collapse)?);
         }
         if moves.is_empty() {
             return Ok(());
         }
         Ok(self.alerts.send(moves).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + 60 * minute).unwrap()
+    }
+
+    /// A look at what was left in doubt at 0 waits until 5, and what failed is to be looked at in an hour.
+    #[test]
+    fn a_look_that_is_owed_by_nobody_yet_is_no_news_to_one_that_was_left_in_doubt() {
+        let who = ("c0270500-0000-4000-8000-000000000000".parse().unwrap(), ObjectId::from_u128(7));
+        let correlation = Correlation::from_u128(1);
+        let doubted = look_owed_since(who, (at(5), at(0)), false, correlation).unwrap();
+        assert_eq!((doubted.due, doubted.owed_since, doubted.collapse), (at(5), at(0), Collapse::Earliest));
+        let Ok(Job::Assess { change, missing: None }) = serde_json::from_str(&doubted.body) else {
+            panic!("{doubted:?}");
+        };
+        assert_eq!(change.received_at, at(0), "what it doubts again is owed since then, too");
+        let later = look_when_due(who, at(60), true, correlation).unwrap();
+        assert_eq!((&later.key, later.due, later.owed_since), (&doubted.key, at(60), at(60)));
+        assert_eq!(later.collapse, Collapse::Yields);
     }
 }

@@ -12,11 +12,10 @@ use model::{
     Source, State, Step, StepResult, Subject, Wake,
 };
 use policy::{Ends, Held, Verdict};
-use queue::Move;
 
 use crate::assess::Judged;
 use crate::pace::spread;
-use crate::queues::{look_at_turn, look_when_due};
+use crate::queues::{look_at_turn, look_owed_since};
 use crate::spoken::{Spoken, spoken_for};
 use crate::trouble::after;
 use crate::{Assessor, Trouble};
@@ -203,9 +202,10 @@ impl Assessor {
         }
         let next = all.into_iter().filter(|(at, _, _)| *at > now).min();
         let Some((at, background, owed_since)) = next else { return Ok(()) };
-        let look = look_when_due((change.tenant, change.id), at, background, (self.correlate)())?;
         // What a read has left in doubt is owed until it is read again.
-        Ok(self.queues.changes.send(vec![Move { owed_since, ..look }]).await?)
+        let (who, correlation) = ((change.tenant, change.id), (self.correlate)());
+        let look = look_owed_since(who, (at, owed_since), background, correlation)?;
+        Ok(self.queues.changes.send(vec![look]).await?)
     }
 
     fn key(&self, subject: &Subject, finding: &Finding, change: &Change) -> IncidentKey {

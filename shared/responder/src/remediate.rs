@@ -22,12 +22,14 @@ use crate::turn::Counted;
 use crate::walk::{CutShort, Seen, Walk};
 use crate::{Directory, Notices, Queues, Rules, Trouble, facts_of, standing_of};
 
+mod beside;
 mod earlier;
 mod fought;
 mod judged;
 mod later;
 
-use earlier::{shows_all, under_way};
+use beside::Begun;
+use earlier::{shows_all, shows_plan, under_way};
 pub(crate) use judged::{Judged, Objecting, Reversal, named, told};
 use judged::{Judgement, judge_again};
 
@@ -135,18 +137,18 @@ impl Remediator {
             Judgement::Acts(spoken, mut judged) => {
                 // Whoever takes over has his place, what somebody has approved needs none, and nobody is touched where
                 // nothing is missing.
-                let mut goes_on =
-                    incident.is_approved(&spoken.finding.plan) || under_way(&sent, &snapshot, now).is_some();
+                let mut goes_on = under_way(&sent, &snapshot, now).is_some();
                 if let Some(since) = taken_over {
                     goes_on |= self.has_sent(incident, since).await?;
                 }
+                let approved = incident.is_approved(&spoken.finding.plan);
                 self.take_note(incident, *spoken, &attempted, now);
                 incident.subject.enabled = facts.enabled;
-                if let Some(fought) = incident.fought_over(&snapshot, now).filter(|_| !goes_on) {
-                    let because = self.who_fights(fought).await;
-                    incident.ask(Some(because), routes, now);
+                let begun = Begun { goes_on, approved };
+                if !shows_plan(incident, &snapshot) && !self.may_begin(incident, &snapshot, begun).await? {
                     return Ok(Some(CarriedOut::unsent(read, stored)));
                 }
+                goes_on |= approved;
                 let counts = !goes_on && self.touches(incident, &snapshot, &mut judged).await;
                 return self.carry_out_counted(read, stored, (&snapshot, &judged), counts).await;
             }
@@ -270,8 +272,6 @@ impl Remediator {
         }
         match &walk.cut_short {
             Some(CutShort::Stopped) => {
-                // To be held is no failed try.
-                incident.attempts = incident.attempts.saturating_sub(1);
                 incident.release(after(now, Self::STOPPED), now);
             }
             Some(CutShort::Trouble { step, error }) => {

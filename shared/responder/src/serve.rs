@@ -45,11 +45,36 @@ impl Remediator {
     pub(crate) async fn give_up(&self, id: &RequestId, why: &str) -> Result<(), Trouble> {
         let Some(mut stored) = self.ledger.request(id).await? else { return Ok(()) };
         if stored.value.state == RequestState::Waiting {
-            let answer = Answer::Failed { why: format!("{why}: see the log of `serve`, and ask again") };
+            let failed = || Answer::Failed { why: format!("{why}: see the log of `serve`, and ask again") };
+            let answer = self.begun(&stored.value).await?.unwrap_or_else(failed);
             stored.value.state = RequestState::Answered { at: self.clock.now(), answer };
             self.ledger.replace(stored).await?;
         }
         Ok(())
+    }
+
+    /// What a request has come to that was written down before it could be answered, and is carried out whatever its message
+    /// came to.
+    async fn begun(&self, request: &Request) -> Result<Option<Answer>, Trouble> {
+        let incident = match &request.kind {
+            RequestKind::Undo { incident, .. } | RequestKind::Approve { incident, plan: _ } => incident,
+            // These are written in one go.
+            RequestKind::Reject { .. } | RequestKind::ResetBreaker => return Ok(None),
+        };
+        let Some(stored) = self.ledger.incident(incident).await? else { return Ok(None) };
+        let approved_by = |one: &Incident| {
+            one.approval.as_ref().is_some_and(|approval| approval.request.as_ref() == Some(&request.id))
+        };
+        if approved_by(&stored.value) {
+            return Ok(Some(self.approved(&stored.value).await?));
+        }
+        if let Some(speaker) = self.speaker_of(&stored.value).await?.filter(|one| approved_by(&one.value)) {
+            return Ok(Some(self.approved(&speaker.value).await?));
+        }
+        if stored.value.served.as_ref() != Some(&request.id) {
+            return Ok(None);
+        }
+        Ok(undoing(&stored.value))
     }
 
     async fn approve(&self, id: &IncidentId, plan: PlanHash, request: &Request) -> Result<Answer, Trouble> {
@@ -84,12 +109,20 @@ impl Remediator {
         }
         let Incident { key, correlation, .. } = &stored.value;
         self.queues.wake_remediate(key.guest, id, *correlation, now).await?;
-        let text = if self.ledger.stop().await?.is_some() {
-            "approved; writes are stopped, and it is carried out after `guestlist resume`"
+        self.approved(&stored.value).await
+    }
+
+    /// What an approval comes to that was written down, now or before this request was interrupted.
+    async fn approved(&self, incident: &Incident) -> Result<Answer, Trouble> {
+        let text = if incident.approval.as_ref().is_some_and(|approval| approval.spent) {
+            let (id, state) = (&incident.id, incident.state.word());
+            format!("approved, and the approval was used since: `{id}` is {state} now, look at it again")
+        } else if self.ledger.stop().await?.is_some() {
+            "approved; writes are stopped, and it is carried out after `guestlist resume`".to_owned()
         } else {
-            "approved; it is judged once more, and carried out"
+            "approved; it is judged once more, and carried out".to_owned()
         };
-        Ok(Answer::Done { text: text.to_owned() })
+        Ok(Answer::Done { text })
     }
 
     async fn approve_one(
@@ -194,6 +227,32 @@ impl Remediator {
     async fn tell_of_reset(&self, Reset { at, by, reason, request: _ }: &Reset) -> Result<(), Trouble> {
         let text = format!("{by} has reset the circuit breaker: {reason}; what waits goes on waiting");
         self.notices.once(NoticeKind::BreakerReset, &format!("breaker-reset/{at}"), text).await
+    }
+}
+
+/// What is answered while an undo is under way, or after it.
+pub(crate) fn undoing(incident: &Incident) -> Option<Answer> {
+    match &incident.state {
+        State::Undone { at, by: _, reason: _ } => {
+            Some(Answer::Done { text: format!("it was undone at {}", to_the_second(*at)) })
+        }
+        State::Undoing { look_again_at, .. } => Some(Answer::Sent {
+            text: format!(
+                "an undo is under way, and is looked at again at {}",
+                to_the_second(*look_again_at)
+            ),
+        }),
+        State::Open
+        | State::Waiting { .. }
+        | State::Claimed { .. }
+        | State::Sent { .. }
+        | State::Done { .. }
+        | State::Partly { .. }
+        | State::Refused { .. }
+        | State::Failed { .. }
+        | State::Rejected { .. }
+        | State::Expired { .. }
+        | State::Resolved { .. } => None,
     }
 }
 

@@ -81,7 +81,7 @@ impl Remediator {
         let before = self.outcome_of(id, step).await?;
         let now = self.clock.now();
         if snapshot.shows(step) == Some(true) && !self.in_doubt(id, step, before.as_ref(), now).await? {
-            return self.already_so(id, step, before, snapshot).await;
+            return self.already_so(incident, step, before, snapshot).await;
         }
         match pursuit {
             // Sent a moment ago: the read is older than the write. Sending it again would tell nothing new.
@@ -130,7 +130,7 @@ impl Remediator {
     /// It is as the step wants it: because somebody else made it so, or because we did and this is the read-back.
     async fn already_so(
         &self,
-        incident: &IncidentId,
+        incident: &Incident,
         step: Step,
         before: Option<Outcome>,
         snapshot: &Snapshot,
@@ -141,11 +141,15 @@ impl Remediator {
                 Outcome { result: StepResult::AlreadySo, at, ..outcome }
             }
             Some(outcome) if outcome.is_unsettled() => Outcome { result: StepResult::Done, at, ..outcome },
-            Some(outcome) if matches!(outcome.result, StepResult::Done | StepResult::AlreadySo) => {
+            // What somebody put back since was done again by another.
+            Some(outcome)
+                if matches!(outcome.result, StepResult::Done | StepResult::AlreadySo)
+                    && incident.is_in_force(step, outcome.at) =>
+            {
                 return Ok(Progress::Seen { found_so: outcome.result == StepResult::AlreadySo });
             }
             Some(_) | None => Outcome {
-                incident: incident.clone(),
+                incident: incident.id.clone(),
                 step,
                 before: snapshot.before(step),
                 identity: None,

@@ -2,14 +2,13 @@
 //! not sent. The queues do this by themselves; the steward is what makes a lost message harmless.
 
 use jiff::Timestamp;
-use ledger::LedgerError;
-use model::{AlertJob, Clock, Correlation, Incident, Job, Request, State, Suspension, Wake, due_deliveries};
-use queue::Collapse;
+use ledger::{LedgerError, Stored};
+use model::{AlertJob, Clock, Correlation, Incident, Request, State, Suspension, Wake, due_deliveries};
 
 use crate::pace::Pace;
 use crate::queues::{WHEN_DUE, look_when_due};
 use crate::right_time::may_end;
-use crate::{Notices, Queues, Trouble, move_of};
+use crate::{Notices, Queues, Trouble};
 
 /// The part of the flow `steward` that looks into the ledger.
 #[derive(Debug, Clone)]
@@ -52,27 +51,30 @@ impl Steward {
         }
         for stored in self.ledger.due_incidents(now, Self::A_ROUND).await? {
             woken = woken.saturating_add(1);
-            self.queues.tell_about(&stored.value).await?;
+            let about = AlertJob::Incident(stored.value.id.clone());
+            self.queues.tell_again(&about, due_deliveries(&stored.value.deliveries)).await?;
             if Self::waits_for_remediate(&stored.value.state, stored.value.wake, now) {
-                let Incident { id, key, correlation, .. } = &stored.value;
-                self.queues.wake_remediate(key.guest, id, *correlation, now).await?;
+                self.queues.wake_remediate_again(&stored.value, now).await?;
             }
         }
         for stored in self.ledger.due_notices(now, Self::A_ROUND).await? {
             woken = woken.saturating_add(1);
             let due = due_deliveries(&stored.value.deliveries);
             let about = AlertJob::Notice(stored.value.key.clone());
-            self.queues.tell(&about, due).await?;
+            self.queues.tell_again(&about, due).await?;
         }
-        for mut stored in self.ledger.due_channels(Timestamp::MAX, Self::A_ROUND).await? {
-            let name = stored.value.name.clone();
-            if stored.value.bring_near(now) {
-                self.ledger.replace(stored).await?;
-            } else if stored.value.roll_up_at.is_none_or(|at| at > now) {
+        let known = self.notices.routes.all();
+        for Stored { value: mut channel, .. } in
+            self.ledger.due_channels(Timestamp::MAX, Self::A_ROUND).await?
+        {
+            channel.bring_near(now);
+            let name = channel.name;
+            // What a channel is owed that is not among the settings any more is told in the others.
+            if known.contains(&name) && channel.roll_up_at.is_none_or(|at| at > now) {
                 continue;
             }
             woken = woken.saturating_add(1);
-            self.queues.tell(&AlertJob::RollUp, vec![(name, now)]).await?;
+            self.queues.tell_again(&AlertJob::RollUp, vec![(name, now)]).await?;
         }
         for stored in self.ledger.waiting(Self::A_ROUND).await? {
             let Request { id, asked_at, .. } = stored.value;
@@ -81,9 +83,7 @@ impl Steward {
                 continue;
             }
             woken = woken.saturating_add(1);
-            let job = Job::Serve { request: id.clone() };
-            let wake = move_of(format!("request/{id}"), &job, now, Collapse::Earliest)?;
-            self.queues.remediations.send(vec![wake]).await?;
+            self.queues.wake_request(&id, now).await?;
         }
         self.ledger.note_clock(self.clock.wrong_by(), now).await?;
         // Told by whoever hears of it first; nothing has to wait for that.

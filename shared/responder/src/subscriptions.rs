@@ -58,15 +58,19 @@ impl SubscriptionKeeper {
     /// Compares what Graph has with what is wanted, and mends the difference. Of a subscription that cannot be mended
     /// people are told, and the next look tries again.
     ///
+    /// Returns for how long Graph wants to be left alone, if it has said so.
+    ///
     /// # Errors
     /// Graph cannot be asked, which people are told, too; or the ledger is in trouble.
-    pub async fn look(&self) -> Result<(), Trouble> {
+    pub async fn look(&self) -> Result<Option<SignedDuration>, Trouble> {
+        let mut left_alone = None;
         let there = match self.reader.subscriptions().await {
             Ok(there) => there,
             Err(error) => return self.trouble("list the subscriptions", error).await,
         };
         for watched in Watched::ALL {
             if let Err(trouble) = self.keep(watched, &there).await {
+                left_alone = left_alone.max(trouble.retry_after);
                 let text = format!("the subscription to `{watched}` is in trouble: {trouble}");
                 let key = format!("subscription{watched}");
                 self.notices.raise(NoticeKind::SubscriptionTrouble, &key, text, 1).await?;
@@ -75,6 +79,7 @@ impl SubscriptionKeeper {
         for stray in there.iter().filter(|one| self.is_stray(one)) {
             tracing::info!(subscription.id = %stray.id, subscription.resource = stray.resource, "it sends to our address, and watches nothing that is wanted");
             if let Err(trouble) = self.delete(stray.id).await {
+                left_alone = left_alone.max(trouble.retry_after);
                 let Subscription { id, resource, .. } = stray;
                 let text = format!(
                     "the subscription {id} to `{resource}` sends to our address and cannot be deleted: {trouble}"
@@ -82,10 +87,10 @@ impl SubscriptionKeeper {
                 self.notices.raise(NoticeKind::SubscriptionTrouble, &format!("stray/{id}"), text, 1).await?;
             }
         }
-        Ok(())
+        Ok(left_alone)
     }
 
-    async fn trouble(&self, doing: &str, error: graph::GraphError) -> Result<(), Trouble> {
+    async fn trouble<T>(&self, doing: &str, error: graph::GraphError) -> Result<T, Trouble> {
         let text = format!("failed to {doing}: {error}");
         self.notices.raise(NoticeKind::SubscriptionTrouble, "subscriptions", text, 1).await?;
         Err(error.into())

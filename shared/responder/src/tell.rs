@@ -18,6 +18,7 @@ use crate::meter::Delivered;
 use crate::trouble::after;
 use crate::{End, Links, Meter, Notices, Trouble};
 
+mod handed_over;
 mod rolled_up;
 
 pub(crate) use rolled_up::{fresh, next_roll_up};
@@ -93,18 +94,25 @@ impl Teller {
     /// # Errors
     /// The ledger or a queue is in trouble. A channel's trouble ends in another attempt instead.
     pub async fn tell(&self, about: &AlertJob, channel: &ChannelName) -> Result<End, Trouble> {
-        let places = self.channels.get(channel).map(|open| open.places.try_acquire());
-        if let Some(Err(_)) = places {
+        let Some(open) = self.channels.get(channel) else {
+            self.hand_over(about, channel).await?;
+            return Ok(End::Done);
+        };
+        let Ok(_place) = open.places.try_acquire() else {
             return Ok(End::Again { at: after(self.clock.now(), Self::FULL), job: None });
-        }
+        };
         match about {
-            AlertJob::Incident(id) => self.tell_incident(id, channel).await,
-            AlertJob::Notice(key) => self.tell_notice(key, channel).await,
-            AlertJob::RollUp => self.roll_up(channel).await,
+            AlertJob::Incident(id) => self.tell_incident(id, (channel, open)).await,
+            AlertJob::Notice(key) => self.tell_notice(key, (channel, open)).await,
+            AlertJob::RollUp => self.roll_up((channel, open)).await,
         }
     }
 
-    async fn tell_incident(&self, id: &IncidentId, channel: &ChannelName) -> Result<End, Trouble> {
+    async fn tell_incident(
+        &self,
+        id: &IncidentId,
+        (channel, open): (&ChannelName, &Open),
+    ) -> Result<End, Trouble> {
         let Some(stored) = self.ledger.incident(id).await? else { return Ok(End::Done) };
         let now = self.clock.now();
         let Some(delivery) = first_due(&stored.value.deliveries, channel, now) else { return Ok(End::Done) };
@@ -124,7 +132,7 @@ impl Teller {
         let (sequence, attempts) = (delivery.sequence, attempts(&delivery));
         let news = Owed { line, attempts, since: stored.value.updated_at, loud: false };
         let posted = stored.value.posted.get(channel).map(String::as_str);
-        let attempted = self.deliver(channel, (&message, posted), news).await?;
+        let attempted = self.deliver((channel, open), (&message, posted), news).await?;
         let status = status_after(&attempted, attempts);
         let mark = Mark { channel, sequence, status: &status, posted: place(&attempted) };
         self.mark_incident(id, mark).await?;
@@ -149,7 +157,7 @@ impl Teller {
         Err(Trouble::now(anyhow::anyhow!("others kept writing the incident `{id}`")))
     }
 
-    async fn tell_notice(&self, key: &str, channel: &ChannelName) -> Result<End, Trouble> {
+    async fn tell_notice(&self, key: &str, (channel, open): (&ChannelName, &Open)) -> Result<End, Trouble> {
         let Some(stored) = self.ledger.notice(key).await? else { return Ok(End::Done) };
         let now = self.clock.now();
         let Some(delivery) = first_due(&stored.value.deliveries, channel, now) else { return Ok(End::Done) };
@@ -165,7 +173,7 @@ impl Teller {
         let (sequence, attempts) = (delivery.sequence, attempts(&delivery));
         let loud = stored.value.kind.severity() == Severity::Critical;
         let news = Owed { line, attempts, since: stored.value.last_at, loud };
-        let attempted = self.deliver(channel, (&message, None), news).await?;
+        let attempted = self.deliver((channel, open), (&message, None), news).await?;
         let status = status_after(&attempted, attempts);
         self.mark_notice(key, channel, sequence, &status).await?;
         Ok(end(&attempted))
@@ -191,12 +199,12 @@ impl Teller {
 
     async fn deliver(
         &self,
-        name: &ChannelName,
+        channel: (&ChannelName, &Open),
         message: (&Message, Option<&str>),
         owed: Owed,
     ) -> Result<Attempted, Trouble> {
-        let attempted = self.attempt(name, message, owed).await?;
-        self.meter.delivered(name, delivered(&attempted));
+        let attempted = self.attempt(channel, message, owed).await?;
+        self.meter.delivered(channel.0, delivered(&attempted));
         Ok(attempted)
     }
 
@@ -204,16 +212,12 @@ impl Teller {
     /// What is edited in its place makes no noise, and takes none of the hour's places.
     async fn attempt(
         &self,
-        name: &ChannelName,
+        (name, Open { channel, places: _ }): (&ChannelName, &Open),
         (message, posted): (&Message, Option<&str>),
         owed: Owed,
     ) -> Result<Attempted, Trouble> {
         let now = self.clock.now();
         let Owed { line, attempts, since, loud } = owed;
-        let Some(Open { channel, places: _ }) = self.channels.get(name) else {
-            let why = "the channel is not among the settings any more".to_owned();
-            return Ok(Attempted::Told(DeliveryStatus::Failed { at: now, why }));
-        };
         let edits = channel.edits_in_place() && posted.is_some();
         let unlimited = edits || loud || !channel.rolls_up();
         if !unlimited && !self.take_place(name, line, now).await? {
@@ -265,7 +269,9 @@ pub(crate) async fn as_known(
     let key = &incident.key;
     let suspensions = ledger.suspensions(key.guest).await?;
     let holds = |one: &&model::Suspension| one.until > now && one.covers(key.guest, &key.rule, key.object);
-    let background = Background { outcomes: &outcomes, suspension: suspensions.iter().find(holds) };
+    let stop = ledger.stop().await?;
+    let suspension = suspensions.iter().find(holds);
+    let background = Background { outcomes: &outcomes, suspension, stop: stop.as_ref() };
     Ok(alert::about_incident_with(incident, sequence, background))
 }
 

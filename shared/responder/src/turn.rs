@@ -123,8 +123,8 @@ impl Remediator {
             Ok(None) => Ok(None),
             Err(trouble) => Err(trouble),
         };
-        if carried_out.is_err() {
-            self.give_back(&id, &claimed).await?;
+        if let Err(trouble) = &carried_out {
+            self.give_back(&id, &claimed, trouble.retry_after).await?;
         }
         carried_out
     }
@@ -241,8 +241,14 @@ impl Remediator {
     }
 
     /// Somebody met the finding again while it was being worked on, or the ledger failed. What was sent is in the
-    /// outcomes, so the next try finds out; it need not wait for the end of this lease.
-    async fn give_back(&self, id: &IncidentId, claimed: &State) -> Result<(), Trouble> {
+    /// outcomes, so the next try finds out; it need not wait for the end of this lease, but for as long as the other side
+    /// asks for.
+    async fn give_back(
+        &self,
+        id: &IncidentId,
+        claimed: &State,
+        told: Option<SignedDuration>,
+    ) -> Result<(), Trouble> {
         // Others write the incident too: it is read again until it is given back, or another's.
         for _ in 0..Self::GIVES_BACK {
             let now = self.clock.now();
@@ -250,7 +256,7 @@ impl Remediator {
             if stored.value.state != *claimed {
                 return Ok(());
             }
-            stored.value.release(now, now);
+            stored.value.release(after(now, told.unwrap_or_default()), now);
             match self.ledger.replace(stored).await {
                 Ok(_) => return Ok(()),
                 Err(LedgerError::Conflict { place: _ }) => tokio::task::yield_now().await,

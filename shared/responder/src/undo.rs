@@ -17,6 +17,7 @@ use policy::Group;
 use crate::facts::{as_seen, group_of};
 use crate::gone::{IsOurs, Looked, NoLook, is_being_reversed, is_the_one_of};
 use crate::remediate::{Judged, Objecting, Reversal, told};
+use crate::serve::undoing;
 use crate::step::Pursuit;
 use crate::trouble::{after, in_words, is_not_found, to_the_second};
 use crate::walk::CutShort;
@@ -83,19 +84,14 @@ impl Remediator {
             return Ok(Answer::Refused { why: format!("there is no incident `{id}`") });
         };
         stored.value.bring_near(now);
-        if let State::Undone { at, by: _, reason: _ } = &stored.value.state
-            && stored.value.served.as_ref() == Some(&undo.request.id)
-        {
-            // This very request was interrupted between the undo and its answer.
-            return Ok(Answer::Done { text: format!("it was undone at {}", to_the_second(*at)) });
-        }
-        if let State::Undoing { look_again_at, .. } = &stored.value.state
-            && *look_again_at > now
-        {
-            // Another worker may be writing at this moment, and what it has not written down yet must not be sent twice.
-            let text =
-                format!("an undo is under way, and is looked at again at {}", to_the_second(*look_again_at));
-            return Ok(Answer::Sent { text });
+        // This very request was interrupted between the undo and its answer; or another worker may be writing at this moment,
+        // and what it has not written down yet must not be sent twice.
+        let is_undone = matches!(stored.value.state, State::Undone { .. })
+            && stored.value.served.as_ref() == Some(&undo.request.id);
+        let is_held =
+            matches!(stored.value.state, State::Undoing { look_again_at, .. } if look_again_at > now);
+        if let Some(answer) = undoing(&stored.value).filter(|_| is_undone || is_held) {
+            return Ok(answer);
         }
         // The incident's own notes may know less than the outcomes: a write that nobody has read back.
         let nothing = match stored.value.may_undo(now) {

@@ -186,12 +186,27 @@ impl<F: Flow> Worker<F> {
     }
 
     async fn bury(&self, claimed: &Claimed, why: &str) -> Result<Pushed, Trouble> {
-        if let Ok(job) = serde_json::from_str(&claimed.body) {
-            self.handler.bury(&job, why).await?;
+        let job = serde_json::from_str::<Job>(&claimed.body).ok();
+        if let Some(job) = &job {
+            self.handler.bury(job, why).await?;
         }
+        let then = match job {
+            // It was answered: nobody serves it once more.
+            Some(Job::Serve { request: _ }) => {
+                "whoever asked for it has an answer, and may ask again; then `dead drop`"
+            }
+            Some(
+                Job::Assess { .. }
+                | Job::Reread { .. }
+                | Job::Remediate { .. }
+                | Job::Tell { .. }
+                | Job::Lifecycle { .. },
+            )
+            | None => "then `dead replay` or `dead drop`",
+        };
         let hold = self.queue.bury(claimed, why, self.clock.now()).await?;
         let text = format!(
-            "a job of `{}` went to the dead letters: {why}; see `guestlist dead list`, then `dead replay` or `dead drop`",
+            "a job of `{}` went to the dead letters: {why}; see `guestlist dead list`, {then}",
             self.name
         );
         self.notices.raise(NoticeKind::JobBuried, &format!("buried/{}", self.name), text, 1).await?;

@@ -112,8 +112,8 @@ async fn read(settings: &Settings, store: &Store, now: Timestamp) -> anyhow::Res
     if breaker.open {
         troubles.push(breaker.in_words());
     }
-    let channels = channels(store, &mut troubles).await?;
     let mut silent = settings.channels.routes().all();
+    let channels = channels(store, &silent, &mut troubles).await?;
     silent.retain(|name| channels.iter().all(|channel| channel.name != *name));
     let policy = policy(settings, &mut troubles);
     let incidents = incidents(store).await?;
@@ -183,9 +183,15 @@ fn policy(settings: &Settings, troubles: &mut Vec<String>) -> Option<PolicyStatu
     })
 }
 
-async fn channels(store: &Store, troubles: &mut Vec<String>) -> anyhow::Result<Vec<ChannelState>> {
+/// A channel that is not among the settings any more, and is owed nothing, is no channel.
+async fn channels(
+    store: &Store,
+    set: &[ChannelName],
+    troubles: &mut Vec<String>,
+) -> anyhow::Result<Vec<ChannelState>> {
     let channels = store.ledger.all::<ChannelState>("").await?;
-    let channels: Vec<ChannelState> = channels.into_iter().map(|stored| stored.value).collect();
+    let mut channels: Vec<ChannelState> = channels.into_iter().map(|stored| stored.value).collect();
+    channels.retain(|one| set.is_empty() || set.contains(&one.name) || !one.rolled_up.is_empty());
     for channel in &channels {
         if let Some((since, why)) = &channel.broken {
             troubles.push(format!(

@@ -148,7 +148,7 @@ fn a_rejection_says_who_rejected_it_and_until_when_it_holds() {
         written_at: at("11:00:00"),
         looked_at: None,
     };
-    let background = Background { outcomes: &[], suspension: Some(&suspension) };
+    let background = Background { outcomes: &[], suspension: Some(&suspension), stop: None };
     let message = about_incident_with(&rejected, 2, background);
     assert_snapshot!(webhook_words(&message), @r#"
     "guest.rejected"

@@ -51,7 +51,7 @@ fn a_deletion_is_named_as_one_and_so_is_its_undo() {
     incident.state = State::Done { at: at("10:00:05") };
     incident.achieve(DELETE, false, at("10:00:05"));
     let outcomes = [outcome(DELETE, StepResult::Done)];
-    let background = Background { outcomes: &outcomes, suspension: None };
+    let background = Background { outcomes: &outcomes, suspension: None, stop: None };
     let message = about_incident_with(&incident, 1, background);
     assert_snapshot!(webhook_words(&message), @r#"
     "guest.done"
@@ -95,7 +95,8 @@ fn what_graph_did_not_answer_for_is_not_claimed_for_sure() {
     incident.state = State::Done { at: at("10:00:05") };
     incident.achieve(DELETE, false, at("10:00:05"));
     let outcomes = [Outcome { request: None, ..outcome(DELETE, StepResult::Done) }];
-    let message = about_incident_with(&incident, 1, Background { outcomes: &outcomes, suspension: None });
+    let message =
+        about_incident_with(&incident, 1, Background { outcomes: &outcomes, suspension: None, stop: None });
     let told = webhook_words(&message);
     assert!(
         told.contains(
@@ -125,7 +126,7 @@ fn a_rule_that_is_suspended_in_all_groups_is_not_said_to_be_in_one() {
     };
     for (object, in_one) in [(None, false), (incident.finding.object, true)] {
         suspension.object = object;
-        let background = Background { outcomes: &[], suspension: Some(&suspension) };
+        let background = Background { outcomes: &[], suspension: Some(&suspension), stop: None };
         let told = webhook_words(&about_incident_with(&incident, 1, background));
         assert_eq!(told.contains("suspended for this guest in this group until"), in_one, "{told}");
     }

@@ -60,10 +60,12 @@ fn a_failure_says_why_and_offers_an_undo_only_where_something_is_in_force() {
     null
     "#);
     let sent = [outcome(Step::Disable { user: GUEST }, StepResult::Sent)];
-    let message = about_incident_with(&failed, 1, Background { outcomes: &sent, suspension: None });
+    let message =
+        about_incident_with(&failed, 1, Background { outcomes: &sent, suspension: None, stop: None });
     assert!(webhook_words(&message).contains("guestlist undo"));
     let reversed = [sent[0].clone(), outcome(Step::Enable { user: GUEST }, StepResult::Done)];
-    let message = about_incident_with(&failed, 1, Background { outcomes: &reversed, suspension: None });
+    let message =
+        about_incident_with(&failed, 1, Background { outcomes: &reversed, suspension: None, stop: None });
     assert!(!webhook_words(&message).contains("guestlist undo"));
 }
 
@@ -111,7 +113,7 @@ fn an_undo_says_who_asked_why_and_until_when_it_holds() {
         written_at: at("11:00:00"),
         looked_at: None,
     };
-    let background = Background { outcomes: &[], suspension: Some(&suspension) };
+    let background = Background { outcomes: &[], suspension: Some(&suspension), stop: None };
     assert_snapshot!(slack(&about_incident_with(&undone, 4, background)), @"
     [text] Undone for guest mallory@evil[.]example: blocked-domain (high)
     [header] Undone for guest mallory@evil[.]example: blocked-domain (high)

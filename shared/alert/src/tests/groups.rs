@@ -54,7 +54,7 @@ pub(super) fn achieved(incident: &mut Incident, steps: &[Step]) {
 }
 
 pub(super) fn told(incident: &Incident, outcomes: &[Outcome]) -> crate::Message {
-    about_incident_with(incident, 2, Background { outcomes, suspension: None })
+    about_incident_with(incident, 2, Background { outcomes, suspension: None, stop: None })
 }
 
 #[test]

@@ -273,7 +273,7 @@ proptest! {
             .iter()
             .map(|step| outcome(*step, StepResult::Failed { why: words.1.clone() }))
             .collect();
-        let message = about_incident_with(&incident, 1, Background { outcomes: &outcomes, suspension: None });
+        let message = about_incident_with(&incident, 1, Background { outcomes: &outcomes, suspension: None, stop: None });
         expect_within_limits(&message);
         expect_harmless(&message);
         let show = format!("Details: `guestlist incidents show {}`", incident.id);

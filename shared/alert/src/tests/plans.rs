@@ -127,7 +127,7 @@ fn an_undo_of_several_steps_names_only_what_was_put_back() {
         written_at: at("11:00:00"),
         looked_at: None,
     };
-    let background = Background { outcomes: &outcomes, suspension: Some(&suspension) };
+    let background = Background { outcomes: &outcomes, suspension: Some(&suspension), stop: None };
     assert_snapshot!(slack(&about_incident_with(&incident, 4, background)), @"
     [text] Undone for guest mallory@evil[.]example: blocked-domain (high)
     [header] Undone for guest mallory@evil[.]example: blocked-domain (high)

@@ -287,7 +287,8 @@ fn what_is_done_was_read_back_and_what_is_left_over_is_told() {
 fn an_account_that_was_disabled_before_is_not_claimed_as_our_work() {
     let done = in_state(State::Done { at: at("10:00:05") });
     let outcomes = [outcome(Step::Disable { user: GUEST }, StepResult::AlreadySo)];
-    let message = about_incident_with(&done, 2, Background { outcomes: &outcomes, suspension: None });
+    let message =
+        about_incident_with(&done, 2, Background { outcomes: &outcomes, suspension: None, stop: None });
     assert_snapshot!(webhook_words(&message), @r#"
     "guest.done"
     "2f446fae28c24a7f-1-2"
@@ -306,7 +307,8 @@ fn a_second_look_at_what_we_did_ourselves_is_still_our_work() {
     let done = in_state(State::Done { at: at("10:00:05") });
     let step = Step::Disable { user: GUEST };
     let outcomes = [outcome(step, StepResult::Sent), outcome(step, StepResult::AlreadySo)];
-    let message = about_incident_with(&done, 2, Background { outcomes: &outcomes, suspension: None });
+    let message =
+        about_incident_with(&done, 2, Background { outcomes: &outcomes, suspension: None, stop: None });
     let words = webhook_words(&message);
     assert!(words.contains("Disabled the account, and read it back"), "{words}");
     assert!(words.contains("guestlist undo"), "{words}");

@@ -32,8 +32,15 @@ pub(crate) struct Built<W> {
     pub(super) store: Store,
     pub(super) clock: Clock,
     pub(super) admin: Admin,
-    /// When this instance last looked at the subscriptions.
-    pub(super) subscriptions: Arc<Mutex<Option<Timestamp>>>,
+    pub(super) subscriptions: Arc<Mutex<Looked>>,
+}
+
+/// When this instance last looked at the subscriptions.
+#[derive(Debug, Default)]
+pub(super) struct Looked {
+    pub(super) at: Option<Timestamp>,
+    /// Until then Graph wants to be left alone.
+    pub(super) again_at: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -157,7 +164,7 @@ struct Lasting {
     wire: Wire,
     store: Store,
     policy: Option<watch::Receiver<Arc<Policy>>>,
-    subscriptions: Arc<Mutex<Option<Timestamp>>>,
+    subscriptions: Arc<Mutex<Looked>>,
 }
 
 impl Lasting {

@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinError;
 
 use super::Deadline;
-use super::function::Built;
+use super::function::{Built, Looked};
 use super::parts::{Assess, OnQueue as _, Remediate, Steward};
 use super::underway::Underway;
 use crate::Store;
@@ -25,6 +25,8 @@ use crate::process::turns::{SUBSCRIPTIONS_EVERY, is_everything_watched};
 const LATER_AT_ONCE: usize = 1_000;
 /// As often a minute as the local process looks.
 const RECONCILE_TIMES: usize = 4;
+/// Graph asks for an hour at most.
+const LONGEST_LEFT_ALONE: SignedDuration = SignedDuration::from_hours(1);
 
 type Doing = Pin<Box<dyn Future<Output = Result<(), Trouble>> + Send>>;
 /// Named as in "failed to …".
@@ -132,22 +134,25 @@ async fn later(queue: Queue, now: Timestamp) -> Result<(), Trouble> {
 }
 
 /// As often as the local process, as far as this instance knows; at once where the ledger says that something is not watched.
-async fn keep(
-    keeper: SubscriptionKeeper,
-    looked_at: Arc<Mutex<Option<Timestamp>>>,
-    clock: Clock,
-) -> Result<(), Trouble> {
-    let mut looked_at = looked_at.lock().await;
+async fn keep(keeper: SubscriptionKeeper, looked: Arc<Mutex<Looked>>, clock: Clock) -> Result<(), Trouble> {
+    let mut looked = looked.lock().await;
     let now = clock.now();
+    // Who was told more had a clock that was ahead.
+    if looked.again_at.is_some_and(|at| at > now && at.duration_since(now) <= LONGEST_LEFT_ALONE) {
+        return Ok(());
+    }
     let every = SignedDuration::try_from(SUBSCRIPTIONS_EVERY).unwrap_or(SignedDuration::MAX);
     // The timer is late by a moment now and then.
     let every = every.saturating_sub(SignedDuration::from_secs(10));
     let lately = |at: Timestamp| at <= now && now.duration_since(at) < every;
-    if looked_at.is_some_and(lately) && is_everything_watched(&keeper).await? {
+    if looked.at.is_some_and(lately) && is_everything_watched(&keeper).await? {
         return Ok(());
     }
-    keeper.look().await?;
-    *looked_at = Some(now);
+    let look = keeper.look().await;
+    let left_alone = look.as_ref().map_or_else(|trouble| trouble.retry_after, |left| *left);
+    looked.again_at = left_alone.and_then(|left| now.checked_add(left).ok());
+    look?;
+    looked.at = Some(now);
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use model::{Clock, Watched};
 use responder::{
     CanaryKeeper, Census, Meter, Open, Reconciler, Steward, SubscriptionKeeper, Trouble, Worker,
@@ -157,25 +157,26 @@ pub(crate) async fn note_measured(meter: &Meter, store: &Store, now: Timestamp) 
 
 pub(super) async fn keep(keeper: SubscriptionKeeper, mut stop: watch::Receiver<bool>) {
     loop {
-        let wait = match look(&keeper).await {
-            Ok(true) => SUBSCRIPTIONS_EVERY,
+        let (wait, left_alone) = match look(&keeper).await {
+            Ok((true, left_alone)) => (SUBSCRIPTIONS_EVERY, left_alone),
             // The receiver may be starting beside us.
-            Ok(false) => SUBSCRIPTIONS_AGAIN,
+            Ok((false, left_alone)) => (SUBSCRIPTIONS_AGAIN, left_alone),
             Err(trouble) => {
                 tracing::error!("failed to look at the subscriptions: {trouble}");
-                SUBSCRIPTIONS_AGAIN
+                (SUBSCRIPTIONS_AGAIN, trouble.retry_after)
             }
         };
+        let wait = wait.max(left_alone.and_then(|left| left.try_into().ok()).unwrap_or_default());
         if !pause(wait, &mut stop).await {
             break;
         }
     }
 }
 
-/// Whether everything is watched now.
-async fn look(keeper: &SubscriptionKeeper) -> Result<bool, Trouble> {
-    keeper.look().await?;
-    is_everything_watched(keeper).await
+/// Whether everything is watched now, and for how long Graph wants to be left alone.
+async fn look(keeper: &SubscriptionKeeper) -> Result<(bool, Option<SignedDuration>), Trouble> {
+    let left_alone = keeper.look().await?;
+    Ok((is_everything_watched(keeper).await?, left_alone))
 }
 
 pub(crate) async fn is_everything_watched(keeper: &SubscriptionKeeper) -> Result<bool, Trouble> {

@@ -118,3 +118,21 @@ fn an_undone_one_releases_nothing_that_the_breaker_held() {
     );
     assert!(matches!(next.state, State::Waiting { .. }), "{:?} {:?}", next.state, next.wake);
 }
+
+/// Since when it fails decides how soon it is tried again: what was not tried in between did not fail.
+#[test]
+fn what_waited_or_was_refused_in_between_has_not_failed_all_the_time() {
+    let failing = || {
+        let mut incident = opened(Mode::Enforce);
+        incident.claim(after(1), SignedDuration::from_mins(5)).unwrap();
+        incident.failed("403".to_owned(), &routes(), after(2));
+        assert_eq!(incident.failing_since, Some(after(2)));
+        incident
+    };
+    let (mut waiting, mut refused, mut tried) = (failing(), failing(), failing());
+    waiting.ask(None, &routes(), after(3));
+    refused.refused("a person must do it".to_owned(), &routes(), after(3));
+    tried.see(met(finding(Mode::Enforce), true), &routes(), after(3));
+    assert_eq!((waiting.failing_since, refused.failing_since), (None, None));
+    assert_eq!(tried.failing_since, Some(after(2)), "it is tried again because it failed");
+}

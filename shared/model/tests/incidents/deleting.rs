@@ -70,7 +70,7 @@ fn after_three_rounds_within_a_week_people_decide() {
     for round in 1..=3 {
         let now = after(round * 3600);
         incident.see(seen(Some(true)), &routes(), now);
-        let fought = incident.fought_over(&back, now);
+        let fought = incident.fought_over(&[], &back, now);
         assert_eq!(fought.is_some(), round == 3, "{round}");
         if round < 3 {
             incident.claim(now, SignedDuration::from_mins(5)).unwrap();

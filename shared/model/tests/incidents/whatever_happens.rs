@@ -104,7 +104,7 @@ proptest! {
         let mut now = start();
         for (what, seconds) in story {
             let was_closed = incident.state.is_closed();
-            let was_tried = incident.attempts > 0 && !matches!(incident.wake, Wake::None);
+            let was_tried = incident.was_begun() && !matches!(incident.wake, Wake::None);
             now = now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
             happen(&mut incident, &what, now);
             let awake = !matches!(incident.wake, Wake::None);

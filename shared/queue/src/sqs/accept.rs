@@ -112,7 +112,7 @@ impl Sqs {
             self.release(key, pushed, Ending::Done).await?;
             return Ok(Delayed::Anew);
         }
-        if !self.release(key, pushed, Ending::NotDone).await? {
+        if !self.release(key, pushed, Ending::NotDone { again: due }).await? {
             return Ok(Delayed::LeaseLost);
         }
         self.hide(pushed, due).await?;

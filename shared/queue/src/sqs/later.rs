@@ -7,8 +7,8 @@ use super::envelope::Envelope;
 use super::lease::{fresh, sort_of};
 use super::sending::Parcel;
 use super::{LONGEST_DELAY, Sqs, read, seconds_until};
+use crate::QueueError;
 use crate::message::Moments;
-use crate::{Collapse, QueueError};
 
 /// What waits in the table, told apart in its index: up to when all was worked on is asked only of what was owed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +124,6 @@ fn collapsed(one: Envelope, other: Envelope) -> Envelope {
     let (older, newer) = if one.sent_at <= other.sent_at { (one, other) } else { (other, one) };
     let moments = |one: &Envelope| Moments { due: one.due, owed_since: one.owed_since };
     let Moments { due, owed_since } = newer.collapse.both(moments(&older), moments(&newer));
-    let stays = if newer.collapse == Collapse::Yields { older } else { newer };
+    let stays = if newer.collapse.keeps_body() { older } else { newer };
     Envelope { due, owed_since, ..stays }
 }

@@ -24,6 +24,9 @@ const PLAIN_KEY: usize = 900;
 struct Lease {
     held: Option<Held>,
     last: Option<Run>,
+    /// The run that failed last, and until when its message waits for the next try.
+    #[serde(default)]
+    put_off: Option<Held>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +45,15 @@ struct Run {
     body: String,
 }
 
+impl Held {
+    /// Whether this message, as it arrives now, leaves alone what was begun or put off here. What was is the same body again where it
+    /// was made at the same moment.
+    fn keeps_away(&self, message: &Envelope, now: Timestamp) -> bool {
+        let other = message.sent_at != self.run.sent_at;
+        other && self.until > now && message.collapse.leaves_alone(now, self.until)
+    }
+}
+
 impl Run {
     /// Whether that run did what this message asks for.
     fn did(&self, message: &Envelope) -> bool {
@@ -53,8 +65,8 @@ impl Run {
             return true;
         }
         let before = message.sent_at.saturating_add(SKEW).is_ok_and(|sent| sent <= self.began_at);
-        let newer_stays = message.sent_at < self.sent_at && self.collapse != Collapse::Yields;
-        let older_stays = message.sent_at > self.sent_at && message.collapse == Collapse::Yields;
+        let newer_stays = message.sent_at < self.sent_at && !self.collapse.keeps_body();
+        let older_stays = message.sent_at > self.sent_at && message.collapse.keeps_body();
         before && (same_body || newer_stays || older_stays)
     }
 }
@@ -71,7 +83,10 @@ pub(super) enum Taken {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
     Done,
-    NotDone,
+    /// Its message comes again then.
+    NotDone {
+        again: Timestamp,
+    },
 }
 
 impl Sqs {
@@ -99,6 +114,10 @@ impl Sqs {
                 // Written, though we were not told.
                 Some(held) if held.run.token == run.token => return Ok(Taken::Ours(run.token)),
                 _ if lease.last.as_ref().is_some_and(|last| last.did(message)) => return Ok(Taken::Done),
+                Some(held) if held.keeps_away(message, now) => return Ok(Taken::Done),
+                None if lease.put_off.as_ref().is_some_and(|one| one.keeps_away(message, now)) => {
+                    return Ok(Taken::Done);
+                }
                 // Whoever holds it for longer than anybody may had a clock that was ahead.
                 Some(held) if held.until > now && held.until.duration_since(now) <= Queue::LONGEST_LEASE => {
                     return Ok(Taken::Until(held.until));
@@ -106,7 +125,8 @@ impl Sqs {
                 Some(_) | None => {}
             }
             let held = Some(Held { until, run: run.clone() });
-            if self.write(&message.key, Lease { held, ..lease }, expect, until).await? {
+            let lease = Lease { held, last: lease.last, put_off: None };
+            if self.write(&message.key, lease, expect, until).await? {
                 return Ok(Taken::Ours(run.token));
             }
             self.again(&mut pace, &message.key).await?;
@@ -132,11 +152,11 @@ impl Sqs {
                 // Ours may have been written, and somebody may have begun since.
                 return Ok(tried && lease.last.is_some_and(|last| last.token == pushed.token));
             };
-            let last = match ending {
-                Ending::Done => Some(held.run),
-                Ending::NotDone => lease.last,
+            let (last, put_off) = match ending {
+                Ending::Done => (Some(held.run), None),
+                Ending::NotDone { again } => (lease.last, Some(Held { until: again, ..held })),
             };
-            if self.write(key, Lease { held: None, last }, expect, now).await? {
+            if self.write(key, Lease { held: None, last, put_off }, expect, now).await? {
                 return Ok(true);
             }
             tried = true;
@@ -158,7 +178,7 @@ impl Sqs {
                 return Ok(false);
             };
             let held = Some(Held { until, ..held });
-            if self.write(key, Lease { held, last: lease.last }, expect, until).await? {
+            if self.write(key, Lease { held, ..lease }, expect, until).await? {
                 return Ok(true);
             }
             self.again(&mut pace, key).await?;

@@ -98,7 +98,8 @@ impl Sqs {
     }
 
     async fn send_anew(&self, dead: &Dead, now: Timestamp) -> Result<(), QueueError> {
-        let text = self.anew(&dead.key, dead.body.clone(), now, now).checked_text(self.name())?;
+        let owed_since = dead.owed_since.unwrap_or(Timestamp::MIN);
+        let text = self.anew(&dead.key, dead.body.clone(), now, owed_since).checked_text(self.name())?;
         let parcels = [Parcel { key: dead.key.clone(), text, delay: 0 }];
         let sent = self.deliver(&parcels).await;
         self.all_taken(&parcels, sent)
@@ -197,11 +198,11 @@ impl Sqs {
         let deliveries = label("deliveries").unwrap_or(received).parse().unwrap_or(0);
         let buried_at = label("buried_at").and_then(|at| at.parse().ok());
         let buried_at = buried_at.or_else(|| Timestamp::from_millisecond(sent?).ok()).unwrap_or_default();
-        let (key, body) = match serde_json::from_str::<Envelope>(&body) {
-            Ok(Envelope { key, body, .. }) => (key, body),
-            Err(_) => (label("key").map_or_else(|| format!("unreadable/{id}"), str::to_owned), body),
+        let (key, body, owed_since) = match serde_json::from_str::<Envelope>(&body) {
+            Ok(Envelope { key, body, owed_since, .. }) => (key, body, Some(owed_since)),
+            Err(_) => (label("key").map_or_else(|| format!("unreadable/{id}"), str::to_owned), body, None),
         };
         let id = DeadId(Name::Message(id));
-        Ok(Held { handle, dead: Dead { id, key, body, why, deliveries, buried_at } })
+        Ok(Held { handle, dead: Dead { id, key, body, why, deliveries, owed_since, buried_at } })
     }
 }

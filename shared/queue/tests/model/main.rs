@@ -26,7 +26,12 @@ enum Act {
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
-    let how = prop_oneof![Just(Collapse::Earliest), Just(Collapse::Latest), Just(Collapse::Yields)];
+    let how = prop_oneof![
+        Just(Collapse::Earliest),
+        Just(Collapse::Latest),
+        Just(Collapse::Yields),
+        Just(Collapse::Wakes)
+    ];
     let send = (0..3_u8, -5..20_i64, -20..20_i64, how);
     let act = prop_oneof![
         4 => prop::collection::vec(send, 1..3).prop_map(Act::Send),
@@ -171,10 +176,10 @@ impl Trial {
     async fn bury(&mut self, which: usize) {
         let (number, claimed) = self.pick(which);
         let hold = self.queue.bury(&claimed, "a reason", self.now()).await.unwrap();
-        let held = self.model.held(&claimed.key, number).map(|message| message.body.clone());
+        let held = self.model.held(&claimed.key, number).map(|message| (message.body.clone(), message.owed));
         assert_eq!(hold == Hold::Kept, held.is_some());
-        if let Some(body) = held {
-            self.model.dead.push((claimed.key.clone(), body));
+        if let Some((body, owed)) = held {
+            self.model.dead.push((claimed.key.clone(), body, owed));
             self.model.ack(&claimed.key, number);
         }
         self.settled(&claimed.key, number, hold == Hold::Kept);
@@ -210,13 +215,15 @@ impl Trial {
         let ready = alive.clone().filter(|message| message.ready <= now);
         assert_eq!(depth.oldest_ready, ready.clone().map(|message| at(message.ready)).min());
         assert_eq!(depth.ready, count(ready));
-        assert_eq!(depth.owed_since, alive.clone().map(|message| at(message.owed)).min());
+        assert_eq!(depth.owed_since, alive.clone().map(|message| at(message.owed_since())).min());
+        assert_eq!(depth.owed, count(alive.clone().filter(|message| message.owed_since() <= now)));
         let later = alive.clone().filter(|message| message.ready > now);
         assert_eq!(depth.waiting, count(later.clone().filter(|message| message.holder.is_none())));
         assert_eq!(depth.claimed, count(later.filter(|message| message.holder.is_some())));
         assert_eq!(self.queue.next_due().await.unwrap(), alive.map(|message| at(message.ready)).min());
-        let dead: Vec<_> = self.dead().await.into_iter().map(|dead| (dead.key, dead.body)).collect();
-        assert_eq!(dead, self.model.dead);
+        let dead = self.dead().await.into_iter().map(|dead| (dead.key, dead.body, dead.owed_since));
+        let expected = self.model.dead.iter().cloned().map(|(key, body, owed)| (key, body, Some(at(owed))));
+        assert_eq!(dead.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
     }
 
     /// Works off all that is left, and looks whether anything was lost.

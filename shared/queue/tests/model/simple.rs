@@ -25,24 +25,34 @@ pub(crate) struct Next {
     latest: bool,
 }
 
+impl Message {
+    /// With what arrived while it was claimed.
+    pub(crate) fn owed_since(&self) -> i64 {
+        self.next.as_ref().map_or(self.owed, |next| next.owed.min(self.owed))
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Model {
     pub(crate) now: i64,
     made: usize,
     pub(crate) alive: BTreeMap<String, Message>,
-    pub(crate) dead: Vec<(String, String)>,
+    /// Key, body, and since when it is owed.
+    pub(crate) dead: Vec<(String, String, i64)>,
 }
 
 impl Model {
     /// Answers whether the body is the one that waits now.
     pub(crate) fn send(&mut self, key: &str, body: &str, (due, owed): (i64, i64), how: Collapse) -> bool {
         let wins = |new: i64, waiting: i64| match how {
-            Collapse::Earliest | Collapse::Yields => new.min(waiting),
+            Collapse::Earliest | Collapse::Yields | Collapse::Wakes => new.min(waiting),
             Collapse::Latest => new.max(waiting),
         };
-        let (latest, yields) = (how == Collapse::Latest, how == Collapse::Yields);
+        let (latest, yields) = (how == Collapse::Latest, matches!(how, Collapse::Yields | Collapse::Wakes));
         match self.alive.get_mut(key) {
             None => self.begin(key, body, (due, owed)),
+            // It is being worked on, or has failed and waits for its next try.
+            Some(message) if how == Collapse::Wakes && message.deliveries > 0 => return false,
             Some(message) if message.holder.is_none() => {
                 (message.ready, message.owed) = (wins(due, message.ready), owes(latest, owed, message.owed));
                 if yields {
@@ -80,8 +90,8 @@ impl Model {
     }
 
     pub(crate) fn replay(&mut self, which: usize) {
-        let (key, body) = self.dead.remove(which);
-        self.send(&key, &body, (self.now, self.now), Collapse::Yields);
+        let (key, body, owed) = self.dead.remove(which);
+        self.send(&key, &body, (self.now, owed), Collapse::Yields);
     }
 
     pub(crate) fn claim(&mut self, lease: i64, max: usize, first: usize) -> Vec<(String, String, u32, i64)> {

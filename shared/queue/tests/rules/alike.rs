@@ -21,7 +21,12 @@ on_both![
     dead_letters_are_paged_looked_at_dropped_and_replayed,
     a_replayed_letter_begins_anew,
     whatever_a_body_holds_comes_back_as_it_was,
+    a_replayed_letter_is_owed_since_it_was,
     what_is_done_is_done_and_what_is_sent_after_it_runs,
+    a_wake_brings_back_what_is_lost,
+    a_wake_leaves_alone_what_waits_for_its_next_try,
+    a_wake_leaves_alone_what_is_being_worked_on,
+    a_try_that_was_put_off_for_longer_than_any_is_woken,
 ];
 
 async fn nothing_comes_before_it_is_due_and_the_longest_due_comes_first(mut given: Given) {
@@ -215,9 +220,75 @@ async fn a_replayed_letter_begins_anew(mut given: Given) {
     given.turn_clock(50);
     assert!(given.queue.replay(&dead.id, at(50)).await.unwrap());
     let again = given.claim_one(50).await;
-    assert_eq!((again.body.as_str(), again.deliveries, again.owed_since), ("poison", 1, at(50)));
+    assert_eq!((again.body.as_str(), again.deliveries), ("poison", 1));
     given.ack(&again).await;
     assert!(given.is_drained(99).await);
+}
+
+async fn a_replayed_letter_is_owed_since_it_was(mut given: Given) {
+    given.send_all(vec![Move { owed_since: at(-700), ..due("a", "work", 0) }]).await;
+    let claimed = given.claim_one(0).await;
+    given.bury(&claimed, "no use", 1).await;
+    let dead = given.dead().await.remove(0);
+    assert_eq!(dead.owed_since, Some(at(-700)));
+    given.turn_clock(50);
+    assert!(given.queue.replay(&dead.id, at(50)).await.unwrap());
+    assert_eq!(given.claim_one(50).await.owed_since, at(-700));
+}
+
+/// Sent again and again, in case that nothing lies there any more.
+fn wake(key: &str, body: &str, second: i64) -> Move {
+    Move { collapse: Collapse::Wakes, ..due(key, body, second) }
+}
+
+async fn a_wake_brings_back_what_is_lost(mut given: Given) {
+    for second in [0, 100] {
+        given.turn_clock(second);
+        given.send_all(vec![wake("a", "work", second)]).await;
+        let woken = given.claim_one(second).await;
+        assert_eq!((woken.body.as_str(), woken.deliveries, woken.owed_since), ("work", 1, at(second)));
+        given.ack(&woken).await;
+    }
+    assert!(given.is_drained(199).await);
+}
+
+async fn a_wake_leaves_alone_what_waits_for_its_next_try(mut given: Given) {
+    given.send("a", "work", 0).await;
+    let failed = given.claim_one(0).await;
+    assert_eq!(given.delay(&failed, 1_800, None).await, Delayed::Same);
+    for second in [10, 900, 1_700] {
+        given.turn_clock(second);
+        given.send_all(vec![wake("a", "work", second)]).await;
+        expect_bodies(&given.claim(second).await, &[]);
+    }
+    let again = given.claim_one(1_800).await;
+    assert_eq!((again.body.as_str(), again.deliveries, again.owed_since), ("work", 2, at(0)));
+    // Somebody has acted: that waits for nobody's next try.
+    assert_eq!(given.delay(&again, 3_600, None).await, Delayed::Same);
+    given.turn_clock(1_900);
+    given.send("a", "approved", 1_900).await;
+    expect_bodies(&given.claim(1_900).await, &["approved"]);
+}
+
+async fn a_wake_leaves_alone_what_is_being_worked_on(mut given: Given) {
+    given.send("a", "work", 0).await;
+    let first = given.claim_one(0).await;
+    given.turn_clock(5);
+    given.send_all(vec![wake("a", "woken", 5)]).await;
+    expect_bodies(&given.claim(10).await, &[]);
+    assert_eq!(given.ack(&first).await, Acked::Gone);
+    expect_bodies(&given.claim(40).await, &[]);
+    assert!(given.is_drained(99).await);
+}
+
+/// Whoever put it off had a clock that was ahead.
+async fn a_try_that_was_put_off_for_longer_than_any_is_woken(mut given: Given) {
+    given.send("a", "work", 0).await;
+    let failed = given.claim_one(0).await;
+    assert_eq!(given.delay(&failed, 3 * 3_600, None).await, Delayed::Same);
+    given.turn_clock(10);
+    given.send_all(vec![wake("a", "work", 10)]).await;
+    expect_bodies(&given.claim(10).await, &["work"]);
 }
 
 async fn whatever_a_body_holds_comes_back_as_it_was(mut given: Given) {

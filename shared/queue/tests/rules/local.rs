@@ -206,3 +206,15 @@ async fn messages_are_claimed_and_not_pushed() {
     assert!(error.to_string().ends_with("claim from it"), "{error}");
     assert_eq!(queue.move_later(at(0), 10).await, Ok(0), "all of it waits in one place");
 }
+
+/// It has not failed: whoever wakes it knows more than whoever put it off.
+#[tokio::test]
+async fn a_wake_brings_near_what_waits_for_no_other_try() {
+    let queue = queue();
+    send(&queue, "a", "first", 0).await;
+    let first = claim_one(&queue, 0).await;
+    queue.delay(&first, at(600), Some("waits".to_owned())).await.unwrap();
+    queue.send(vec![Move { collapse: Collapse::Wakes, ..due("a", "woken", 10) }]).await.unwrap();
+    let woken = claim_one(&queue, 10).await;
+    assert_eq!((woken.body.as_str(), woken.deliveries, woken.owed_since), ("waits", 1, at(0)));
+}

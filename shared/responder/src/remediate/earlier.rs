@@ -104,9 +104,13 @@ impl Remediator {
 
 /// Everything that the plan asks for was attempted by us, or is under way, and shows.
 pub(super) fn shows_all(incident: &Incident, attempted: &[Step], snapshot: &Snapshot) -> bool {
-    let mut steps = incident.plan().steps.iter();
     let any = incident.plan().steps.iter().any(|step| attempted.contains(step));
-    any && steps.all(|step| snapshot.shows(*step) == Some(true))
+    any && shows_plan(incident, snapshot)
+}
+
+/// Nothing is missing of what the plan asks for.
+pub(super) fn shows_plan(incident: &Incident, snapshot: &Snapshot) -> bool {
+    incident.plan().steps.iter().all(|step| snapshot.shows(*step) == Some(true))
 }
 
 /// Since when something has been on its way that this read does not show, and may still land.

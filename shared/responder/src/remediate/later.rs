@@ -48,6 +48,7 @@ impl Remediator {
         } else {
             let doubling = SignedDuration::from_secs(5_i64 << incident.attempts.min(8));
             incident.release(after(now, wait(told, doubling, incident.attempts)), now);
+            incident.attempts = incident.attempts.saturating_add(1);
         }
         Ok(())
     }

@@ -36,13 +36,8 @@ impl Teller {
                 } else {
                     state.rolled_up.retain(|other| other.about != line.about);
                     state.rolled_up.push(line.clone());
-                    let next = next_roll_up(now);
-                    state.roll_up_at = Some(match state.roll_up_at {
-                        // A broken channel's roll-up waits for longer on purpose.
-                        Some(at) if state.broken.is_some() => at,
-                        Some(at) => at.min(next),
-                        None => next,
-                    });
+                    // One that waits for longer was put off: the channel takes nothing, or has asked for it.
+                    state.roll_up_at.get_or_insert(next_roll_up(now));
                 }
                 Some(state)
             })
@@ -72,14 +67,17 @@ impl Teller {
         Ok(())
     }
 
-    pub(super) async fn roll_up(&self, name: &ChannelName) -> Result<End, Trouble> {
+    pub(super) async fn roll_up(
+        &self,
+        (name, Open { channel, places: _ }): (&ChannelName, &Open),
+    ) -> Result<End, Trouble> {
         let now = self.clock.now();
-        let Some(stored) = self.ledger.channel(name).await? else { return Ok(End::Done) };
+        let Some(mut stored) = self.ledger.channel(name).await? else { return Ok(End::Done) };
+        stored.value.bring_near(now);
         let Some(due) = stored.value.roll_up_at else { return Ok(End::Done) };
         if due > now {
             return Ok(End::Again { at: due, job: None });
         }
-        let Some(Open { channel, places: _ }) = self.channels.get(name) else { return Ok(End::Done) };
         let waiting = stored.value.rolled_up;
         let told = alert::next_roll_up(&waiting);
         let message = alert::roll_up(&told, waiting.len().saturating_sub(told.len()), due, now);

@@ -165,3 +165,34 @@ async fn what_is_done_for_a_rule_that_another_speaks_for_is_told_where_that_one_
         assert!(told.iter().any(|text| text.starts_with("Disabled guest")), "{failures}: {told:#?}");
     }
 }
+
+/// Both wait for the same try when an operator makes the other rule the graver one: nobody has met the guest by that policy yet.
+#[tokio::test]
+async fn a_policy_that_lets_the_other_rule_speak_keeps_nobody_waiting_who_is_to_be_dealt_with() {
+    for (was, is) in
+        [("two, severity: medium", "two, severity: critical"), ("one, severity: high", "one, severity: low")]
+    {
+        let mut world = World::with_policy(TWO_RULES).await;
+        world.stop_writes().await;
+        let sam = world.tenant.invite("sam@evil.example");
+        world.settle_now().await;
+        assert_eq!(world.states(sam).await, ["open", "open"]);
+        world.change_policy(&TWO_RULES.replace(was, is));
+        world.resume_writes().await;
+        world.clock.advance(MINUTE);
+        // One turn a second.
+        for _ in 0..10 {
+            world.worker("remediate").run_due(16).await.unwrap();
+            world.clock.advance(SignedDuration::from_secs(1));
+        }
+        world.expect_disabled(sam);
+        world.settle_now().await;
+        assert_eq!(world.states(sam).await, ["done", "done"], "{is}");
+        let told = headlines(&world);
+        assert_eq!(
+            told.iter().filter(|text| text.starts_with("Disabled guest")).count(),
+            1,
+            "{is}: {told:#?}"
+        );
+    }
+}

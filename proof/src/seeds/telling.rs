@@ -43,7 +43,9 @@ impl Told {
             ["othing was done", "othing had to be changed", "already disabled", "Waits for approval"];
         // Where the chat took nothing of the rounds before, this tells of them.
         let rounds = self.text.contains("somebody has put it back");
-        !rounds && denials.iter().any(|denial| self.text.contains(denial))
+        // Of several steps one may have been so already.
+        let some_was_done = self.text.contains("and read it back");
+        !rounds && !some_was_done && denials.iter().any(|denial| self.text.contains(denial))
     }
 }
 

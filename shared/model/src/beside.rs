@@ -3,11 +3,14 @@
 //!
 //! `beside` are always the guest's other incidents, the newest of each slot.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{Achieved, Incident, Routes, Snapshot, State, Step, Wake};
 
 impl Incident {
+    /// How long an incident waits at least for another: whoever was moved in the wrong order costs one more turn a second.
+    const NEXT_TURN: SignedDuration = SignedDuration::from_secs(1);
+
     /// The incident that speaks for this one; none where this one `is_approved` for itself.
     #[must_use]
     pub fn speaker<'a>(&self, beside: &'a [Self], is_approved: bool) -> Option<&'a Self> {
@@ -22,13 +25,14 @@ impl Incident {
     /// Another speaks for it, and has not done what both ask for (yet): this one comes to the same, and begins nothing of
     /// which nobody would hear.
     pub fn follow(&mut self, speaker: &Self, routes: &Routes, now: Timestamp) {
+        let soon = now.checked_add(Self::NEXT_TURN).unwrap_or(now);
         match (&speaker.state, speaker.wake) {
             (State::Waiting { .. }, _) => self.ask(speaker.waits_because.clone(), routes, now),
             (State::Refused { why }, _) => self.refused(why.clone(), routes, now),
             (State::Failed { why }, _) => self.failed(why.clone(), routes, now),
-            (State::Open, Wake::Due { at } | Wake::Sent { at }) => self.release(at.max(now), now),
-            (State::Claimed { lease }, _) => self.release(lease.until.max(now), now),
-            (State::Sent { look_again_at, .. }, _) => self.release((*look_again_at).max(now), now),
+            (State::Open, Wake::Due { at } | Wake::Sent { at }) => self.release(at.max(soon), now),
+            (State::Claimed { lease }, _) => self.release(lease.until.max(soon), now),
+            (State::Sent { look_again_at, .. }, _) => self.release((*look_again_at).max(soon), now),
             // Whoever looks at the guest next wakes both.
             (
                 State::Open

@@ -92,17 +92,19 @@ impl Incident {
                 }
             }
         }
-        self.recount(now);
+        self.recount(routes, now);
     }
 
     /// Where a message can be edited in its place, it tells now and then how often the finding was met.
-    fn recount(&mut self, now: Timestamp) {
+    fn recount(&mut self, routes: &Routes, now: Timestamp) {
         const TOLD_AT: [u32; 9] = [2, 5, 10, 20, 50, 100, 200, 500, 1_000];
         let busy = self.deliveries.iter().any(|delivery| delivery.due_at().is_some());
         if busy || self.state.is_closed() || !TOLD_AT.contains(&self.seen) {
             return;
         }
-        let posted: Vec<_> = self.posted.keys().cloned().collect();
+        // One that was taken out of the settings since has nothing to edit, and nobody else is to hear of a number.
+        let here = routes.all();
+        let posted: Vec<_> = self.posted.keys().filter(|name| here.contains(name)).cloned().collect();
         crate::delivery::schedule(&mut self.deliveries, &posted, now);
     }
 

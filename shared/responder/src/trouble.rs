@@ -52,6 +52,15 @@ impl Trouble {
         })
     }
 
+    /// How long to wait after so many deliveries of its job. Some of them may have been processes that died: who was faster in
+    /// a race is done all the same.
+    pub(crate) fn wait(&self, deliveries: u32) -> SignedDuration {
+        const AFTER_A_RACE: SignedDuration = SignedDuration::from_secs(10);
+        let doubling = SignedDuration::from_secs(1_i64 << deliveries.min(10));
+        let doubling = if self.is_a_race() { doubling.min(AFTER_A_RACE) } else { doubling };
+        wait(self.retry_after, doubling, deliveries)
+    }
+
     /// Microsoft does not take our credential (any more): a newer one may lie where it came from.
     #[must_use]
     pub fn is_of_the_credential(&self) -> bool {
@@ -121,4 +130,28 @@ pub(crate) fn to_the_second(at: Timestamp) -> Timestamp {
 /// The moment after `now` by so much.
 pub(crate) fn after(now: Timestamp, wait: SignedDuration) -> Timestamp {
     now.checked_add(wait).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_race_nobody_waits_for_long_however_many_processes_died_before() {
+        let id: model::IncidentId = "7e48acf428c24a7f-1".parse().unwrap();
+        let race = || Trouble::from(ledger::LedgerError::NotNext { id: id.clone(), why: "another did" });
+        let seconds = |trouble: Trouble, deliveries| trouble.wait(deliveries).as_secs_f64();
+        assert_eq!(
+            [1, 3, 4, 9, 30].map(|deliveries| seconds(race(), deliveries)),
+            [0.05, 0.05, 10.0, 10.0, 10.0]
+        );
+        let away =
+            || Trouble { why: anyhow::anyhow!("away"), retry_after: Some(SignedDuration::from_secs(1)) };
+        assert_eq!(
+            [1, 3, 4, 9, 30].map(|deliveries| seconds(away(), deliveries)),
+            [1.0, 1.0, 16.0, 512.0, 1024.0]
+        );
+        let unsaid = || Trouble::now(anyhow::anyhow!("gone"));
+        assert_eq!([1, 9].map(|deliveries| seconds(unsaid(), deliveries)), [2.0, 512.0]);
+    }
 }

@@ -314,6 +314,8 @@ impl Awaited {
                 let steps = incident.undo.iter().flat_map(|undo| &undo.steps);
                 Self::Steps(steps.map(|step| step.undo()).collect())
             }
+            // It begins nothing before the one that speaks for it, which must not wait for it, either.
+            State::Open if incident.told_with.is_some() => Self::Steps(Vec::new()),
             State::Open
             | State::Waiting { .. }
             | State::Claimed { .. }

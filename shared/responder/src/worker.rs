@@ -7,7 +7,7 @@ use queue::{Accepted, Answer, Claimed, Queue, Received};
 use tokio::task::{JoinError, JoinSet};
 use tracing::Instrument as _;
 
-use crate::trouble::{after, wait};
+use crate::trouble::after;
 use crate::{End, Flow, Handler, Notices, Trouble};
 
 /// One queue and its flow.
@@ -164,8 +164,7 @@ impl<F: Flow> Worker<F> {
 
     async fn later(&self, claimed: &Claimed, trouble: &Trouble) -> Result<Answer, Trouble> {
         let now = self.clock.now();
-        let doubling = SignedDuration::from_secs(1_i64 << claimed.deliveries.min(10));
-        let wait = wait(trouble.retry_after, doubling, claimed.deliveries);
+        let wait = trouble.wait(claimed.deliveries);
         if trouble.is_a_race() {
             tracing::debug!(worker = self.name, job.key = claimed.key, "somebody else was faster: {trouble}");
         } else {

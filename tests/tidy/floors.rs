@@ -53,6 +53,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("guestlist-emulator", &[]),
     // The functions' own sources, as binaries.
     ("guestlist-lambda-tests", &["host"]),
+    ("guestlist-tests-deploy", &["host"]),
 ];
 
 /// These may look at everything.

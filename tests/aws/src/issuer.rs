@@ -22,7 +22,7 @@ const SIGNING_KEY: &[u8] = include_bytes!("../../../shared/graph/tests/fixtures/
 pub const CERTIFICATE: &str = include_str!("../../../shared/graph/tests/fixtures/test-only-certificate.pem");
 /// Of the account.
 pub const NAME: &str = "https://5c1e.tokens.sts.example";
-/// Who asks: the role of a function.
+/// Whose key it is that all tests have: the role of a function.
 pub const ROLE: &str = "arn:aws:iam::123456789012:role/guestlist-function";
 
 /// An answer in the place of a token.
@@ -34,6 +34,8 @@ pub struct Instead {
 
 #[derive(Debug, Default)]
 struct Inner {
+    /// By the id of its key.
+    roles: BTreeMap<String, String>,
     lives: Vec<u64>,
     signed: u64,
     wrong: Vec<String>,
@@ -53,7 +55,8 @@ pub struct Issuer {
 
 impl Issuer {
     pub async fn open() -> Self {
-        let inner = Arc::<Mutex<Inner>>::default();
+        let roles = BTreeMap::from([(KEY.to_owned(), ROLE.to_owned())]);
+        let inner = Arc::new(Mutex::new(Inner { roles, ..Inner::default() }));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new().route("/", post(answer)).with_state(Arc::clone(&inner));
@@ -89,6 +92,11 @@ impl Issuer {
         self.inner.lock().unwrap().instead.push_back(instead);
     }
 
+    /// Who signs with this key is this role.
+    pub fn know(&self, key: &str, role: &str) {
+        self.inner.lock().unwrap().roles.insert(key.to_owned(), role.to_owned());
+    }
+
     /// No token may outlive it.
     pub fn end_session_in(&self, seconds: u64) {
         self.inner.lock().unwrap().session = Some(seconds);
@@ -105,8 +113,8 @@ fn error(code: &str, message: &str) -> String {
 async fn answer(State(inner): State<Arc<Mutex<Inner>>>, headers: HeaderMap, body: String) -> Response {
     let mut inner = inner.lock().unwrap();
     let xml = [(CONTENT_TYPE, "text/xml")];
-    let life = match check(&headers, &body) {
-        Ok(life) => life,
+    let (life, role) = match check(&headers, &body, &inner.roles) {
+        Ok(asked) => asked,
         Err(why) => {
             let body = error("ValidationError", &why);
             inner.wrong.push(why);
@@ -123,13 +131,13 @@ async fn answer(State(inner): State<Arc<Mutex<Inner>>>, headers: HeaderMap, body
         return (StatusCode::FORBIDDEN, xml, body).into_response();
     }
     inner.signed += 1;
-    (xml, signed(life, inner.signed)).into_response()
+    (xml, signed(&role, life, inner.signed)).into_response()
 }
 
-fn signed(life: u64, number: u64) -> String {
+fn signed(role: &str, life: u64, number: u64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let claims = json!({
-        "iss": NAME, "sub": ROLE, "aud": "api://AzureADTokenExchange", "iat": now, "exp": now + life,
+        "iss": NAME, "sub": role, "aud": "api://AzureADTokenExchange", "iat": now, "exp": now + life,
         "jti": format!("{now}-{number}"),
         "https://sts.amazonaws.com/": { "aws_account": "123456789012", "source_region": REGION },
     });
@@ -142,8 +150,8 @@ fn signed(life: u64, number: u64) -> String {
     )
 }
 
-/// For how many seconds, or what is wrong with the request.
-fn check(headers: &HeaderMap, body: &str) -> Result<u64, String> {
+/// For how many seconds and for which role, or what is wrong with the request.
+fn check(headers: &HeaderMap, body: &str, roles: &BTreeMap<String, String>) -> Result<(u64, String), String> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = header(CONTENT_TYPE.as_str());
     if kind != "application/x-www-form-urlencoded" {
@@ -154,7 +162,7 @@ fn check(headers: &HeaderMap, body: &str) -> Result<u64, String> {
     if !is_date {
         return Err(format!("x-amz-date is `{date}`"));
     }
-    is_signed(header(AUTHORIZATION.as_str()), &date[..8])?;
+    let role = is_signed(header(AUTHORIZATION.as_str()), &date[..8], roles)?;
     let fields: BTreeMap<String, String> =
         url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
     let life: Option<u64> = fields.get("DurationSeconds").and_then(|life| life.parse().ok());
@@ -166,20 +174,21 @@ fn check(headers: &HeaderMap, body: &str) -> Result<u64, String> {
         ("SigningAlgorithm".to_owned(), "RS256".to_owned()),
         ("DurationSeconds".to_owned(), life.to_string()),
     ]);
-    if fields == expected { Ok(life) } else { Err(format!("the form is {fields:?}")) }
+    if fields == expected { Ok((life, role)) } else { Err(format!("the form is {fields:?}")) }
 }
 
-/// `AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/sts/aws4_request, SignedHeaders=…, Signature=…`
-fn is_signed(authorization: &str, date: &str) -> Result<(), String> {
+/// By whom: `AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/sts/aws4_request, SignedHeaders=…, Signature=…`
+fn is_signed(authorization: &str, date: &str, roles: &BTreeMap<String, String>) -> Result<String, String> {
     let wrong = || format!("the signature is `{authorization}`");
     let rest = authorization.strip_prefix("AWS4-HMAC-SHA256 ").ok_or_else(wrong)?;
     let parts: BTreeMap<&str, &str> = rest.split(", ").filter_map(|part| part.split_once('=')).collect();
-    let scope = format!("{KEY}/{date}/{REGION}/sts/aws4_request");
     let signed: Vec<&str> =
         parts.get("SignedHeaders").map(|names| names.split(';').collect()).unwrap_or_default();
     let has_all =
         ["host", "x-amz-date", "content-type", "x-amz-security-token"].iter().all(|one| signed.contains(one));
     let signature = parts.get("Signature").copied().unwrap_or_default();
     let is_hex = signature.len() == 64 && signature.chars().all(|c| c.is_ascii_hexdigit());
-    if parts.get("Credential") == Some(&scope.as_str()) && has_all && is_hex { Ok(()) } else { Err(wrong()) }
+    let (key, scope) = parts.get("Credential").and_then(|one| one.split_once('/')).ok_or_else(wrong)?;
+    let role = roles.get(key).filter(|_| scope == format!("{date}/{REGION}/sts/aws4_request"));
+    role.filter(|_| has_all && is_hex).cloned().ok_or_else(wrong)
 }

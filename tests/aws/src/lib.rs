@@ -38,29 +38,49 @@ pub const KEY: &str = "test";
 /// What a table of Guestlist looks like: the members of `CreateTable`, without a name.
 const SCHEMA: &str = include_str!("../../../infra/aws/table.json");
 
+type Found = Result<(String, Option<Child>), String>;
+// The child holds the other end of a pipe of ours, and ends with us. What failed once is not tried by each test.
+static FOUND: OnceLock<Found> = OnceLock::new();
+
 /// Where the emulator answers, as `http://127.0.0.1:<port>`.
 #[must_use]
 pub fn address() -> &'static str {
-    // The child holds the other end of a pipe of ours, and ends with us. What failed once is not tried by each test.
-    static FOUND: OnceLock<Result<(String, Option<Child>), String>> = OnceLock::new();
-    let found = FOUND.get_or_init(|| match env::var(VARIABLE) {
+    given(FOUND.get_or_init(|| match env::var(VARIABLE) {
         // No test reaches a real service, whatever the variable says.
         Ok(address) if !address.starts_with("http://127.0.0.1:") => {
             Err(format!("`{VARIABLE}` is `{address}`, which is not on loopback; unset it"))
         }
         Ok(address) => Ok((address, None)),
-        Err(_) => start().map(|(address, child)| (address, Some(child))),
-    });
+        Err(_) => start(&[]).map(|(address, child)| (address, Some(child))),
+    }))
+}
+
+/// From now on it is one of this process's own, which has these variables: the functions that it runs inherit them.
+///
+/// # Panics
+/// This process has used another one before.
+pub fn start_own(variables: &[(&str, &str)]) {
+    let mut is_first = false;
+    given(FOUND.get_or_init(|| {
+        is_first = true;
+        start(variables).map(|(address, child)| (address, Some(child)))
+    }));
+    assert!(is_first, "an emulator is in use already");
+}
+
+fn given(found: &'static Found) -> &'static str {
     match found {
         Ok((address, _)) => address,
         Err(why) => panic!("{why}"),
     }
 }
 
-fn start() -> Result<(String, Child), String> {
+fn start(variables: &[(&str, &str)]) -> Result<(String, Child), String> {
     let script: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("emulator");
     let mend = "run `tests/aws/emulator install` and mend what it complains of";
-    let spawned = Command::new(&script).arg("serve").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let mut command = Command::new(&script);
+    command.arg("serve").args(variables.iter().map(|(name, value)| format!("{name}={value}")));
+    let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let mut child =
         spawned.map_err(|error| format!("{} does not run ({error}); {mend}", script.display()))?;
     let mut address = String::new();
@@ -160,6 +180,38 @@ pub fn create_bucket() -> String {
 pub fn put_object(bucket: &str, key: &str, text: &str) {
     let answer = send("PUT", &format!("/{bucket}/{key}"), "s3", "", text);
     assert!(answer.starts_with("HTTP/1.1 200"), "the emulator keeps no object: {answer}");
+}
+
+/// One request to a service whose answers are XML: IAM, or CloudFormation.
+#[must_use]
+pub fn ask_query(service: &str, version: &str, operation: &str, members: &[(&str, &str)]) -> String {
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    form.append_pair("Action", operation).append_pair("Version", version).extend_pairs(members);
+    let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let answer = send("POST", "/", service, kind, &form.finish());
+    assert!(answer.starts_with("HTTP/1.1 200"), "{service} answers {answer}");
+    answer
+}
+
+/// Makes something by API Gateway's HTTP APIs, below `/v2`, and gives what it made.
+#[must_use]
+pub fn make_in_api(path: &str, body: &Value) -> Value {
+    let kind = "Content-Type: application/json\r\n";
+    let answer = send("POST", &format!("/v2{path}"), "apigateway", kind, &body.to_string());
+    assert!(answer.starts_with("HTTP/1.1 201"), "API Gateway answers {answer}");
+    let body = answer.split_once("\r\n\r\n").expect("an answer has a body").1;
+    serde_json::from_str(body).expect("API Gateway answers in JSON")
+}
+
+/// All that CloudWatch has kept in a group, a line each.
+#[must_use]
+pub fn logs_of(group: &str) -> String {
+    let answer =
+        post("Logs_20140328", "logs", "FilterLogEvents", &json!({ "logGroupName": group }).to_string());
+    let body = answer.split_once("\r\n\r\n").expect("an answer has a body").1;
+    let told: Value = serde_json::from_str(body).expect("CloudWatch answers in JSON");
+    let lines = told["events"].as_array().into_iter().flatten();
+    lines.filter_map(|one| one["message"].as_str()).map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
 /// One request to DynamoDB in plain HTTP, and the answer as it is.

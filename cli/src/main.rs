@@ -37,5 +37,12 @@ fn in_words(error: &anyhow::Error) -> String {
         || error.is::<graph::GraphError>()
         || error.is::<responder::Trouble>()
         || error.is::<simulator::StartError>();
-    if fragment { format!("failed to {error:#}") } else { format!("{error:#}") }
+    let said = if fragment { format!("failed to {error:#}") } else { format!("{error:#}") };
+    // It knows the names of the settings as little as of the stack.
+    if let Some(queue::QueueError::Missing { queue, why: _ }) = error.downcast_ref() {
+        let name = queue.to_uppercase();
+        let mend = "`eval \"$(infra/aws/environment STACK)\"` sets them";
+        return format!("{said} (GUESTLIST_QUEUE_{name} and GUESTLIST_DEAD_{name}: {mend})");
+    }
+    said
 }

@@ -5,6 +5,7 @@ mod mutation;
 mod receiver;
 mod seeded;
 mod size;
+mod starts;
 mod store;
 
 use anyhow::bail;
@@ -16,6 +17,7 @@ fn main() -> anyhow::Result<()> {
         ["decide", count] => decision::decide(count.parse()?),
         ["decisions"] => decision::measure(),
         ["receive"] => wait_for(receiver::measure()),
+        ["start", binaries, zips] => wait_for(starts::measure(binaries.as_ref(), zips.as_ref())),
         ["store"] => wait_for(store::measure()),
         ["size", users, groups] => wait_for(size::measure(users.parse()?, groups.parse()?)),
         ["size-tenant", users, groups] => wait_for(size::serve(users.parse()?, groups.parse()?)),
@@ -24,7 +26,7 @@ fn main() -> anyhow::Result<()> {
         ["trace", seed, acts] => seeded::trace(seed.parse()?, acts.parse()?),
         ["mutate", seconds, seed] => mutation::run(seconds.parse()?, seed.parse()?),
         _ => bail!(
-            "use: decide COUNT · decisions · receive · store · size USERS GROUPS · seeds COUNT FROM ACTS · seed SEED ACTS · trace SEED ACTS · mutate SECONDS SEED"
+            "use: decide COUNT · decisions · receive · start BINARIES ZIPS · store · size USERS GROUPS · seeds COUNT FROM ACTS · seed SEED ACTS · trace SEED ACTS · mutate SECONDS SEED"
         ),
     }
 }

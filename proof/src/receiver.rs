@@ -44,6 +44,7 @@ pub(crate) async fn measure() -> anyhow::Result<()> {
         wire: Wire::network()?,
         clock: clock.clone(),
         patience: Duration::ZERO,
+        traces: None,
     };
     let receiver = assembly.build(&[Part::Notifications])?.receiver.context("no receiver")?;
     let bare = Router::new().route("/graph/notifications", post(async |_: Bytes| StatusCode::ACCEPTED));

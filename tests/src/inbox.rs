@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use serde_json::Value;
@@ -88,7 +89,7 @@ fn texts(value: &Value, lines: &mut Vec<String>) {
 struct Kept {
     unread: VecDeque<Told>,
     answers: VecDeque<(StatusCode, HeaderMap, String)>,
-    always: Option<StatusCode>,
+    always: Option<(StatusCode, HeaderMap)>,
     hangs: bool,
     taken: usize,
 }
@@ -176,7 +177,14 @@ impl Inbox {
 
     /// From now on every message gets this answer.
     pub fn answer_always(&self, status: Option<u16>) {
-        self.state.lock().unwrap().always = status.map(|status| StatusCode::from_u16(status).unwrap());
+        let answer = |status| (StatusCode::from_u16(status).unwrap(), HeaderMap::new());
+        self.state.lock().unwrap().always = status.map(answer);
+    }
+
+    /// From now on every message is to come again so much later.
+    pub fn want_patience(&self, seconds: u32) {
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, seconds.into())]);
+        self.state.lock().unwrap().always = Some((StatusCode::TOO_MANY_REQUESTS, headers));
     }
 }
 
@@ -193,8 +201,8 @@ async fn take(
     if let Some(answer) = state.answers.pop_front() {
         return answer;
     }
-    if let Some(status) = state.always {
-        return (status, HeaderMap::new(), "no".to_owned());
+    if let Some((status, headers)) = state.always.clone() {
+        return (status, headers, "no".to_owned());
     }
     state.taken += 1;
     let answer = if path.starts_with("api/") { of_the_web_api(&body, state.taken) } else { "ok".to_owned() };

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod clock;
+mod collector;
 mod groups;
 mod handles;
 mod inbox;
@@ -16,6 +17,7 @@ mod setup;
 mod world;
 
 pub use clock::{StoryClock, seeds};
+pub use collector::{Collector, Seen, Traced};
 pub use groups::Group;
 pub use handles::Cost;
 pub use inbox::{Inbox, Told, without_ids};

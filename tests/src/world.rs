@@ -61,6 +61,7 @@ impl World {
             wire: wire::Wire::network().unwrap(),
             clock: clock.of_guestlist(),
             patience: Duration::from_millis(100),
+            traces: None,
         };
         let wanted: Vec<Part> = Part::wanted(&assembly.settings).collect();
         let parts = assembly.build(&wanted).unwrap();

@@ -65,6 +65,7 @@ mod storms;
 mod subscribing;
 mod telling;
 mod time;
+mod traced;
 mod tug_of_war;
 mod two_rules;
 mod undoing;

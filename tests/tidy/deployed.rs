@@ -19,7 +19,8 @@ fn part(function: &str) -> Part {
 
 /// Whether a process with these needs does anything with a setting. Each has to be thought about here.
 fn serves(name: &str, needs: Needs) -> bool {
-    let Needs { receive, read, write, subscribe, tell, told_elsewhere, policy, show } = needs;
+    // No function only asks.
+    let Needs { receive, read, write, subscribe, tell, told_elsewhere, policy, show, ask: _ } = needs;
     let of = |prefix: &str| name.starts_with(prefix);
     match name {
         "GUESTLIST_TENANT_ID" | "GUESTLIST_TABLE" | "GUESTLIST_LOG" | "GUESTLIST_LOG_FORMAT" => true,
@@ -40,6 +41,10 @@ fn serves(name: &str, needs: Needs) -> bool {
         {
             tell
         }
+        "OTEL_EXPORTER_OTLP_ENDPOINT" | "OTEL_TRACES_SAMPLER" | "OTEL_TRACES_SAMPLER_ARG" => true,
+        _ if of("OTEL_EXPORTER_OTLP_HEADERS") => true,
+        // What a function on AWS has no use for, or knows by itself.
+        _ if of("OTEL_") => false,
         "GUESTLIST_DATA" | "GUESTLIST_LISTEN" | "GUESTLIST_ADMIN_LISTEN" => false,
         other => panic!("say in tests/tidy/deployed.rs for whom `{other}` is"),
     }
@@ -73,7 +78,8 @@ fn read_settings(part: Part, values: BTreeMap<String, String>) -> (BTreeSet<Stri
     // The secrets are read before the settings are; one that is only known by its place is no problem.
     let problems =
         Settings::read(&environment, part.needs()).err().map(|missing| missing.0).unwrap_or_default();
-    let asked = asked.lock().unwrap().iter().filter(|name| name.starts_with("GUESTLIST_")).cloned().collect();
+    let is_set = |name: &&String| name.starts_with("GUESTLIST_") || name.starts_with("OTEL_");
+    let asked = asked.lock().unwrap().iter().filter(is_set).cloned().collect();
     (asked, problems)
 }
 
@@ -95,6 +101,8 @@ fn each_function_is_told_what_its_part_needs_and_nothing_else() {
         let mut values = of_lambda();
         // Whoever leads to pages has keys for it.
         values.insert("GUESTLIST_APPROVALS_URL".to_owned(), "https://guestlist.contoso.com".to_owned());
+        // And whoever makes traces is asked how.
+        values.insert("OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(), "https://otlp.contoso.com".to_owned());
         let (asked, _) = read_settings(part, values);
         assert!(asked.len() > 15, "{asked:?}");
         // All are told where the queues are; who only shows something has none.
@@ -175,8 +183,10 @@ fn what_the_template_says_is_what_the_settings_take() {
         "PagerDutyRoutingKey",
         "WebhookUrl",
         "WebhookSecret",
+        "TracesHeaders",
     ];
     set.extend(secrets.map(|name| (name, "/guestlist/a-secret")));
+    set.push(("TracesTo", "https://otlp.contoso.com"));
     set.push(("Channels", "slack:high,teams,pagerduty,webhook"));
     const APPS: [(&str, &str); 3] = [
         ("AssessClientSecret", "HasAssessClientSecret"),

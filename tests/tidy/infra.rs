@@ -39,21 +39,30 @@ pub(crate) fn texts(value: &Value) -> Vec<String> {
     list(value).into_iter().map(|one| one.as_str().unwrap().to_owned()).collect()
 }
 
-/// Of a role, those under a condition among them.
+/// What an operator is given.
+pub(crate) const OPERATORS: [&str; 2] = ["OperatorReads", "OperatorAsks"];
+
+/// Of a role, those under a condition among them, or of a policy of its own.
 pub(crate) fn statements(template: &Value, role: &str) -> Vec<Value> {
-    let policies = list(&properties(template, role)["Policies"]);
+    let properties = properties(template, role);
+    let alone = list(&properties["PolicyDocument"]["Statement"]).into_iter().cloned();
+    if resources(template)[role]["Type"] == "AWS::IAM::ManagedPolicy" {
+        return alone.collect();
+    }
+    let policies = list(&properties["Policies"]);
     let all = policies.into_iter().flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]));
     // `!If [condition, statement, nothing]`, or the other way round.
     let granted = |one: &Value| list(one).into_iter().find(|choice| choice.is_object()).unwrap().clone();
     all.map(granted).collect()
 }
 
-/// The partitions in which the function may do this, without the tenant.
+/// The partitions in which the function may do this, or whoever has the operators' policy, without the tenant.
 pub(crate) fn partitions(template: &Value, function: &str, action: &str) -> BTreeSet<String> {
+    let name = if OPERATORS.contains(&function) { function.to_owned() } else { format!("{function}Role") };
     let of = |statement: &Value| {
         texts(&statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"])
     };
-    let all = statements(template, &format!("{function}Role"));
+    let all = statements(template, &name);
     let granted = all.iter().filter(|statement| texts(&statement["Action"]).iter().any(|one| one == action));
     granted.flat_map(of).map(|one| one.trim_end_matches("#${TenantId}").to_owned()).collect()
 }
@@ -74,11 +83,12 @@ fn the_template_makes_the_table_that_the_tests_use() {
 }
 
 #[test]
-fn no_role_may_do_or_touch_everything() {
+fn no_role_and_no_operator_may_do_or_touch_everything() {
     let template = template();
-    let roles = resources(&template).iter().filter(|(_, one)| one["Type"] == "AWS::IAM::Role");
+    let grants = |one: &Value| one["Type"] == "AWS::IAM::Role" || one["Type"] == "AWS::IAM::ManagedPolicy";
+    let roles = resources(&template).iter().filter(|(_, one)| grants(one));
     let roles: Vec<&String> = roles.map(|(name, _)| name).collect();
-    assert_eq!(roles.len(), FUNCTIONS.len() + 1, "{roles:?}");
+    assert_eq!(roles.len(), FUNCTIONS.len() + 1 + OPERATORS.len(), "{roles:?}");
     for role in roles {
         for statement in statements(&template, role) {
             let actions = texts(&statement["Action"]);
@@ -133,6 +143,38 @@ fn whoever_the_internet_reaches_knows_subscriptions_and_notices_alone() {
     }
 }
 
+/// Whatever he writes, `remediate` judges again: he can forge no outcome, no suspension and no incident.
+#[test]
+fn an_operator_asks_and_stops_and_is_nobody_until_somebody_says_so() {
+    let template = template();
+    let written = |policy, action: &str| {
+        let found = partitions(&template, policy, &format!("dynamodb:{action}"));
+        found.into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(written("OperatorAsks", "PutItem"), ["assessed", "request", "stop"]);
+    for action in ["PutItem", "DeleteItem", "UpdateItem", "BatchWriteItem", "Scan"] {
+        assert!(written("OperatorReads", action).is_empty(), "{action}");
+        assert!(action == "PutItem" || written("OperatorAsks", action).is_empty(), "{action}");
+    }
+    for policy in OPERATORS {
+        let all = properties(&template, policy);
+        assert!(["Users", "Roles", "Groups"].iter().all(|whom| all[*whom].is_null()), "{policy} is attached");
+        let output = &template["Outputs"][format!("{policy}Arn")]["Value"];
+        assert_eq!(output, &json!(policy), "its ARN is told");
+        for statement in statements(&template, policy) {
+            let actions = texts(&statement["Action"]);
+            let known = |action: &String| action.starts_with("dynamodb:") || action.starts_with("sqs:");
+            assert!(actions.iter().all(known), "{policy}: {actions:?}");
+            // Whoever receives what functions work on, or deletes it, takes it from them.
+            let takes = ["sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"];
+            if actions.iter().any(|action| takes.contains(&action.as_str())) {
+                let on = texts(&statement["Resource"]);
+                assert!(on.iter().all(|queue| queue.ends_with("Dead.Arn")), "{policy}: {on:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn what_an_update_reads_and_writes_is_granted_together() {
     let template = template();
@@ -168,10 +210,11 @@ fn every_kind_of_document_has_a_function_that_writes_it() {
         kinds.extend(named.map(|rest| rest.trim_end_matches("\";").to_owned()));
     }
     assert!(kinds.len() > 18, "{kinds:?}");
-    // The command line writes the one; the other is of a process that is asked whether it is ready.
-    for kind in ["stop", "probe"] {
-        assert!(kinds.remove(kind), "{kind}");
-    }
+    // Of a process that is asked whether it is ready.
+    assert!(kinds.remove("probe"));
+    // By the command line.
+    let by_operators = partitions(&template, "OperatorAsks", "dynamodb:PutItem");
+    assert!(kinds.remove("stop") && by_operators.contains("stop"));
     let missing: Vec<_> = kinds.difference(&written).collect();
     assert!(missing.is_empty(), "no role of infra/aws/template.yaml may write {missing:?}");
 }

@@ -1,8 +1,31 @@
 //! Who asks, for the record: the operating system's user of this process. A variable of the environment, which anybody can
-//! set, never takes his place.
+//! set, never takes his place. Where the store is on AWS, a user of whichever machine says little alone, and AWS is asked, too.
+
+use host::Settings;
+use wire::Wire;
+
+use crate::out;
+
+/// `alice`, and on AWS `alice (assumed-role/Operators/alice)`.
+pub(super) async fn asker(settings: &Settings) -> String {
+    let user = user();
+    let Some(aws) = &settings.aws else { return user };
+    let caller = match Wire::network() {
+        Ok(wire) => aws.caller(wire).await,
+        Err(error) => Err(error.into()),
+    };
+    match caller {
+        Ok(caller) => format!("{user} ({caller})"),
+        // To stop all writes must not hang on it.
+        Err(error) => {
+            out::message(&format!("warning: {error:#}; you are written down as `{user}` alone"));
+            user
+        }
+    }
+}
 
 /// `alice`, `root (sudo by alice)`, or `uid 1000` where the system knows no name.
-pub(super) fn asker() -> String {
+fn user() -> String {
     #[cfg(unix)]
     {
         use nix::unistd::{Uid, User, getuid};

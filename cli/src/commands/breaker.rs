@@ -61,11 +61,11 @@ pub(super) async fn run(
     breaker: args::Breaker,
     output: Output,
 ) -> anyhow::Result<Exit> {
-    let (settings, store) = open(environment)?;
+    let (settings, store) = open(environment).await?;
     match breaker {
         args::Breaker::Show => show(&store, output).await,
         args::Breaker::Reset { reason, wait } => {
-            let asked = requests::ask(&store, RequestKind::ResetBreaker, &reason, wait).await?;
+            let asked = requests::ask(&settings, &store, RequestKind::ResetBreaker, &reason, wait).await?;
             if asked.answer.is_none() {
                 requests::unanswered_yet(&settings, &[&asked], wait);
             }

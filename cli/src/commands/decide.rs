@@ -47,7 +47,7 @@ async fn decide(
     kind: impl Fn(&Incident) -> RequestKind,
     manner: Manner,
 ) -> anyhow::Result<Exit> {
-    let (settings, store) = open(environment)?;
+    let (settings, store) = open(environment).await?;
     let chosen = if which.is_selection() {
         let chosen = waiting(&store, which).await?;
         let plan = |incident: &Incident| incident.plan().clone();

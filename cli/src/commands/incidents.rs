@@ -28,7 +28,7 @@ pub(crate) async fn run(
     incidents: Incidents,
     output: Output,
 ) -> anyhow::Result<Exit> {
-    let (_, store) = open(environment)?;
+    let (_, store) = open(environment).await?;
     match incidents.command {
         Some(IncidentsCommand::Show { incident }) => show(&store, &incident, output).await,
         None => list(&store, &incidents, output).await,

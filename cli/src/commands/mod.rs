@@ -26,6 +26,7 @@ use std::time::Duration;
 use clap::CommandFactory as _;
 use graph::{Client, Reader};
 use host::{Environment, Missing, Needs, Settings, Store};
+use model::Mode;
 use policy::{Named, Policy};
 use wire::Wire;
 
@@ -37,11 +38,17 @@ use crate::out;
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
     let environment = Environment::of_the_process();
     let output = arguments.output;
-    host::start_logs(&environment, &logged(&environment, &arguments.command));
+    let logged = logged(&environment, &arguments.command);
+    let traces = if matches!(arguments.command, Command::Serve) {
+        host::start_logs_and_traces(&environment, &logged, "guestlist")
+    } else {
+        host::start_logs(&environment, &logged);
+        None
+    };
     match arguments.command {
         Command::Demo(demo) => demo::run(demo, output).await,
         Command::Serve => {
-            host::serve(&environment).await?;
+            host::serve(&environment, traces).await?;
             Ok(Exit::Well)
         }
         Command::Validate(validate) => validate::run(&environment, &validate, output),
@@ -84,22 +91,38 @@ fn logged(environment: &Environment, command: &Command) -> String {
     if serves { "info" } else { "error" }.to_owned()
 }
 
-/// The settings and the store, for a command that needs no credential.
-fn open(environment: &Environment) -> anyhow::Result<(Settings, Store)> {
-    let settings = Settings::read(environment, Needs::default())?;
-    let path = Store::path(&settings.data);
-    if !path.exists() {
+/// The settings and the store, for a command that needs no credential of Graph.
+async fn open(environment: &Environment) -> anyhow::Result<(Settings, Store)> {
+    let settings = Settings::read(environment, Needs::ASKING)?;
+    let Some(store) = store_of(&settings).await? else {
+        let path = Store::path(&settings.data);
         let what = "GUESTLIST_DATA: there is no store at";
-        let mend = "set it to the folder of the running `guestlist serve`";
+        let mend = "set it to the folder of the running `guestlist serve`, or see `infra/aws` for a deployment on AWS";
         return Err(Missing(vec![format!("{what} `{}`; {mend}", path.display())]).into());
-    }
-    let store = Store::open(&settings.data, settings.tenant)?;
+    };
     Ok((settings, store))
+}
+
+/// The store that the settings name. `None`: nobody has made it on this machine yet, and a command does not.
+async fn store_of(settings: &Settings) -> anyhow::Result<Option<Store>> {
+    if let Some(aws) = &settings.aws {
+        let store = Store::on_aws(aws, settings.tenant, &host::clock());
+        store.reach(aws).await?;
+        return Ok(Some(store));
+    }
+    let there = Store::path(&settings.data).exists();
+    if there { Store::open(&settings.data, settings.tenant).map(Some) } else { Ok(None) }
+}
+
+/// The operator's. Of a deployment on AWS it is what whoever judges was told, and as long as nobody has judged, what is set here.
+async fn ceiling(settings: &Settings, store: &Store) -> anyhow::Result<Mode> {
+    let judges = if store.is_on_aws() { store.ledger.in_force().await? } else { None };
+    Ok(judges.and_then(|stored| status::ceiling_of(&stored.value)).unwrap_or(settings.ceiling))
 }
 
 /// The settings and Graph, for a command that only reads the tenant. With `policy`, `GUESTLIST_POLICY` has to be set.
 fn reader_of(environment: &Environment, policy: bool) -> anyhow::Result<(Settings, Reader)> {
-    let settings = Settings::read(environment, Needs { read: true, policy, ..Needs::default() })?;
+    let settings = Settings::read(environment, Needs { read: true, policy, ..Needs::ASKING })?;
     let Some(reader) = &settings.reader else { anyhow::bail!("the app that reads is not set") };
     let client = Client::new(
         Wire::network()?,

@@ -22,9 +22,10 @@ pub(crate) async fn stop(
     stop: args::Stop,
     output: Output,
 ) -> anyhow::Result<Exit> {
-    let (_, store) = open(environment)?;
+    let (settings, store) = open(environment).await?;
     let reason = stop.reason.unwrap_or_else(no_reason);
-    let stop = Stop { since: store.now().await?, by: asker(), reason, ended: None };
+    let by = asker(&settings).await;
+    let stop = Stop { since: store.now().await?, by, reason, ended: None };
     store.ledger.set_stop(&stop).await?;
     let said = "all writes to the tenant are stopped; `guestlist resume` allows them again";
     out::done(output, &Writes { stopped: Some(stop), changed: true }, said)?;
@@ -36,9 +37,10 @@ pub(crate) async fn resume(
     stop: args::Stop,
     output: Output,
 ) -> anyhow::Result<Exit> {
-    let (_, store) = open(environment)?;
+    let (settings, store) = open(environment).await?;
     let reason = stop.reason.unwrap_or_else(no_reason);
-    let resumed = Resumed { at: store.now().await?, by: asker(), reason };
+    let by = asker(&settings).await;
+    let resumed = Resumed { at: store.now().await?, by, reason };
     if !store.ledger.end_stop(&resumed).await? {
         out::done(output, &Writes { stopped: None, changed: false }, "writes were not stopped")?;
         return Ok(Exit::Well);

@@ -1,6 +1,6 @@
 //! `guestlist subscriptions`: those that Guestlist keeps at Microsoft Graph, as the ledger knows them.
 
-use host::Environment;
+use host::{Environment, Part, Store};
 use jiff::Timestamp;
 use model::{Binding, SubscriptionRecord, Watched};
 use serde::Serialize;
@@ -61,8 +61,13 @@ pub(crate) fn unwatched(rows: &[Row]) -> Vec<Watched> {
     Watched::ALL.into_iter().filter(|watched| !alive(watched)).collect()
 }
 
+pub(crate) fn missing(store: &Store, watched: Watched) -> String {
+    let who = words::who_does(store, Part::Steward);
+    format!("there is no living subscription to `{watched}`: {who} makes it")
+}
+
 pub(crate) async fn run(environment: &Environment, output: Output) -> anyhow::Result<Exit> {
-    let (_, store) = open(environment)?;
+    let (_, store) = open(environment).await?;
     let records = store.ledger.subscriptions().await?;
     let now = store.now().await?;
     let rows: Vec<Row> = records.iter().map(|stored| row(&stored.value, now)).collect();
@@ -84,7 +89,7 @@ pub(crate) async fn run(environment: &Environment, output: Output) -> anyhow::Re
     })?;
     let unwatched = unwatched(&rows);
     for watched in &unwatched {
-        out::message(&format!("there is no living subscription to `{watched}`: `guestlist serve` makes it"));
+        out::message(&missing(&store, *watched));
     }
     Ok(if unwatched.is_empty() { Exit::Well } else { Exit::NotWell })
 }

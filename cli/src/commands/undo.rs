@@ -12,7 +12,7 @@ use crate::out;
 
 pub(super) async fn run(environment: &Environment, undo: Undo, output: Output) -> anyhow::Result<Exit> {
     let Undo { which, suspend_for, force, reason, wait } = undo;
-    let (settings, store) = open(environment)?;
+    let (settings, store) = open(environment).await?;
     let chosen = if which.is_selection() {
         let chosen = in_force(&store, &which).await?;
         if let Some(exit) = choice::stops(&store, &which, &chosen, "undo", words::reverse).await? {

@@ -3,12 +3,30 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use host::{Part, Store};
 use jiff::Timestamp;
 use model::{Finding, Incident, ObjectId, Plan, Step, Subject};
 
 /// To the second: nobody reads more.
 pub(super) fn seconds(at: Timestamp) -> String {
     Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
+}
+
+/// Who does it where the store lies.
+pub(super) fn who_does(store: &Store, part: Part) -> String {
+    if store.is_on_aws() { format!("the function `{}`", part.word()) } else { "`guestlist serve`".to_owned() }
+}
+
+/// Where on AWS somebody looks who has no answer.
+pub(super) const REMEDIATE_IS_SILENT: &str = "see the alarms and the log of the function `remediate`, and whether the stack's parameter `Remediation` is `stopped`";
+
+/// What to look into when it is not done.
+pub(super) fn log_of(store: &Store, part: Part) -> String {
+    if store.is_on_aws() {
+        format!("the log of the function `{}`", part.word())
+    } else {
+        "the log of `serve`".to_owned()
+    }
 }
 
 /// The guest in a column: an address where there is one.

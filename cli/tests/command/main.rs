@@ -29,6 +29,7 @@ mod settings;
 mod simulated;
 mod stop;
 mod tenant;
+mod traces;
 mod undo;
 mod undoing;
 mod validate;

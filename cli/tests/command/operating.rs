@@ -13,7 +13,7 @@ async fn all_is_well_while_somebody_serves_and_not_afterwards() {
     let said = nothing.expect(2).stderr.replace(&tenant.data().display().to_string(), "<data>");
     assert_snapshot!(said, @"
     error: 1 setting is missing or wrong:
-      GUESTLIST_DATA: there is no store at `<data>/guestlist.db`; set it to the folder of the running `guestlist serve`
+      GUESTLIST_DATA: there is no store at `<data>/guestlist.db`; set it to the folder of the running `guestlist serve`, or see `infra/aws` for a deployment on AWS
     ");
     let mut serve = tenant.serve().await;
     tenant.until("well", || tenant.run(&["status"]).code == 0).await;

@@ -251,7 +251,7 @@ fn asked() -> BTreeSet<String> {
             }
         });
         let needs = Part::ALL.map(Part::needs);
-        for needs in needs.into_iter().chain([Needs::everything(), Needs::default()]) {
+        for needs in needs.into_iter().chain([Needs::everything(), Needs::ASKING]) {
             Settings::read(&environment, needs).unwrap_err();
         }
     }

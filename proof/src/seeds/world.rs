@@ -231,6 +231,7 @@ fn assembly(
         clock: clock.of_guestlist(),
         // Shorter than any wait that is thrown with dice: what takes longer waits in the queue.
         patience: Duration::from_millis(100),
+        traces: None,
     })
 }
 

@@ -110,6 +110,7 @@ impl Guestlist {
             wire: Wire::network()?,
             clock: Clock::new(move || moment(&clock)),
             patience: Duration::ZERO,
+            traces: None,
         };
         let parts = assembly.build(&Part::ALL)?;
         let router = parts.receiver.clone().context("no receiver")?.router();

@@ -4,6 +4,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use model::ChannelName;
+use tracing::{Instrument as _, Span};
 use wire::Wire;
 
 use crate::{Message, PagerDuty, Slack, SlackBot, Teams, Webhook};
@@ -44,6 +45,45 @@ impl Channel {
     /// # Errors
     /// The channel did not take it, for now or for good.
     pub async fn send(
+        &self,
+        wire: &Wire,
+        message: &Message,
+        posted: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Receipt, SendError> {
+        let span = self.telling();
+        async {
+            let sent = self.send_by_kind(wire, message, posted, now).await;
+            match &sent {
+                Ok(_) => {}
+                Err(SendError::Later { .. }) => trace::failed("later"),
+                Err(SendError::Broken { .. }) => trace::failed("broken"),
+            }
+            sent
+        }
+        .instrument(span)
+        .await
+    }
+
+    /// The operator's name for the channel, and nothing of its address, which is a secret.
+    fn telling(&self) -> Span {
+        let kind = match self {
+            Self::Slack(_) | Self::SlackBot(_) => "Slack",
+            Self::Teams(_) => "Teams",
+            Self::PagerDuty(_) => "PagerDuty",
+            Self::Webhook(_) => "webhook",
+        };
+        tracing::debug_span!(
+            target: trace::TARGET,
+            "tell",
+            otel.name = %format_args!("tell {kind}"),
+            otel.kind = "client",
+            http.request.method = "POST",
+            channel.name = %self.name(),
+        )
+    }
+
+    async fn send_by_kind(
         &self,
         wire: &Wire,
         message: &Message,

@@ -12,6 +12,7 @@ use http::{HeaderMap, Method};
 use jiff::Timestamp;
 use model::{Asked, Clock, TenantId};
 use serde_json::Value;
+use tracing::Instrument as _;
 use url::Url;
 use uuid::Uuid;
 use wire::{Call, Wire};
@@ -23,6 +24,7 @@ use crate::error::{Failure, GraphError, Happened, Trace, plain};
 use crate::retry::{Patience, http_date};
 use crate::target::Target;
 use crate::token::{Token, Tokens};
+use crate::traced;
 
 pub(crate) const AGENT: &str = concat!("guestlist/", env!("CARGO_PKG_VERSION"));
 pub(crate) const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
@@ -261,7 +263,9 @@ impl Client {
         let (began, asked) = (Instant::now(), self.clock.asks());
         let ours = Uuid::new_v4().to_string();
         let mut trace = Trace { request_id: None, client_request_id: Some(ours.clone()) };
-        let reply = self.wire.send(self.call(request, token, &ours)).await;
+        let span = traced::asking(&request.method, &request.url, &ours);
+        let reply = self.wire.send(self.call(request, token, &ours)).instrument(span.clone()).await;
+        traced::answered(&span, &reply);
         let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let reply = reply.map_err(|error| {
             tracing::debug!(
@@ -330,7 +334,7 @@ impl fmt::Debug for Client {
     }
 }
 
-fn request_id(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
     headers.get(REQUEST_ID).and_then(|id| id.to_str().ok()).map(plain)
 }
 

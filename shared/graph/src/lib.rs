@@ -25,6 +25,7 @@ mod subscription;
 mod sweep;
 mod target;
 mod token;
+mod traced;
 mod user;
 mod write;
 

@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use model::Clock;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
+use tracing::Instrument as _;
 use uuid::Uuid;
 use wire::{Call, Wire};
 
@@ -23,6 +24,7 @@ use crate::credential::{App, Lent, NoAssertion};
 use crate::entra::{self, Grant};
 use crate::error::{Failure, GraphError, Happened, Trace};
 use crate::retry::Patience;
+use crate::traced;
 
 #[derive(Clone)]
 pub(crate) struct Token {
@@ -176,7 +178,10 @@ impl Tokens {
             .header(USER_AGENT, AGENT)
             .header(CLIENT_REQUEST_ID, &ours);
         (call.body, call.timeout, call.max_reply) = (Bytes::from(form), Self::TIMEOUT, Self::LONGEST);
-        let reply = self.wire.send(call).await.map_err(|error| Failure::of_wire(&error, trace.clone()))?;
+        let span = traced::asking_for_a_token(&ours);
+        let reply = self.wire.send(call).instrument(span.clone()).await;
+        traced::answered(&span, &reply);
+        let reply = reply.map_err(|error| Failure::of_wire(&error, trace.clone()))?;
         tracing::debug!(graph.status = reply.status.as_u16(), "asked Entra for a token");
         let now = self.clock.now();
         let grant = entra::grant(reply.status, &reply.headers, &reply.body, trace.clone(), now)?;

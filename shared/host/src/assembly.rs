@@ -17,7 +17,7 @@ use seal::StateKeys;
 use tokio::sync::watch;
 use wire::Wire;
 
-use crate::{Admin, AppSettings, Needs, Settings, Store};
+use crate::{Admin, AppSettings, Needs, Settings, Store, Traces};
 
 /// A function of the design: each can run as a process of its own on the same store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,6 +79,8 @@ pub struct Assembly {
     pub clock: Clock,
     /// How long a request to Graph may wait in line before the job waits instead.
     pub patience: Duration,
+    /// To be counted, where the process makes any.
+    pub traces: Option<Traces>,
 }
 
 /// The parts that were asked for.
@@ -210,6 +212,14 @@ impl Assembly {
         Ok(Client::new(self.wire.clone(), endpoints, app, self.clock.clone(), self.patience))
     }
 
+    /// What the process makes of traces goes where the settings say.
+    pub(crate) fn send_traces(&mut self, traces: Option<Traces>) {
+        if let (Some(traces), Some(to)) = (&traces, &self.settings.traces) {
+            traces.send_to(to.clone(), self.wire.clone());
+        }
+        self.traces = traces;
+    }
+
     /// What monitoring sees of a process that counts with this meter.
     #[must_use]
     pub fn admin(&self, meter: &Meter) -> Admin {
@@ -219,6 +229,7 @@ impl Assembly {
             policy: self.policy.clone(),
             ceiling: self.settings.ceiling,
             clock: self.clock.clone(),
+            traces: self.traces.clone(),
         }
     }
 

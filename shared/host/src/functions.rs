@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use crate::lambda::{Alert, Approvals, Assess, Notifications, Remediate, Steward, Work};
-use crate::{Environment, InvalidPolicy, Missing, Part};
+use crate::{Environment, InvalidPolicy, Missing, Part, Traces};
 
 pub async fn notifications(environment: &Environment) -> ExitCode {
     run::<Notifications>(environment).await
@@ -37,11 +37,12 @@ pub async fn approvals(environment: &Environment) -> ExitCode {
 async fn run<W: Work>(environment: &Environment) -> ExitCode {
     // There each line is looked for by the event that it belongs to, from the first one on.
     let told = if environment.is_lambda() { "info,guestlist_responder::receive=debug" } else { "info" };
-    crate::start_logs(environment, told);
+    let service = format!("guestlist-{}", W::PART.word());
+    let traces = crate::start_logs_and_traces(environment, told, &service);
     let ended = if environment.is_lambda() {
-        crate::lambda::run::<W>(environment).await
+        crate::lambda::run::<W>(environment, traces).await
     } else {
-        run_here(W::PART, environment).await
+        run_here(W::PART, environment, traces).await
     };
     let Err(error) = ended else {
         return ExitCode::SUCCESS;
@@ -53,12 +54,12 @@ async fn run<W: Work>(environment: &Environment) -> ExitCode {
 }
 
 #[cfg(feature = "local")]
-async fn run_here(part: Part, environment: &Environment) -> anyhow::Result<()> {
-    crate::process::run_parts(&[part], crate::Settings::read(environment, part.needs())?).await
+async fn run_here(part: Part, environment: &Environment, traces: Option<Traces>) -> anyhow::Result<()> {
+    crate::process::run_parts(&[part], crate::Settings::read(environment, part.needs())?, traces).await
 }
 
 #[cfg(not(feature = "local"))]
-async fn run_here(part: Part, _environment: &Environment) -> anyhow::Result<()> {
+async fn run_here(part: Part, _environment: &Environment, _traces: Option<Traces>) -> anyhow::Result<()> {
     let binary = format!("guestlist-{}", part.word());
     let problem = format!(
         "AWS_LAMBDA_RUNTIME_API is not set, and this `{binary}` was built for AWS Lambda alone: start it there, or build it for a \

@@ -23,6 +23,7 @@ mod settings;
 mod signals;
 mod store;
 mod terminal;
+mod traces;
 
 pub use admin::Admin;
 pub use apps::AppSettings;
@@ -32,7 +33,7 @@ pub use channels::ChannelSettings;
 pub use form::{Form, Missing};
 pub use functions::{alert, approvals, assess, notifications, remediate, steward};
 pub use keys::state_keys;
-pub use logs::{LogFormat, start_logs};
+pub use logs::{LogFormat, start_logs, start_logs_and_traces};
 pub use policy_file::{InvalidPolicy, PolicyFile, load_policy};
 pub use process::{Serving, serve};
 pub use running::{Entering, Running, is_running};
@@ -41,6 +42,7 @@ pub use settings::{Environment, Needs, PolicyPlace, Settings};
 pub use signals::asked_to_stop;
 pub use store::Store;
 pub use terminal::{in_json, misleads};
+pub use traces::{TraceSettings, Traces};
 
 use std::time::Instant;
 

@@ -2,12 +2,12 @@
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::terminal::Harmless;
-use crate::{Environment, Form};
+use crate::{Environment, Form, Traces};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -34,10 +34,24 @@ pub(crate) fn check(form: &mut Form<'_>) {
 /// Starts logging as `GUESTLIST_LOG` (a filter like `info,graph=debug`) and `GUESTLIST_LOG_FORMAT` (`text`, `json`)
 /// say. A second call changes nothing.
 pub fn start_logs(environment: &Environment, default: &str) {
+    start(environment, default, None);
+}
+
+/// As [`start_logs`], for a process that also makes traces where OpenTelemetry's variables say so, in the name of `service`.
+#[must_use]
+pub fn start_logs_and_traces(environment: &Environment, default: &str, service: &str) -> Option<Traces> {
+    let traces = Traces::begin(environment, service);
+    start(environment, default, traces.as_ref());
+    traces
+}
+
+fn start(environment: &Environment, default: &str, traces: Option<&Traces>) {
     let set = |name| environment.get(name).filter(|value| !value.is_empty());
     // What cannot be read is told with the other settings.
     let filter: Option<Targets> = set("GUESTLIST_LOG").and_then(|filter| filter.parse().ok());
     let filter = filter.or_else(|| default.parse().ok()).unwrap_or_default();
+    // What is opened for traces is no business of the log, whatever its level.
+    let filter = filter.with_target(trace::TARGET, LevelFilter::OFF);
     let format = match set("GUESTLIST_LOG_FORMAT").as_deref() {
         Some("json") => LogFormat::Json,
         Some(_) => LogFormat::Text,
@@ -52,5 +66,9 @@ pub fn start_logs(environment: &Environment, default: &str) {
         LogFormat::Text => lines.with_ansi(coloured).with_target(false).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    drop(tracing_subscriber::registry().with(lines.with_filter(filter)).try_init());
+    let lines = tracing_subscriber::registry().with(lines.with_filter(filter));
+    drop(match traces {
+        Some(traces) => lines.with(traces.layer()).try_init(),
+        None => lines.try_init(),
+    });
 }

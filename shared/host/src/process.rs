@@ -14,7 +14,7 @@ use wire::Wire;
 
 use crate::{
     Assembly, Entering, Environment, Limits, Needs, Part, Parts, PolicyFile, PolicyPlace, Running, Server,
-    Settings, Store, asked_to_stop, load_policy, state_keys,
+    Settings, Store, Traces, asked_to_stop, load_policy, state_keys,
 };
 
 pub(crate) mod turns;
@@ -62,6 +62,7 @@ impl Serving {
             wire: Wire::network()?,
             clock,
             patience: PATIENCE,
+            traces: None,
         };
         Ok(Self { assembly, parts: parts.to_vec(), policy_path, policy: sender })
     }
@@ -143,11 +144,17 @@ impl Serving {
         if let Some(keeper) = keeper {
             running.spawn(keep(keeper, stopped.clone()));
         }
+        if let Some(traces) = assembly.traces.clone() {
+            running.spawn(traces.send_on(stopped.clone()));
+        }
         if let (Some(path), Some(current)) = (policy_path, policy) {
             let file = PolicyFile { path, current, notices, told: None, in_force };
             running.spawn(watch_policy(file, stopped));
         }
         let ended = until_ended(running, stopping, stop).await;
+        if let Some(traces) = &assembly.traces {
+            traces.finish().await;
+        }
         store.close();
         tracing::info!("stopped");
         ended
@@ -230,19 +237,24 @@ fn say_what_holds(assembly: &Assembly) {
     );
 }
 
-/// Every part in one process, until SIGTERM or SIGINT.
+/// Every part in one process, until SIGTERM or SIGINT. `traces` is what the process began to make when it began to log.
 ///
 /// # Errors
 /// A setting is missing, the policy is not valid, the store cannot be opened, the port is taken, a part broke down.
-pub async fn serve(environment: &Environment) -> anyhow::Result<()> {
+pub async fn serve(environment: &Environment, traces: Option<Traces>) -> anyhow::Result<()> {
     let settings = Settings::read(environment, Needs::everything())?;
     let parts: Vec<Part> = Part::wanted(&settings).collect();
-    run_parts(&parts, settings).await
+    run_parts(&parts, settings, traces).await
 }
 
 /// A second request to stop is a person in a hurry: whoever starts next takes over what is under way.
-pub(crate) async fn run_parts(parts: &[Part], settings: Settings) -> anyhow::Result<()> {
-    let serving = Serving::prepare(settings, parts, crate::clock())?;
+pub(crate) async fn run_parts(
+    parts: &[Part],
+    settings: Settings,
+    traces: Option<Traces>,
+) -> anyhow::Result<()> {
+    let mut serving = Serving::prepare(settings, parts, crate::clock())?;
+    serving.assembly.send_traces(traces);
     let (asked, first) = oneshot::channel();
     let hurry = async {
         asked_to_stop().await;

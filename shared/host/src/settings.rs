@@ -1,4 +1,4 @@
-//! What an operator sets, all in environment variables that start with `GUESTLIST_`.
+//! What an operator sets, all in environment variables that start with `GUESTLIST_`, but for those of OpenTelemetry.
 //!
 //! There is no default for anything that reaches a tenant or a channel, and a simulator is reached only by naming its
 //! URL. A secret is never a command-line argument.
@@ -16,11 +16,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::apps::{AppSettings, app};
-use crate::aws::{AwsSettings, aws, is_lambda};
+use crate::aws::{AwsSettings, is_lambda, store_on_aws};
 use crate::canary::canary;
 use crate::channels::{ChannelSettings, channels};
 use crate::form::KeptSecret;
-use crate::{Form, Missing};
+use crate::traces::traces;
+use crate::{Form, Missing, TraceSettings};
 
 type Answer = dyn Fn(&str) -> Option<String> + Send + Sync;
 
@@ -90,6 +91,8 @@ pub struct Needs {
     pub policy: bool,
     /// Shows incidents to people, and works on no queue.
     pub show: bool,
+    /// Asks those who work on a store, wherever that lies, and works on none itself.
+    pub ask: bool,
 }
 
 impl Default for Needs {
@@ -108,7 +111,10 @@ impl Needs {
         told_elsewhere: false,
         policy: false,
         show: false,
+        ask: false,
     };
+    /// What a command needs that only asks.
+    pub const ASKING: Self = Self { ask: true, ..Self::NOTHING };
 
     #[must_use]
     pub fn everything() -> Self {
@@ -121,6 +127,7 @@ impl Needs {
             told_elsewhere: false,
             policy: true,
             show: false,
+            ask: false,
         }
     }
 }
@@ -171,12 +178,14 @@ pub struct Settings {
     pub policy: Option<PolicyPlace>,
     /// The keys that this process seals with, as text, where they do not lie in the folder of the store.
     pub keys: Option<KeyText>,
-    /// For a function on AWS Lambda, and only there.
+    /// For a function on AWS Lambda, and for a command that asks a deployment on AWS.
     pub aws: Option<AwsSettings>,
     /// No rule goes further than this. `observe` until it is set.
     pub ceiling: Mode,
     pub channels: ChannelSettings,
     pub canary: Option<CanarySettings>,
+    /// None: no traces are made.
+    pub traces: Option<TraceSettings>,
 }
 
 impl Settings {
@@ -201,7 +210,7 @@ impl Settings {
         let public_url = public_url(form, needs.subscribe);
         let approvals_url = approvals_url(form);
         let endpoints = endpoints(form);
-        let aws = if form.is_on_lambda() { Some(aws(form, needs)) } else { None };
+        let aws = store_on_aws(form, needs);
         let by_role = aws.as_ref().and_then(Option::as_ref);
         let reader = if needs.read { app(form, "GUESTLIST_READ", tenant, by_role) } else { None };
         let writer = if needs.write { app(form, "GUESTLIST_WRITE", tenant, by_role) } else { None };
@@ -210,6 +219,7 @@ impl Settings {
         let ceiling = ceiling(form);
         let channels = channels(form, needs);
         let canary = canary(form);
+        let traces = traces(form);
         crate::logs::check(form);
         Some(Self {
             tenant: tenant?,
@@ -223,13 +233,11 @@ impl Settings {
             writer,
             policy,
             keys,
-            aws: match aws {
-                Some(aws) => Some(aws?),
-                None => None,
-            },
+            aws: aws?,
             ceiling: ceiling?,
             channels,
             canary,
+            traces,
         })
     }
 

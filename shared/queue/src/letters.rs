@@ -89,7 +89,7 @@ pub(crate) fn replay(db: &Connection, queue: &str, number: i64, now: Timestamp) 
     };
     let Dead { key, body, owed_since, .. } = letter;
     let owed_since = owed_since.unwrap_or(Timestamp::MIN);
-    moves::send(db, queue, &Move { key, body, due: now, owed_since, collapse: Collapse::Yields })?;
+    moves::send(db, queue, &Move { key, body, due: now, owed_since, collapse: Collapse::Yields }, None)?;
     remove(db, queue, number)
 }
 

@@ -45,6 +45,9 @@ CREATE INDEX queue_dead_queue ON queue_dead (queue);
     "ALTER TABLE queue_moves ADD COLUMN next_latest INTEGER NOT NULL DEFAULT 0;",
     // Of what was buried before, nobody knows since when it is owed.
     "ALTER TABLE queue_dead ADD COLUMN owed_since INTEGER;",
+    // Where a body comes from, as a traceparent, for whoever makes traces.
+    "ALTER TABLE queue_moves ADD COLUMN trace TEXT;
+     ALTER TABLE queue_moves ADD COLUMN next_trace TEXT;",
 ];
 
 #[derive(Debug, Clone)]
@@ -68,7 +71,11 @@ impl Local {
         if moves.is_empty() {
             return Ok(());
         }
-        self.write(move |db, queue| moves.iter().try_for_each(|one| moves::send(db, queue, one))).await?;
+        let trace = trace::current().map(|here| here.to_string());
+        let send = move |db: &Connection, queue: &str| {
+            moves.iter().try_for_each(|one| moves::send(db, queue, one, trace.as_deref()))
+        };
+        self.write(send).await?;
         self.wake();
         Ok(())
     }
@@ -99,7 +106,10 @@ impl Local {
         body: Option<String>,
     ) -> Result<Delayed, QueueError> {
         let Some(row) = claimed.receipt.row() else { return Ok(Delayed::LeaseLost) };
-        let delayed = self.write(move |db, _| moves::delay(db, row, due, body.as_deref())).await?;
+        let trace = trace::current().map(|here| here.to_string());
+        let delay =
+            move |db: &Connection, _: &str| moves::delay(db, row, due, (body.as_deref(), trace.as_deref()));
+        let delayed = self.write(delay).await?;
         self.wake();
         Ok(delayed)
     }
@@ -232,5 +242,70 @@ mod tests {
         assert_eq!(queue.depth(now).await.unwrap().owed_since, Some(Timestamp::MIN));
         let claimed = queue.claim(now, SignedDuration::from_mins(1), 1).await.unwrap();
         assert_eq!(claimed.first().map(|one| one.body.as_str()), Some("work"));
+    }
+
+    thread_local! {
+        static HERE: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+    }
+
+    fn bridge() -> trace::Bridge {
+        trace::Bridge {
+            current: || trace::TraceContext::new(1, HERE.get(), 1),
+            child_of: |_, _| {},
+            linked_to: |_, _| {},
+            link: |_| {},
+            failed: |_| {},
+        }
+    }
+
+    #[tokio::test]
+    async fn where_a_body_comes_from_goes_wherever_the_body_goes() {
+        use tracing_subscriber::layer::SubscriberExt as _;
+        let subscriber = tracing_subscriber::registry().with(bridge().layer());
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let queue = Queue::local(Database::in_memory().unwrap(), "changes").unwrap();
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let send = async |key: &str, body: &str, collapse, from| {
+            HERE.set(from);
+            let (key, body) = (key.to_owned(), body.to_owned());
+            queue.send(vec![Move { key, body, due: now, owed_since: now, collapse }]).await.unwrap();
+        };
+        let claim = async || {
+            let mut claimed = queue.claim(now, SignedDuration::from_mins(1), 1).await.unwrap();
+            let one = claimed.remove(0);
+            let from = one.trace.map(trace::TraceContext::span);
+            (one, from)
+        };
+        use crate::Collapse::{Earliest, Wakes, Yields};
+        // The newer body with where it was sent, or the one that waits with where that was.
+        send("a", "first", Earliest, 1).await;
+        send("a", "second", Earliest, 2).await;
+        send("a", "third", Yields, 3).await;
+        let (one, from) = claim().await;
+        assert_eq!((one.body.as_str(), from), ("second", Some(2)));
+        // What arrives while somebody works on it.
+        send("a", "fourth", Earliest, 4).await;
+        send("a", "fifth", Wakes, 5).await;
+        queue.ack(&one).await.unwrap();
+        let (one, from) = claim().await;
+        assert_eq!((one.body.as_str(), from), ("fourth", Some(4)));
+        // Given back as it was, and with a body that whoever works on it has made.
+        HERE.set(6);
+        queue.delay(&one, now, None).await.unwrap();
+        let (one, from) = claim().await;
+        assert_eq!((one.body.as_str(), from), ("fourth", Some(4)));
+        queue.delay(&one, now, Some("seventh".to_owned())).await.unwrap();
+        let (one, from) = claim().await;
+        assert_eq!((one.body.as_str(), from), ("seventh", Some(6)));
+        // Something has arrived that is newer.
+        send("a", "eighth", Earliest, 8).await;
+        HERE.set(9);
+        queue.delay(&one, now, Some("ninth".to_owned())).await.unwrap();
+        let (one, from) = claim().await;
+        assert_eq!((one.body.as_str(), from), ("eighth", Some(8)));
+        // Nobody makes traces any more: what comes then is of none.
+        send("a", "tenth", Earliest, 0).await;
+        queue.ack(&one).await.unwrap();
+        assert_eq!(claim().await.1, None);
     }
 }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use trace::TraceContext;
 
 use crate::Queue;
 
@@ -78,6 +79,8 @@ pub struct Claimed {
     /// How often this body was handed out, this time included.
     pub deliveries: u32,
     pub owed_since: Timestamp,
+    /// Where its body was sent, if traces were made there and it can be read.
+    pub trace: Option<TraceContext>,
     pub receipt: Receipt,
 }
 

@@ -18,11 +18,12 @@ struct Row {
     next: Option<(Moments, Collapse)>,
 }
 
-pub(crate) fn send(db: &Connection, queue: &str, one: &Move) -> rusqlite::Result<()> {
+/// Where the body comes from goes wherever the body goes.
+pub(crate) fn send(db: &Connection, queue: &str, one: &Move, trace: Option<&str>) -> rusqlite::Result<()> {
     let Move { key, body, due, owed_since, collapse } = one;
     let moments = Moments { due: *due, owed_since: *owed_since };
     let Some(row) = find(db, queue, key)? else {
-        return insert(db, queue, (key, body), moments);
+        return insert(db, queue, (key, body, trace), moments);
     };
     let keeps_body = collapse.keeps_body();
     if row.tried && collapse.leaves_alone(*due, row.waits.due) {
@@ -31,19 +32,25 @@ pub(crate) fn send(db: &Connection, queue: &str, one: &Move) -> rusqlite::Result
     if row.claimed {
         let body =
             (row.next.is_none() || !keeps_body).then_some((body.as_str(), *collapse == Collapse::Latest));
-        mark_dirty(db, &row, body, row.next.map_or(moments, |(next, _)| collapse.both(moments, next)))
+        mark_dirty(
+            db,
+            &row,
+            (body, trace),
+            row.next.map_or(moments, |(next, _)| collapse.both(moments, next)),
+        )
     } else {
         let Moments { due, owed_since } = collapse.both(moments, row.waits);
         db.prepare_cached(
             "UPDATE queue_moves SET body = coalesce(?2, body), ready_at = ?3, enqueued_at = ?4,
-                 deliveries = iif(?2 IS NULL, deliveries, 0)
+                 deliveries = iif(?2 IS NULL, deliveries, 0), trace = iif(?2 IS NULL, trace, ?5)
              WHERE id = ?1",
         )?
         .execute(params![
             row.id,
             (!keeps_body).then_some(body),
             due.as_microsecond(),
-            owed_since.as_microsecond()
+            owed_since.as_microsecond(),
+            trace
         ])
         .map(|_| ())
     }
@@ -74,13 +81,13 @@ fn find(db: &Connection, queue: &str, key: &str) -> rusqlite::Result<Option<Row>
 fn insert(
     db: &Connection,
     queue: &str,
-    (key, body): (&str, &str),
+    (key, body, trace): (&str, &str, Option<&str>),
     Moments { due, owed_since }: Moments,
 ) -> rusqlite::Result<()> {
     db.prepare_cached(
-        "INSERT INTO queue_moves (queue, key, body, ready_at, enqueued_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO queue_moves (queue, key, body, ready_at, enqueued_at, trace) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
-    .execute(params![queue, key, body, due.as_microsecond(), owed_since.as_microsecond()])
+    .execute(params![queue, key, body, due.as_microsecond(), owed_since.as_microsecond(), trace])
     .map(|_| ())
 }
 
@@ -88,16 +95,17 @@ fn insert(
 fn mark_dirty(
     db: &Connection,
     row: &Row,
-    next: Option<(&str, bool)>,
+    (next, trace): (Option<(&str, bool)>, Option<&str>),
     Moments { due, owed_since }: Moments,
 ) -> rusqlite::Result<()> {
     let (body, latest) = next.unzip();
     db.prepare_cached(
         "UPDATE queue_moves SET next_body = coalesce(?2, next_body), next_due = ?3,
-             next_enqueued_at = ?4, next_latest = coalesce(?5, next_latest)
+             next_enqueued_at = ?4, next_latest = coalesce(?5, next_latest),
+             next_trace = iif(?2 IS NULL, next_trace, ?6)
          WHERE id = ?1",
     )?
-    .execute(params![row.id, body, due.as_microsecond(), owed_since.as_microsecond(), latest])
+    .execute(params![row.id, body, due.as_microsecond(), owed_since.as_microsecond(), latest, trace])
     .map(|_| ())
 }
 
@@ -111,7 +119,7 @@ pub(crate) fn claim(
     let max = i64::try_from(max).unwrap_or(i64::MAX);
     let claimed = db
         .prepare_cached(
-            "SELECT id, key, body, deliveries + 1, enqueued_at, claim + 1 FROM queue_moves
+            "SELECT id, key, body, deliveries + 1, enqueued_at, claim + 1, trace FROM queue_moves
              WHERE queue = ?1 AND ready_at <= ?2 ORDER BY ready_at, claimed, id LIMIT ?3",
         )?
         .query_map(params![queue, now.as_microsecond(), max], |row| {
@@ -120,6 +128,7 @@ pub(crate) fn claim(
                 body: row.get(2)?,
                 deliveries: row.get(3)?,
                 owed_since: moment(4, row.get(4)?)?,
+                trace: row.get::<_, Option<String>>(6)?.and_then(|trace| trace.parse().ok()),
                 receipt: Receipt(Proof::Row(RowClaim { id: row.get(0)?, claim: row.get(5)? })),
             })
         })?
@@ -149,6 +158,7 @@ pub(crate) fn ack(db: &Connection, row: RowClaim) -> rusqlite::Result<Acked> {
         .prepare_cached(
             "UPDATE queue_moves SET body = next_body, ready_at = next_due, enqueued_at = next_enqueued_at,
                  claimed = 0, deliveries = 0,
+                 trace = next_trace, next_trace = NULL,
                  next_body = NULL, next_due = NULL, next_enqueued_at = NULL, next_latest = 0
              WHERE id = ?1 AND claim = ?2 AND claimed = 1",
         )?
@@ -160,7 +170,7 @@ pub(crate) fn delay(
     db: &Connection,
     row: RowClaim,
     due: Timestamp,
-    body: Option<&str>,
+    (body, trace): (Option<&str>, Option<&str>),
 ) -> rusqlite::Result<Delayed> {
     let RowClaim { id, claim } = row;
     let held = db
@@ -174,10 +184,12 @@ pub(crate) fn delay(
     db.prepare_cached(
         "UPDATE queue_moves SET body = coalesce(next_body, ?2, body), ready_at = ?3, enqueued_at = ?4,
              claimed = 0, deliveries = iif(next_body IS NULL AND ?2 IS NULL, deliveries, 0),
+             trace = CASE WHEN next_body IS NOT NULL THEN next_trace WHEN ?2 IS NOT NULL THEN ?5 ELSE trace END,
+             next_trace = NULL,
              next_body = NULL, next_due = NULL, next_enqueued_at = NULL, next_latest = 0
          WHERE id = ?1",
     )?
-    .execute(params![id, body, due.as_microsecond(), owed_since.as_microsecond()])?;
+    .execute(params![id, body, due.as_microsecond(), owed_since.as_microsecond(), trace])?;
     Ok(if body.is_some() { Delayed::Anew } else { Delayed::Same })
 }
 

@@ -4,6 +4,7 @@
 use aws_types::SdkConfig;
 use embedded::Database;
 use jiff::{SignedDuration, Timestamp};
+use tracing::{Instrument as _, Span};
 
 use crate::local::Local;
 use crate::sqs::Sqs;
@@ -52,9 +53,45 @@ impl Queue {
     /// Takes all moves or none, and answers when they are durable. A move collapses into one that waits for its key;
     /// where the key is claimed, it waits until that one is settled, and then runs at its own due time.
     pub async fn send(&self, moves: Vec<Move>) -> Result<(), QueueError> {
+        if moves.is_empty() {
+            return Ok(());
+        }
+        let span = self.sending(moves.len());
+        async {
+            let sent = match self {
+                Self::Local(local) => local.send(moves).await,
+                Self::Sqs(sqs) => Box::pin(sqs.send(moves)).await,
+            };
+            if sent.is_err() {
+                trace::failed("queue");
+            }
+            sent
+        }
+        .instrument(span)
+        .await
+    }
+
+    /// <https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/>
+    fn sending(&self, count: usize) -> Span {
+        tracing::debug_span!(
+            target: trace::TARGET,
+            "send",
+            otel.name = %format_args!("{} send", self.name()),
+            otel.kind = "producer",
+            messaging.system = self.system(),
+            messaging.operation.name = "send",
+            messaging.operation.type = "send",
+            messaging.destination.name = self.name(),
+            messaging.batch.message_count = i64::try_from(count).unwrap_or(i64::MAX),
+        )
+    }
+
+    /// The `messaging.system` of OpenTelemetry's semantic conventions.
+    #[must_use]
+    pub fn system(&self) -> &'static str {
         match self {
-            Self::Local(local) => local.send(moves).await,
-            Self::Sqs(sqs) => Box::pin(sqs.send(moves)).await,
+            Self::Local(_) => "guestlist",
+            Self::Sqs(_) => "aws_sqs",
         }
     }
 

@@ -33,6 +33,7 @@ mod step;
 mod steward;
 mod subscriptions;
 mod tell;
+mod traced;
 mod trouble;
 mod turn;
 mod turns;

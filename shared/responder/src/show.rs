@@ -20,10 +20,12 @@ use model::{Clock, IncidentId, TenantId};
 use seal::StateKeys;
 use url::{Url, form_urlencoded};
 
+use crate::traced::served;
 use crate::trouble::after;
 use crate::{Trouble, wanted};
 
 const PATH: &str = "/incidents/";
+const PAGE: &str = "/incidents/{id}";
 const QUERY: &str = "link";
 const NOTHING: &str = "There is nothing to see: the link is not whole, or its time is over. `guestlist incidents` shows all there is.\n";
 
@@ -67,7 +69,7 @@ impl std::fmt::Debug for Viewer {
 impl Viewer {
     pub fn router(self) -> Router {
         let page = get(show).layer(map_response(guarded)).with_state(Arc::new(self));
-        Router::new().route("/incidents/{id}", page)
+        Router::new().route(PAGE, page)
     }
 
     /// None: there is no such incident, or the link does not open it.
@@ -91,8 +93,12 @@ async fn show(
     headers: HeaderMap,
 ) -> Response {
     let id = id.map(|Path(id)| id).unwrap_or_default();
-    match viewer.look(&id, query.as_deref().unwrap_or_default()).await {
-        Ok(Some(message)) if wanted::is_text(&headers) => message.text_page().into_response(),
+    served("GET", PAGE, page(&viewer, &id, &query.unwrap_or_default(), &headers)).await
+}
+
+async fn page(viewer: &Viewer, id: &str, query: &str, headers: &HeaderMap) -> Response {
+    match viewer.look(id, query).await {
+        Ok(Some(message)) if wanted::is_text(headers) => message.text_page().into_response(),
         Ok(Some(message)) => axum::response::Html(message.html()).into_response(),
         Ok(None) => (StatusCode::NOT_FOUND, NOTHING).into_response(),
         Err(trouble) => {

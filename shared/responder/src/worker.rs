@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use model::{Clock, Job, NoticeKind};
 use queue::{Accepted, Answer, Claimed, Queue, Received};
 use tokio::task::{JoinError, JoinSet};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span, field};
 
 use crate::trouble::after;
 use crate::{End, Flow, Handler, Notices, Trouble};
@@ -85,7 +85,11 @@ impl<F: Flow> Worker<F> {
     /// waits until the lease ends.
     pub async fn run_pushed(&self, received: &Received) -> Pushed {
         match self.queue.accept(received, self.clock.now(), self.lease()).await {
-            Ok(Accepted::Run(claimed)) => self.run_claimed(claimed).await,
+            Ok(Accepted::Run(claimed)) => {
+                // What has to do with a batch is known by its messages.
+                claimed.trace.into_iter().for_each(trace::link);
+                self.run_claimed(claimed).await
+            }
             Ok(Accepted::Done) => Pushed::answered(Answer::Success),
             Ok(Accepted::Later) => Pushed::answered(Answer::Failure),
             Err(error) => {
@@ -102,13 +106,54 @@ impl<F: Flow> Worker<F> {
 
     /// What is not settled comes back: when its lease ends, or when SQS shows it again.
     async fn run_claimed(&self, claimed: Claimed) -> Pushed {
-        match self.run_one(claimed).await {
-            Ok(pushed) => pushed,
-            Err(trouble) => {
-                tracing::error!(worker = self.name, "failed to end a job: {trouble}");
-                Pushed::answered(Answer::Failure)
+        let job = serde_json::from_str::<Job>(&claimed.body);
+        let span = self.working(&claimed, job.as_ref().ok());
+        async {
+            match self.run_one(claimed, job).await {
+                Ok(pushed) => pushed,
+                Err(trouble) => {
+                    trace::failed("unsettled");
+                    tracing::error!(worker = self.name, "failed to end a job: {trouble}");
+                    Pushed::answered(Answer::Failure)
+                }
             }
         }
+        .instrument(span)
+        .await
+    }
+
+    /// As <https://opentelemetry.io/docs/specs/semconv/messaging/sqs/> has it for one message of a batch. It goes on with the trace
+    /// in which it was sent, unless it is a look that nobody waits for: those are many, and each is a trace of its own with a link.
+    fn working(&self, claimed: &Claimed, job: Option<&Job>) -> Span {
+        let alone = job.is_some_and(is_background);
+        macro_rules! span {
+            ($($parent:tt)*) => {
+                tracing::debug_span!(
+                    target: trace::TARGET,
+                    $($parent)*
+                    "process",
+                    otel.name = %format_args!("{} process", self.queue.name()),
+                    otel.kind = "consumer",
+                    messaging.system = self.queue.system(),
+                    messaging.operation.name = "process",
+                    messaging.operation.type = "process",
+                    messaging.destination.name = self.queue.name(),
+                    job.deliveries = i64::from(claimed.deliveries),
+                    job.key = claimed.key,
+                    correlation = job.and_then(Job::correlation).map(field::display),
+                )
+            };
+        }
+        let span = if alone { span!(parent: None,) } else { span!() };
+        let batch = trace::current();
+        match claimed.trace {
+            Some(there) if alone => trace::linked_to(&span, there),
+            Some(there) => trace::child_of(&span, there),
+            None if alone => {}
+            None => return span,
+        }
+        batch.into_iter().for_each(|batch| trace::linked_to(&span, batch));
+        span
     }
 
     /// How long nobody else gets the key of a job: longer than the job may take.
@@ -124,18 +169,24 @@ impl<F: Flow> Worker<F> {
         }
     }
 
-    async fn run_one(&self, claimed: Claimed) -> Result<Pushed, Trouble> {
+    async fn run_one(
+        &self,
+        claimed: Claimed,
+        job: Result<Job, serde_json::Error>,
+    ) -> Result<Pushed, Trouble> {
         if claimed.deliveries > Self::TRIES {
             return self.bury(&claimed, &format!("it failed {} times", claimed.deliveries)).await;
         }
-        let job = match serde_json::from_str::<Job>(&claimed.body) {
+        let job = match job {
             Ok(job) => job,
             Err(error) => return self.bury(&claimed, &format!("it cannot be read: {error}")).await,
         };
-        let span = match job.correlation() {
-            Some(correlation) => tracing::info_span!("job", job.key = claimed.key, %correlation),
-            None => tracing::info_span!("job", job.key = claimed.key),
-        };
+        let span = tracing::info_span!(
+            "job",
+            job.key = claimed.key,
+            correlation = job.correlation().map(field::display),
+            trace_id = trace::current().map(|here| here.trace_id()),
+        );
         self.run_job(claimed, job).instrument(span).await
     }
 
@@ -155,6 +206,7 @@ impl<F: Flow> Worker<F> {
             }
             Ok(Some(End::Bury { why })) => return self.bury(&claimed, &why).await,
             Err(trouble) => {
+                trace::failed(if trouble.is_a_race() { "race" } else { "later" });
                 let answer = self.later(&claimed, &trouble).await?;
                 return Ok(Pushed { answer, credential_refused: trouble.is_of_the_credential() });
             }
@@ -185,6 +237,7 @@ impl<F: Flow> Worker<F> {
     }
 
     async fn bury(&self, claimed: &Claimed, why: &str) -> Result<Pushed, Trouble> {
+        trace::failed("buried");
         let job = serde_json::from_str::<Job>(&claimed.body).ok();
         if let Some(job) = &job {
             self.handler.bury(job, why).await?;
@@ -218,5 +271,17 @@ impl<F: Flow> Worker<F> {
     /// The queue could not be read.
     pub async fn next_due(&self) -> Result<Option<Timestamp>, Trouble> {
         Ok(self.queue.next_due().await?)
+    }
+}
+
+/// One of very many looks that can wait: of a listing, at the guests of a changed group, because a date has come.
+fn is_background(job: &Job) -> bool {
+    match job {
+        Job::Assess { change, missing: _ } => change.background,
+        Job::Reread { .. }
+        | Job::Remediate { .. }
+        | Job::Serve { .. }
+        | Job::Tell { .. }
+        | Job::Lifecycle { .. } => false,
     }
 }

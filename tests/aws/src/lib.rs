@@ -203,6 +203,16 @@ pub fn make_in_api(path: &str, body: &Value) -> Value {
     serde_json::from_str(body).expect("API Gateway answers in JSON")
 }
 
+/// One request to Lambda, below `/2015-03-31`, and what is in the answer. A function that is called is not waited for.
+#[must_use]
+pub fn ask_lambda(method: &str, path: &str, body: &Value) -> Value {
+    let kind = "Content-Type: application/json\r\nX-Amz-Invocation-Type: Event\r\n";
+    let answer = send(method, &format!("/2015-03-31{path}"), "lambda", kind, &body.to_string());
+    assert!(answer.starts_with("HTTP/1.1 20"), "Lambda answers {answer}");
+    let body = answer.split_once("\r\n\r\n").expect("an answer has a body").1;
+    if body.is_empty() { Value::Null } else { serde_json::from_str(body).expect("Lambda answers in JSON") }
+}
+
 /// All that CloudWatch has kept in a group, a line each.
 #[must_use]
 pub fn logs_of(group: &str) -> String {
@@ -212,6 +222,26 @@ pub fn logs_of(group: &str) -> String {
     let told: Value = serde_json::from_str(body).expect("CloudWatch answers in JSON");
     let lines = told["events"].as_array().into_iter().flatten();
     lines.filter_map(|one| one["message"].as_str()).map(|line| line.trim_end().to_owned() + "\n").collect()
+}
+
+/// Somebody with these policies in IAM and no other power, and his access key: its id and its secret.
+#[must_use]
+pub fn create_user(policies: &[Value]) -> (String, String) {
+    let name = fresh_name();
+    let ask = |operation: &str, more: &[(&str, &str)]| {
+        ask_query("iam", "2010-05-08", operation, &[&[("UserName", name.as_str())], more].concat())
+    };
+    let _ = ask("CreateUser", &[]);
+    for (at, policy) in policies.iter().enumerate() {
+        let (at, policy) = (format!("p{at}"), policy.to_string());
+        let _ = ask("PutUserPolicy", &[("PolicyName", &at), ("PolicyDocument", &policy)]);
+    }
+    let made = ask("CreateAccessKey", &[]);
+    let text = |name: &str| {
+        let rest = made.split_once(&format!("<{name}>")).expect("an access key has an id and a secret").1;
+        rest.split_once('<').expect("an element ends").0.to_owned()
+    };
+    (text("AccessKeyId"), text("SecretAccessKey"))
 }
 
 /// One request to DynamoDB in plain HTTP, and the answer as it is.

@@ -1,21 +1,25 @@
 //! The template as it is, deployed by the SAM CLI into an emulator that enforces what roles say, with everything around it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use emulator::Kept;
 use emulator::issuer::{CERTIFICATE, Issuer, NAME};
 use guestlist_tests::{Inbox, People};
 use jiff::Timestamp;
+use seal::WebhookSecret;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use simulator::{App, Delivery, FederatedCredential, Options, Simulator, contoso};
+use simulator::{App, Delivery, FederatedCredential, NewGroup, NewUser, Options, Simulator, contoso};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use crate::functions::tend;
+use crate::powers::Asked;
+use crate::store::Store;
 use crate::witness::{Call, Witness};
 use crate::{door, powers};
 
@@ -25,8 +29,12 @@ pub(crate) const ACCOUNT: &str = "000000000000";
 /// So long is waited for what takes a minute, however busy the machine is.
 const PATIENCE: Duration = Duration::from_secs(300);
 const STEWARD: Uuid = Uuid::from_u128(0xc027_0500_0000_4000_8000_0000_0000_a003);
+/// How often a timer is set off that a story does not wait a minute for.
+const TEND_EVERY: Duration = Duration::from_secs(2);
+/// More than the 900 s that SQS delays, so that it waits in the table. What is owed is taken from there 900 s before it is due.
+pub(crate) const PUT_OFF_SECONDS: u32 = 930;
 /// `openssl rand -base64 32` would make such a key.
-const KEYS: &str = "k1 MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n";
+pub(crate) const KEYS: &str = "k1 MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n";
 
 /// Each function, and its binary.
 pub(crate) const FUNCTIONS: [(&str, &str); 6] = [
@@ -38,28 +46,42 @@ pub(crate) const FUNCTIONS: [(&str, &str); 6] = [
     ("approvals", env!("CARGO_BIN_EXE_deployed-approvals")),
 ];
 
-const POLICY: &str = "
-version: 1
-mode: enforce
-lists:
-  blocked: { file: blocked.txt }
-guardrails:
-  - id: blocked-domain
-    why: organisations under sanctions
-    severity: high
-    if: { domain: [blocked] }
-    then: [disable]
-";
+pub(crate) const POLICY: &str = include_str!("policy.yaml");
+
+/// What the functions have asked for so far.
+#[derive(Debug, Default)]
+struct Heard {
+    calls: usize,
+    asked: BTreeSet<Asked>,
+    denied: Vec<(&'static str, Call)>,
+}
 
 pub(crate) struct Deployment {
     pub(crate) simulator: Simulator,
     pub(crate) tenant: People,
     pub(crate) slack: Inbox,
+    /// Takes nothing until a story says so.
+    pub(crate) teams: Inbox,
+    pub(crate) store: Store,
+    pub(crate) canary: Canary,
+    /// Of the policy.
+    pub(crate) bucket: String,
     pub(crate) issuer: Issuer,
     pub(crate) witness: Witness,
     /// Where the front door is for people and for Graph, and where it is on loopback.
     pub(crate) public_url: String,
     pub(crate) front_door: String,
+    keys: BTreeMap<String, &'static str>,
+    heard: Mutex<Heard>,
+    /// When a story set a timer off.
+    tended: Mutex<BTreeMap<&'static str, Instant>>,
+}
+
+/// A marked account and a marked group.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Canary {
+    pub(crate) user: Uuid,
+    pub(crate) group: Uuid,
 }
 
 impl Deployment {
@@ -72,16 +94,31 @@ impl Deployment {
             issuer.know(&key_of(function), &role_of(function));
         }
         let simulator = Simulator::start(contoso()).await.unwrap();
-        let slack = Inbox::open("slack").await;
-        for (name, text) in [("state-keys", KEYS), ("link-keys", KEYS), ("slack", &slack.url())] {
+        let tenant = People(simulator.tenant());
+        let user = tenant.0.add_user(NewUser::member("guestlist-canary@contoso.com"));
+        let canary = Canary { user, group: tenant.0.create_group(NewGroup::named("guestlist-canary")) };
+        let (slack, teams, webhook) =
+            (Inbox::open("slack").await, Inbox::open("teams").await, Inbox::open("webhook").await);
+        teams.answer_always(Some(404));
+        // One that wants every message again a quarter of an hour later.
+        webhook.want_patience(PUT_OFF_SECONDS);
+        let secret = WebhookSecret::generate([7; 32]);
+        for (name, text) in [
+            ("state-keys", KEYS),
+            ("link-keys", KEYS),
+            ("slack", &slack.url()),
+            ("teams", &teams.url()),
+            ("webhook", &webhook.url()),
+            ("webhook-secret", &secret),
+        ] {
             emulator::keep_secret(Kept::Parameter, &format!("/guestlist/{name}"), text);
         }
-        let outputs = deploy(&simulator.url());
+        let outputs = deploy(&simulator.url(), canary);
         let bucket =
             outputs["PolicyPlace"].strip_prefix("s3://").and_then(|place| place.strip_suffix("/policy.yaml"));
-        let bucket = bucket.expect("the policy lies in a bucket");
-        emulator::put_object(bucket, "blocked.txt", "evil.example\n");
-        emulator::put_object(bucket, "policy.yaml", POLICY);
+        let bucket = bucket.expect("the policy lies in a bucket").to_owned();
+        emulator::put_object(&bucket, "blocked.txt", "evil.example\n");
+        emulator::put_object(&bucket, "policy.yaml", POLICY);
         // The emulator serves `https://<id>.execute-api.<region>.amazonaws.com` by a path.
         let public_url = outputs["NotificationUrl"].strip_suffix("/graph/notifications").unwrap().to_owned();
         let api = public_url.strip_prefix("https://").and_then(|host| host.split('.').next()).unwrap();
@@ -91,8 +128,24 @@ impl Deployment {
         }
         let front_door = format!("{}/_aws/execute-api/{api}/$default", witness.address);
         simulator.forward(&public_url, &front_door);
-        let tenant = People(simulator.tenant());
-        Self { simulator, tenant, slack, issuer, witness, public_url, front_door }
+        let (store, heard) = (Store::open(&outputs), Mutex::default());
+        let keys = FUNCTIONS.iter().map(|(function, _)| (key_of(function), *function)).collect();
+        Self {
+            simulator,
+            tenant,
+            slack,
+            teams,
+            store,
+            canary,
+            bucket,
+            issuer,
+            witness,
+            public_url,
+            front_door,
+            keys,
+            heard,
+            tended: Mutex::default(),
+        }
     }
 
     /// What is true at last.
@@ -103,26 +156,76 @@ impl Deployment {
                 return found;
             }
             // No use in waiting. The role of `notifications` is the one of which a story takes something away.
-            for call in self.witness.calls().iter().filter(|call| call.is_denied()) {
-                let (who, why) = (self.who(call), String::from_utf8_lossy(&call.answer));
-                assert_eq!(who, Some("notifications"), "{what}: the role of this one lacks a power: {why}");
+            for (who, call) in &self.hear().denied {
+                let why = String::from_utf8_lossy(&call.answer);
+                assert_eq!(*who, "notifications", "{what}: the role of this one lacks a power: {why}");
             }
             assert!(begun.elapsed() < PATIENCE, "{what}: that did not come true.\n{}", self.story_so_far());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
+    /// The same while the timer of a function goes off every few seconds.
+    pub(crate) async fn until_tended<T>(
+        &self,
+        function: &'static str,
+        what: &str,
+        mut look: impl AsyncFnMut() -> Option<T>,
+    ) -> T {
+        let tended = async || {
+            if self.is_to_be_tended(function) {
+                tend(function);
+            }
+            look().await
+        };
+        self.until(what, tended).await
+    }
+
+    /// Several stories may wait for it.
+    fn is_to_be_tended(&self, function: &'static str) -> bool {
+        let (mut tended, now) = (self.tended.lock().unwrap(), Instant::now());
+        let lately = tended.get(function).is_some_and(|at| now.duration_since(*at) < TEND_EVERY);
+        if !lately {
+            tended.insert(function, now);
+        }
+        !lately
+    }
+
+    /// A function has used a power of its role.
+    pub(crate) async fn until_used(&self, (function, action, about): (&str, &str, &str)) {
+        let what = format!("{function} asks for {action} of {about}");
+        self.until(&what, async || self.has_used((function, action, about)).then_some(())).await;
+    }
+
+    pub(crate) fn has_used(&self, (function, action, about): (&str, &str, &str)) -> bool {
+        self.hear().asked.iter().any(|one| one.is(function, action, about))
+    }
+
+    pub(crate) fn asked(&self) -> BTreeSet<Asked> {
+        self.hear().asked.clone()
+    }
+
+    /// Whatever has been answered since the last time, too.
+    fn hear(&self) -> MutexGuard<'_, Heard> {
+        let mut heard = self.heard.lock().unwrap();
+        for call in self.witness.calls_after(heard.calls) {
+            heard.calls += 1;
+            let Some(who) = self.who(&call) else { continue };
+            heard.asked.extend(powers::needs(who, &call));
+            if call.is_denied() {
+                heard.denied.push((who, call));
+            }
+        }
+        heard
+    }
+
     /// Which function has signed it.
     pub(crate) fn who(&self, call: &Call) -> Option<&'static str> {
         let key = call.key.as_deref()?;
-        let found = FUNCTIONS.iter().find(|(function, _)| key_of(function) == key);
-        Some(
-            found
-                .unwrap_or_else(|| {
-                    panic!("nobody knows the key `{key}`; has the emulator another way to make them?")
-                })
-                .0,
-        )
+        let found = self.keys.get(key).copied();
+        Some(found.unwrap_or_else(|| {
+            panic!("nobody knows the key `{key}`; has the emulator another way to make them?")
+        }))
     }
 
     fn story_so_far(&self) -> String {
@@ -171,7 +274,7 @@ fn contoso() -> Options {
 }
 
 /// What the stack says in the end.
-fn deploy(graph: &str) -> BTreeMap<String, String> {
+fn deploy(graph: &str, canary: Canary) -> BTreeMap<String, String> {
     let folder = TempDir::new().unwrap();
     // The template finds the zips by where it lies.
     let (infra, zips) = (folder.path().join("infra/aws"), folder.path().join("target/aws"));
@@ -214,8 +317,13 @@ fn deploy(graph: &str) -> BTreeMap<String, String> {
         "SecretsIn=parameter-store".to_owned(),
         "StateKeys=/guestlist/state-keys".to_owned(),
         "LinkKeys=/guestlist/link-keys".to_owned(),
-        "Channels=slack".to_owned(),
+        "Channels=slack,teams,webhook".to_owned(),
         "SlackWebhookUrl=/guestlist/slack".to_owned(),
+        "TeamsWebhookUrl=/guestlist/teams".to_owned(),
+        "WebhookUrl=/guestlist/webhook".to_owned(),
+        "WebhookSecret=/guestlist/webhook-secret".to_owned(),
+        format!("CanaryUser={}", canary.user),
+        format!("CanaryGroup={}", canary.group),
         format!("Architecture={}", if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }),
     ];
     let mut deploy = vec!["deploy", "--template-file", template, "--s3-bucket", &bucket, "--no-progressbar"];

@@ -1,5 +1,6 @@
-//! `infra/aws/template.yaml` as it is, deployed by the SAM CLI into the AWS emulator, with roles enforced and signatures checked, and the
-//! demo's story played through it: Graph posts to the HTTP API, and all that follows is done by the stack itself.
+//! `infra/aws/template.yaml` as it is, deployed by the SAM CLI into the AWS emulator, with roles enforced and signatures checked, and
+//! stories played through it: Graph posts to the HTTP API, and all that follows is done by the stack itself. Together they use every
+//! power that a role grants, and `accounts` fails on one that they do not.
 //!
 //! What the emulator does not do, seen in ministack 1.5.33:
 //!
@@ -15,8 +16,18 @@
 //!
 //! `tests/tidy/infra.rs` and `tests/tidy/deployed.rs` read in the template what is not tried here.
 
+mod accounts;
+mod before;
+mod damage;
 mod deployment;
 mod door;
+mod functions;
+mod groups;
+mod operators;
 mod powers;
+mod settings;
+mod store;
 mod story;
+mod telling;
+mod trouble;
 mod witness;

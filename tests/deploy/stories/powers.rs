@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use serde_json::{Value, json};
+use simulator::contoso;
 use url::form_urlencoded;
 
 use crate::deployment::{ACCOUNT, FUNCTIONS, STACK};
@@ -13,23 +14,21 @@ use crate::witness::Call;
 const POLICY: &str = "what-it-does";
 const OF_THE_EMULATOR: &str = "batches";
 const BATCHED: [&str; 3] = ["sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"];
-/// What AWS does by the role of a function, without its doing: the event source mapping, and whoever collects logs.
-const OF_AWS: [&str; 5] = [
-    "logs:CreateLogStream",
-    "logs:PutLogEvents",
-    "sqs:ReceiveMessage",
-    "sqs:DeleteMessage",
-    "sqs:GetQueueAttributes",
-];
+/// What AWS does by the role of a function, without its doing: whoever collects logs, and the event source mapping.
+const OF_LOGS: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
+const OF_THE_MAPPING: [&str; 3] = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
+/// From which queue to which function it brings messages.
+const MAPPED: [(&str, &str); 4] =
+    [("assess", "Changes"), ("remediate", "Remediations"), ("alert", "Alerts"), ("steward", "Chores")];
 
 /// One request's need of one power.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Asked {
     pub(crate) function: &'static str,
-    action: String,
-    resource: String,
+    pub(crate) action: String,
+    pub(crate) resource: String,
     /// The partition, where it is about an item.
-    leading: Option<String>,
+    pub(crate) leading: Option<String>,
 }
 
 /// A statement of a role, for one action on one resource and, where it has a condition on them, one leading key.
@@ -42,7 +41,36 @@ pub(crate) struct Grant {
     leading: Option<String>,
 }
 
+impl Asked {
+    /// `archive` and `later#changes` are partitions, `ChangesDead` is a queue.
+    pub(crate) fn is(&self, function: &str, action: &str, about: &str) -> bool {
+        self.function == function && is_about(&self.action, &self.resource, &self.leading, action, about)
+    }
+}
+
+fn is_about(full: &str, resource: &str, leading: &Option<String>, action: &str, about: &str) -> bool {
+    let of_tenant = format!("{about}#{}", contoso::TENANT);
+    let is_there = match leading {
+        Some(leading) => *leading == about || *leading == of_tenant,
+        None => is_named(resource, about),
+    };
+    full.rsplit(':').next() == Some(action) && is_there
+}
+
+/// CloudFormation puts the stack before a name or not, and a number behind it.
+fn is_named(resource: &str, name: &str) -> bool {
+    ["-", ":"].iter().any(|before| resource.contains(&format!("{before}{name}-")))
+}
+
 impl Grant {
+    pub(crate) fn is_of(&self, function: &str) -> bool {
+        self.function == function
+    }
+
+    pub(crate) fn is(&self, function: &str, action: &str, about: &str) -> bool {
+        self.function == function && is_about(&self.action, &self.resource, &self.leading, action, about)
+    }
+
     pub(crate) fn covers(&self, asked: &Asked) -> bool {
         let is_there = match self.resource.strip_suffix('*') {
             Some(prefix) => asked.resource.starts_with(prefix),
@@ -53,7 +81,11 @@ impl Grant {
     }
 
     pub(crate) fn is_used_by_aws(&self) -> bool {
-        OF_AWS.contains(&self.action.as_str())
+        let (action, group) = (self.action.as_str(), format!("/aws/lambda/{STACK}-{}", self.function));
+        let logs = OF_LOGS.contains(&action) && self.resource.contains(&group);
+        let is_brought =
+            |(function, queue): &(&str, &str)| *function == self.function && is_named(&self.resource, queue);
+        logs || (OF_THE_MAPPING.contains(&action) && MAPPED.iter().any(is_brought))
     }
 }
 
@@ -117,24 +149,26 @@ pub(crate) fn without(document: &Value, sid: &str) -> Value {
 
 /// All that the roles grant.
 pub(crate) fn grants() -> BTreeSet<Grant> {
+    FUNCTIONS.iter().flat_map(|(function, _)| grants_of(function, &document(function))).collect()
+}
+
+pub(crate) fn grants_of(function: &'static str, document: &Value) -> BTreeSet<Grant> {
     let mut grants = BTreeSet::new();
-    for (function, _) in FUNCTIONS {
-        for statement in document(function)["Statement"].as_array().unwrap() {
-            assert_eq!(statement["Effect"], "Allow", "{function}: {statement}");
-            let keys = &statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"];
-            let keys: Vec<_> =
-                if keys.is_null() { vec![None] } else { texts(keys).into_iter().map(Some).collect() };
-            for action in texts(&statement["Action"]) {
-                assert_eq!(action.starts_with("dynamodb:"), keys[0].is_some(), "{function}: {statement}");
-                for resource in texts(&statement["Resource"]) {
-                    grants.extend(keys.iter().map(|leading| Grant {
-                        function,
-                        sid: statement["Sid"].as_str().unwrap().to_owned(),
-                        action: action.clone(),
-                        resource: resource.clone(),
-                        leading: leading.clone(),
-                    }));
-                }
+    for statement in document["Statement"].as_array().unwrap() {
+        assert_eq!(statement["Effect"], "Allow", "{function}: {statement}");
+        let keys = &statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"];
+        let keys: Vec<_> =
+            if keys.is_null() { vec![None] } else { texts(keys).into_iter().map(Some).collect() };
+        for action in texts(&statement["Action"]) {
+            assert_eq!(action.starts_with("dynamodb:"), keys[0].is_some(), "{function}: {statement}");
+            for resource in texts(&statement["Resource"]) {
+                grants.extend(keys.iter().map(|leading| Grant {
+                    function,
+                    sid: statement["Sid"].as_str().unwrap().to_owned(),
+                    action: action.clone(),
+                    resource: resource.clone(),
+                    leading: leading.clone(),
+                }));
             }
         }
     }

@@ -67,16 +67,18 @@ impl Witness {
 
     /// All that was answered, in the order of the answers.
     pub(crate) fn calls(&self) -> Vec<Call> {
-        self.calls.lock().unwrap().clone()
+        self.calls_after(0)
+    }
+
+    /// The same without the first ones.
+    pub(crate) fn calls_after(&self, first: usize) -> Vec<Call> {
+        self.calls.lock().unwrap()[first..].to_vec()
     }
 
     /// How often the front door answered what was posted with each of these.
     pub(crate) fn posts_answered(&self, is: impl Fn(u16) -> bool) -> usize {
-        let calls = self.calls();
-        calls
-            .iter()
-            .filter(|call| call.key.is_none() && call.method == Method::POST && is(call.status))
-            .count()
+        let posted = |call: &&Call| call.key.is_none() && call.method == Method::POST;
+        self.calls.lock().unwrap().iter().filter(posted).filter(|call| is(call.status)).count()
     }
 }
 

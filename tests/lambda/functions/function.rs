@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -34,6 +35,7 @@ pub(crate) struct Function {
     out: NamedTempFile,
     /// Lambda gives an instance one event at a time.
     turn: Mutex<()>,
+    invoked: AtomicU64,
 }
 
 impl Function {
@@ -63,13 +65,14 @@ impl Function {
             .unwrap();
         runtime.watch(process.id());
         let process = std::sync::Mutex::new(process);
-        Self { name, runtime, process, log, out, turn: Mutex::new(()) }
+        Self { name, runtime, process, log, out, turn: Mutex::new(()), invoked: AtomicU64::new(0) }
     }
 
     /// One event, and the answer. When this returns the process is stopped: whatever it has done, it has done before it
     /// answered.
     pub(crate) async fn invoke(&self, event: Value) -> Answer {
         let _turn = self.turn.lock().await;
+        self.invoked.fetch_add(1, Ordering::SeqCst);
         let answer = self.runtime.hand_over(&event, TIMEOUT);
         let answer = tokio::time::timeout(PATIENCE, answer).await;
         // The signal is sent; when the kernel shows it is the kernel's affair.
@@ -77,6 +80,15 @@ impl Function {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         answer.unwrap_or_else(|_| panic!("{} did not answer:\n{}", self.name, self.log())).unwrap()
+    }
+
+    /// Bytes that CloudWatch would have been given.
+    pub(crate) fn logged(&self) -> usize {
+        read(&self.log).len() + read(&self.out).len()
+    }
+
+    pub(crate) fn invocations(&self) -> u64 {
+        self.invoked.load(Ordering::SeqCst)
     }
 
     /// Ends by itself, as a process does that cannot begin.

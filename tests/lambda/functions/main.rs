@@ -1,19 +1,27 @@
-//! Each function's own binary under a Runtime API, stopped between events, against the table, the queues, the secrets and the bucket of
-//! the emulator and the simulated tenant. What is looked at while a process is stopped was done before it answered.
+//! Each function's own binary under a Runtime API, stopped between events, and the command that asks them, against the table, the
+//! queues, the secrets and the bucket of the emulator and the simulated tenant. What is looked at while a process is stopped was done
+//! before it answered.
 
+mod command;
 mod function;
 mod gateway;
 mod runtime;
 mod stage;
 
+mod asking;
 mod batches;
 mod changing;
+mod cost;
 mod federation;
 mod http;
 mod pages;
+mod places;
+mod powers;
 mod starting;
 mod story;
+mod throttled;
 mod timers;
+mod traced;
 
 use serde_json::Value;
 

@@ -8,6 +8,7 @@ use guestlist_tests::{Inbox, People};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use simulator::{Delivery, Options, Simulator, contoso};
+use tempfile::NamedTempFile;
 
 use crate::function::Function;
 
@@ -33,6 +34,7 @@ pub(crate) struct Stage {
     pub(crate) tenant: People,
     pub(crate) slack: Inbox,
     pub(crate) bucket: String,
+    packaged: NamedTempFile,
     queues: Vec<(&'static str, String, String)>,
     prefix: String,
     settings: Vec<(String, String)>,
@@ -53,11 +55,15 @@ impl Stage {
         let bucket = emulator::create_bucket();
         emulator::put_object(&bucket, "guestlist/blocked.txt", "evil.example\n");
         emulator::put_object(&bucket, "guestlist/policy.yaml", POLICY);
+        let packaged = NamedTempFile::new().unwrap();
+        let rules = POLICY.replace("{ file: blocked.txt }", "{ entries: [evil.example] }");
+        std::fs::write(packaged.path(), rules).unwrap();
         let mut stage = Self {
             tenant: People(simulator.tenant()),
             simulator,
             slack,
             bucket,
+            packaged,
             queues: Vec::new(),
             prefix,
             settings: Vec::new(),
@@ -160,8 +166,27 @@ impl Stage {
         environment
     }
 
+    /// As [`Self::start`], with this address in the place of the emulator's. The policy lies in the package, as such a one reads no
+    /// bucket.
+    pub(crate) async fn start_behind(&self, address: &str, name: &'static str) -> Function {
+        let mut environment = self.environment(name);
+        for (setting, value) in &mut environment {
+            match setting.as_str() {
+                "AWS_ENDPOINT_URL" => address.clone_into(value),
+                "GUESTLIST_POLICY" => *value = self.packaged.path().display().to_string(),
+                _ => {}
+            }
+        }
+        Function::start(name, &environment).await
+    }
+
     pub(crate) async fn start(&self, name: &'static str) -> Function {
         Function::start(name, &self.environment(name)).await
+    }
+
+    pub(crate) fn table(&self) -> &str {
+        let found = self.settings.iter().find(|(name, _)| name == "GUESTLIST_TABLE");
+        &found.expect("a table").1
     }
 
     /// The address of a queue, and of its dead-letter queue.

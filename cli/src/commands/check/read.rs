@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use graph::{Reader, User};
-use host::{Environment, Settings, Store};
+use host::{Environment, Store};
 use jiff::Timestamp;
 use model::{Mode, ObjectId, Snapshot, Suspension};
 use policy::{Facts, Kind, Memberships, Named, Policy, Standing, Verdict, kind_of};
 
-use super::super::{named_groups, policy_path, reader_of};
+use super::super::{ceiling, named_groups, policy_path, reader_of, store_of};
 use super::inviters::Audit;
 use crate::out;
 
@@ -51,9 +51,11 @@ impl Checker {
         for problem in policy.unsettled_names(&names) {
             out::message(&format!("warning: {problem}"));
         }
-        let Settings { data, tenant, ceiling, .. } = settings;
-        let there = Store::path(&data).exists();
-        let store = if there { Some(Store::open(&data, tenant)?) } else { None };
+        let store = store_of(&settings).await?;
+        let ceiling = match &store {
+            Some(store) => ceiling(&settings, store).await?,
+            None => settings.ceiling,
+        };
         let enforced = policy.with_every_rule_enforced();
         let for_everybody = enforced.without_existing();
         Ok(Self {

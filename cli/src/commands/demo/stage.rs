@@ -39,6 +39,7 @@ pub(super) struct Stage {
     pub(super) groups: Groups,
     /// Guests who have been there for a year.
     pub(super) veterans: Vec<Uuid>,
+    pub(super) settings: Settings,
     pub(super) store: Store,
     pub(super) chat: Chat,
     pub(super) tenant: String,
@@ -75,7 +76,7 @@ impl Stage {
         let environment = environment(&simulator, &chat, &folder, &policy);
         let settings = Settings::read(&environment, Needs::everything())?;
         let parts: Vec<Part> = Part::wanted(&settings).collect();
-        let serving = Serving::prepare(settings, &parts, host::clock())?;
+        let serving = Serving::prepare(settings.clone(), &parts, host::clock())?;
         let store = serving.assembly.store.clone();
         let (stop, stopped) = oneshot::channel();
         let until = async {
@@ -87,6 +88,7 @@ impl Stage {
             simulator,
             groups,
             veterans,
+            settings,
             store,
             chat,
             tenant: contoso::TENANT.to_string(),

@@ -1,5 +1,6 @@
 //! `guestlist status`: how Guestlist is, for people and for monitoring (the exit code).
 
+mod deployed;
 mod print;
 mod reconciled;
 mod watching;
@@ -13,9 +14,11 @@ use model::{ChannelName, ChannelState, Mode, Stop};
 use queue::Depth;
 use serde::Serialize;
 
+use self::deployed::Deployed;
+pub(super) use self::deployed::ceiling_of;
 use self::reconciled::Reconciled;
 use self::watching::Watching;
-use super::words::seconds;
+use super::words::{log_of, seconds};
 use super::{breaker, open, queues, subscriptions};
 use crate::args::Output;
 use crate::exit::Exit;
@@ -29,6 +32,8 @@ struct Status {
     well: bool,
     troubles: Vec<String>,
     parts: Vec<PartStatus>,
+    /// `None`: the store is on this machine.
+    deployed: Option<Deployed>,
     stopped: Option<Stop>,
     /// Where it is minutes.
     clock_ahead_seconds: Option<i64>,
@@ -40,7 +45,8 @@ struct Status {
     silent: Vec<ChannelName>,
     /// Without `GUESTLIST_POLICY` it is not known here.
     policy: Option<PolicyStatus>,
-    at_most: Mode,
+    /// On AWS it is that of whoever judges. `None`: nobody has judged yet.
+    at_most: Option<Mode>,
     incidents: BTreeMap<&'static str, usize>,
     /// Those of them that a person has to look at.
     for_people: BTreeMap<&'static str, usize>,
@@ -63,7 +69,7 @@ struct PolicyStatus {
 #[derive(Serialize)]
 struct PartStatus {
     name: &'static str,
-    /// Not known where the file system has no locks.
+    /// Not known on AWS, and where the file system has no locks.
     running: Option<bool>,
 }
 
@@ -78,7 +84,7 @@ struct QueueStatus {
 }
 
 pub(crate) async fn run(environment: &Environment, output: Output) -> anyhow::Result<Exit> {
-    let (settings, store) = open(environment)?;
+    let (settings, store) = open(environment).await?;
     let now = store.now().await?;
     let status = read(&settings, &store, now).await?;
     out::show(output, &status, print::print)?;
@@ -87,12 +93,13 @@ pub(crate) async fn run(environment: &Environment, output: Output) -> anyhow::Re
 
 async fn read(settings: &Settings, store: &Store, now: Timestamp) -> anyhow::Result<Status> {
     let mut troubles = Vec::new();
-    let parts = parts(settings, &mut troubles);
+    let parts = parts(settings, store, &mut troubles);
+    let deployed = Deployed::read(store, (now, &mut troubles)).await?;
     let queues = depths(store, now, &mut troubles).await?;
     let records = store.ledger.subscriptions().await?;
     let subscriptions: Vec<_> = records.iter().map(|one| subscriptions::row(&one.value, now)).collect();
     for watched in subscriptions::unwatched(&subscriptions) {
-        troubles.push(format!("there is no living subscription to `{watched}`: `guestlist serve` makes it"));
+        troubles.push(subscriptions::missing(store, watched));
     }
     let stopped = store.ledger.stop().await?;
     if let Some(stop) = &stopped {
@@ -106,7 +113,11 @@ async fn read(settings: &Settings, store: &Store, now: Timestamp) -> anyhow::Res
     let clock_ahead = store.ledger.clock_ahead().await?;
     if let Some(ahead) = clock_ahead {
         let off = responder::off(ahead);
-        troubles.push(format!("this machine's clock is {off}, which counts: set it (NTP)"));
+        troubles.push(if store.is_on_aws() {
+            format!("the clock of the functions on AWS is {off}, which counts")
+        } else {
+            format!("this machine's clock is {off}, which counts: set it (NTP)")
+        });
     }
     let breaker = breaker::standing(store, now).await?;
     if breaker.open {
@@ -115,7 +126,9 @@ async fn read(settings: &Settings, store: &Store, now: Timestamp) -> anyhow::Res
     let mut silent = settings.channels.routes().all();
     let channels = channels(store, &silent, &mut troubles).await?;
     silent.retain(|name| channels.iter().all(|channel| channel.name != *name));
-    let policy = policy(settings, &mut troubles);
+    // A file that lies here is not what a deployment judges by.
+    let policy = if store.is_on_aws() { None } else { policy(settings, &mut troubles) };
+    let at_most = deployed.as_ref().map_or(Some(settings.ceiling), |deployed| deployed.at_most);
     let incidents = incidents(store).await?;
     if let Some(failed) = incidents.get("failed") {
         troubles
@@ -130,6 +143,7 @@ async fn read(settings: &Settings, store: &Store, now: Timestamp) -> anyhow::Res
         well: troubles.is_empty(),
         troubles,
         parts,
+        deployed,
         stopped,
         clock_ahead_seconds: clock_ahead.map(|ahead| ahead.as_secs()),
         queues,
@@ -137,7 +151,7 @@ async fn read(settings: &Settings, store: &Store, now: Timestamp) -> anyhow::Res
         channels,
         silent,
         policy,
-        at_most: settings.ceiling,
+        at_most,
         incidents,
         for_people,
         waiting: breaker::waiting(store).await?,
@@ -147,7 +161,10 @@ async fn read(settings: &Settings, store: &Store, now: Timestamp) -> anyhow::Res
     })
 }
 
-fn parts(settings: &Settings, troubles: &mut Vec<String>) -> Vec<PartStatus> {
+fn parts(settings: &Settings, store: &Store, troubles: &mut Vec<String>) -> Vec<PartStatus> {
+    if store.is_on_aws() {
+        return Part::ALL.map(|part| PartStatus { name: part.word(), running: None }).into();
+    }
     let parts: Vec<PartStatus> = Part::wanted(settings)
         .map(|part| PartStatus { name: part.word(), running: host::is_running(&settings.data, part).ok() })
         .collect();
@@ -220,7 +237,8 @@ async fn depths(
             && now.duration_since(oldest) > LONG
         {
             let oldest = seconds(oldest);
-            troubles.push(format!("the oldest job in `{name}` waits since {oldest}: see the log of `serve`"));
+            let log = log_of(store, Part::Steward);
+            troubles.push(format!("the oldest job in `{name}` waits since {oldest}: see {log}"));
         }
         found.push(QueueStatus { name, ready, waiting, claimed, dead, oldest_ready });
     }

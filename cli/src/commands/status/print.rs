@@ -15,13 +15,17 @@ pub(super) fn print(status: &Status) -> anyhow::Result<()> {
         .iter()
         .map(|queue| {
             let numbers = [queue.ready, queue.waiting, queue.claimed, queue.dead];
-            let oldest = queue.oldest_ready.map_or_else(|| "-".to_owned(), seconds);
+            let untold = if status.deployed.is_some() && queue.ready > 0 { "not known" } else { "-" };
+            let oldest = queue.oldest_ready.map_or_else(|| untold.to_owned(), seconds);
             let cells = numbers.iter().map(u64::to_string).chain([oldest]);
             std::iter::once(queue.name.to_owned()).chain(cells).collect()
         })
         .collect();
     out::table(&["QUEUE", "READY", "WAITING", "CLAIMED", "DEAD", "OLDEST READY SINCE"], &rows)?;
     out::line("WAITING: looks, jobs and messages that are due later")?;
+    if let Some(deployed) = &status.deployed {
+        out::line(&deployed.in_words())?;
+    }
     // They are stored under ids that chance has made.
     let subscriptions: BTreeSet<String> =
         status.subscriptions.iter().map(subscriptions::Row::in_words).collect();
@@ -40,8 +44,8 @@ pub(super) fn print(status: &Status) -> anyhow::Result<()> {
     out::line(&format!("channels: {}", channels.as_deref().unwrap_or("none is known here")))?;
     out::line(&format!(
         "policy: {}; GUESTLIST_AT_MOST is {}",
-        policy(status.policy.as_ref()),
-        status.at_most
+        policy(status),
+        status.at_most.map_or_else(|| "not known yet".to_owned(), |mode| mode.to_string())
     ))?;
     out::line(&format!("writes: {}", writes(status)))?;
     let counts = listed(status.incidents.iter().map(|(state, count)| format!("{count} {state}")));
@@ -95,14 +99,16 @@ fn channel(channel: &ChannelState) -> String {
 fn writes(status: &Status) -> &'static str {
     match (&status.stopped, status.at_most) {
         (Some(_), _) => "stopped, until `guestlist resume`",
-        (None, Mode::Observe) => "none, because GUESTLIST_AT_MOST is observe",
-        (None, Mode::Ask) => "only what somebody approved, because GUESTLIST_AT_MOST is ask",
-        (None, Mode::Enforce) => "as the policy says",
+        (None, None) => "not known until somebody has judged",
+        (None, Some(Mode::Observe)) => "none, because GUESTLIST_AT_MOST is observe",
+        (None, Some(Mode::Ask)) => "only what somebody approved, because GUESTLIST_AT_MOST is ask",
+        (None, Some(Mode::Enforce)) => "as the policy says",
     }
 }
 
-fn policy(policy: Option<&PolicyStatus>) -> String {
-    match policy {
+fn policy(status: &Status) -> String {
+    match &status.policy {
+        None if status.deployed.is_some() => "that of the deployment".to_owned(),
         None => "GUESTLIST_POLICY is not set here".to_owned(),
         Some(PolicyStatus { file, hash: Some(hash), mode: Some(mode), problems: _ }) => {
             format!("`{file}` ({hash}), mode {mode}")

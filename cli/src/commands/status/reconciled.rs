@@ -1,13 +1,13 @@
 //! Up to which moment every change was assessed and how that is known, and whether everybody has been judged by the policy
 //! in force.
 
-use host::Store;
+use host::{Part, Store};
 use jiff::{SignedDuration, Timestamp};
 use model::{Delta, InForce, Listing, ListingPlace, ResourceKind};
 use serde::Serialize;
 
 use super::QueueStatus;
-use crate::commands::words::seconds;
+use crate::commands::words::{log_of, seconds};
 
 /// A round is due every ten minutes, and speaks of what happened fifteen minutes before it began.
 const LATE: SignedDuration = SignedDuration::from_hours(1);
@@ -16,6 +16,9 @@ const LATE: SignedDuration = SignedDuration::from_hours(1);
 pub(super) struct Reconciled {
     /// `None`: nobody can say so of any moment yet.
     assessed_until: Option<Timestamp>,
+    /// On AWS what was told counts as assessed a little later.
+    #[serde(skip)]
+    told_until: Option<Timestamp>,
     /// Changes that nobody could assess, and that wait for a person.
     but_for_dead: u64,
     deltas: Vec<Round>,
@@ -72,25 +75,30 @@ impl Reconciled {
         let listing = store.ledger.listing().await?.map(|stored| Gone::of(&stored.value));
         let assessed_until = store.assessed_until(now).await?;
         let but_for_dead = changes.map_or(0, |queue| queue.dead);
+        let told_until = store.ledger.told_until().await?.filter(|_| store.is_on_aws());
+        let (log, looks) = (log_of(store, Part::Steward), log_of(store, Part::Assess));
         let late = |since: Timestamp| now.duration_since(since) > LATE;
         match (assessed_until, &listing) {
             (Some(until), _) if late(until) => troubles.push(format!(
                 "not every change since {} was assessed: reconciliation does not keep up, or a look fails again and again; \
-                 see the log of `serve`",
+                 see {looks}",
                 seconds(until)
             )),
-            (None, Some(listing)) if late(listing.tried_since) => troubles.push(format!(
-                "reconciliation began at {} and has not come to its end: see the log of `serve`",
+            (None, Some(listing)) if late(listing.tried_since) && told_until.is_none() => troubles.push(format!(
+                "reconciliation began at {} and has not come to its end: see {log}",
                 seconds(listing.tried_since)
             )),
+            (None, _) if told_until.is_some_and(late) => troubles.push(format!(
+                "something is always owed in the queue of changes, and nobody knows since when: see {looks}"
+            )),
             (Some(_), Some(listing)) if listing.is_stuck(now) => troubles.push(format!(
-                "all accounts were to be gone over since {}, and that has not come to its end: see the log of `serve`",
+                "all accounts were to be gone over since {}, and that has not come to its end: see {log}",
                 seconds(listing.tried_since)
             )),
             (Some(_) | None, _) => {}
         }
         let judged_by = Applied::read(store, (now, troubles)).await?;
-        Ok(Self { assessed_until, but_for_dead, deltas, listing, judged_by })
+        Ok(Self { assessed_until, told_until, but_for_dead, deltas, listing, judged_by })
     }
 
     pub(super) fn in_words(&self) -> Vec<String> {
@@ -99,6 +107,13 @@ impl Reconciled {
     }
 
     fn assessed_in_words(&self) -> String {
+        if let (None, Some(told)) = (self.assessed_until, self.told_until) {
+            return format!(
+                "every change up to {} was told; assessed it counts when the queue of changes was found empty twice, more than a \
+                 minute apart",
+                seconds(told)
+            );
+        }
         let Some(until) = self.assessed_until else {
             return match &self.listing {
                 Some(Gone { began_at, ended_at: None, met, .. }) => format!(
@@ -154,8 +169,9 @@ impl Applied {
         if applied_at.is_none() && now.duration_since(since) > Self::LATE {
             troubles.push(format!(
                 "the policy in force since {} has judged {judged} of {of} accounts from outside, and should have judged all: \
-                 see `guestlist dead list` and the log of `serve`",
-                seconds(since)
+                 see `guestlist dead list` and {}",
+                seconds(since),
+                log_of(store, Part::Assess)
             ));
         }
         Ok(Some(Self { policy, since, applied_at, judged, of }))

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use model::{Canary, Mode, SubscriptionRecord, Watched};
 use prometheus::proto::MetricFamily;
-use prometheus::{GaugeVec, IntCounterVec, Opts, Registry};
+use prometheus::{GaugeVec, IntCounter, IntCounterVec, Opts, Registry};
 use queue::Depth;
 
 use super::Admin;
@@ -46,6 +46,25 @@ impl Admin {
         registry.register(Box::new(steps.clone()))?;
         for (result, count) in self.store.ledger.recorded() {
             steps.with_label_values(&[result]).inc_by(count);
+        }
+        if let Some(traces) = &self.traces {
+            let (sent, lost) = traces.counted();
+            for (name, help, count) in [
+                (
+                    "guestlist_spans_sent_total",
+                    "Spans that the collector of traces took from this process.",
+                    sent,
+                ),
+                (
+                    "guestlist_spans_lost_total",
+                    "Spans of this process that no collector of traces will have.",
+                    lost,
+                ),
+            ] {
+                let spans = IntCounter::new(name, help)?;
+                spans.inc_by(count);
+                registry.register(Box::new(spans))?;
+            }
         }
         let mut families = self.meter.gather();
         families.extend(registry.gather());

@@ -19,7 +19,7 @@ use prometheus::TextEncoder;
 use responder::Meter;
 use tokio::sync::watch;
 
-use crate::Store;
+use crate::{Store, Traces};
 
 /// What a process shows to monitoring.
 #[derive(Debug, Clone)]
@@ -30,6 +30,8 @@ pub struct Admin {
     pub policy: Option<watch::Receiver<Arc<Policy>>>,
     pub ceiling: Mode,
     pub clock: Clock,
+    /// `None`: this process makes none.
+    pub traces: Option<Traces>,
 }
 
 impl Admin {

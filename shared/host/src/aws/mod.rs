@@ -3,7 +3,9 @@
 //! Only the environment is asked, which on Lambda has all of it: no profile, no metadata service, no file. Never here: what
 //! lies there, and what a function does.
 
+mod caller;
 mod calls;
+mod reach;
 mod sts;
 
 use aws_credential_types::Credentials;
@@ -68,15 +70,60 @@ impl AwsSettings {
     }
 }
 
+const TABLE: &str = "GUESTLIST_TABLE";
+const QUEUES: [&str; 4] = ["CHANGES", "REMEDIATIONS", "ALERTS", "CHORES"];
+
+/// Where the store lies, if on AWS. On Lambda there is no other; elsewhere who asks says so by naming the table, and whoever serves has
+/// his own. None: something is wrong.
+pub(crate) fn store_on_aws(form: &mut Form<'_>, needs: Needs) -> Option<Option<AwsSettings>> {
+    if form.is_on_lambda() {
+        return aws(form, needs).map(Some);
+    }
+    let set = |name: &str| form.optional(name).is_some();
+    if !set(TABLE) {
+        // Half of it must not lead to another store.
+        let names = QUEUES.into_iter().flat_map(|name| [of_queue(name), of_dead(name)]);
+        return match names.into_iter().find(|name| needs.ask && set(name)) {
+            None => Some(None),
+            Some(name) => {
+                form.wrong(format!("{name} is set, and {TABLE} is not: {PLACES}, or unset it"));
+                None
+            }
+        };
+    }
+    if !needs.ask {
+        form.wrong(format!(
+            "{TABLE} is set, and whoever serves on one machine keeps the store in GUESTLIST_DATA: unset it; `infra/aws` deploys what \
+             works on a table"
+        ));
+        return None;
+    }
+    if set("GUESTLIST_DATA") {
+        form.wrong(format!(
+            "GUESTLIST_DATA and {TABLE} are both set, and there is one store: unset GUESTLIST_DATA to ask the deployment on AWS, or \
+             {TABLE} to ask this machine's"
+        ));
+        return None;
+    }
+    aws(form, needs).map(Some)
+}
+
+/// What mends a place of a deployment.
+pub(super) const PLACES: &str = "`eval \"$(infra/aws/environment STACK)\"` sets all of them";
+/// What mends who a command is.
+pub(super) const CREDENTIALS: &str = "`eval \"$(aws configure export-credentials --format env)\"` sets it";
+
 pub(crate) fn aws(form: &mut Form<'_>, needs: Needs) -> Option<AwsSettings> {
     let of_lambda = "Lambda sets it from the function's role; outside of Lambda set what it would be";
-    let region = form.required("AWS_REGION", "the region of the function, like `eu-central-1`");
-    let key = form.required("AWS_ACCESS_KEY_ID", of_lambda);
-    let secret = form.required("AWS_SECRET_ACCESS_KEY", of_lambda);
+    let who = if needs.ask { CREDENTIALS } else { of_lambda };
+    let whose = if needs.ask { "stack" } else { "function" };
+    let region = form.required("AWS_REGION", &format!("the region of the {whose}, like `eu-central-1`"));
+    let key = form.required("AWS_ACCESS_KEY_ID", who);
+    let secret = form.required("AWS_SECRET_ACCESS_KEY", who);
     let token = form.optional("AWS_SESSION_TOKEN");
     let anywhere = endpoint(form, "AWS_ENDPOINT_URL");
     let of_sts = endpoint(form, "AWS_ENDPOINT_URL_STS");
-    let table = form.required("GUESTLIST_TABLE", "the name of the table in DynamoDB that holds the ledger");
+    let table = form.required(TABLE, "the name of the table in DynamoDB that holds the ledger");
     let mut queue = |name| if needs.show { Some(QueuePlace::nowhere()) } else { queue(form, name) };
     let (changes, remediations) = (queue("CHANGES"), queue("REMEDIATIONS"));
     let (alerts, chores) = (queue("ALERTS"), queue("CHORES"));
@@ -113,11 +160,18 @@ fn endpoint(form: &mut Form<'_>, name: &str) -> Option<Option<Url>> {
 
 fn queue(form: &mut Form<'_>, name: &str) -> Option<QueuePlace> {
     let word = name.to_lowercase();
-    let alive = format!("GUESTLIST_QUEUE_{name}");
-    let dead = format!("GUESTLIST_DEAD_{name}");
+    let (alive, dead) = (of_queue(name), of_dead(name));
     let url = address(form, &alive, &format!("the URL of the queue `{word}` on SQS"));
     let dead_url = address(form, &dead, &format!("the URL of the dead-letter queue of `{word}` on SQS"));
     Some(QueuePlace { url: url?, dead_url: dead_url? })
+}
+
+fn of_queue(name: &str) -> String {
+    format!("GUESTLIST_QUEUE_{name}")
+}
+
+fn of_dead(name: &str) -> String {
+    format!("GUESTLIST_DEAD_{name}")
 }
 
 fn address(form: &mut Form<'_>, name: &str, what: &str) -> Option<String> {

@@ -26,6 +26,7 @@ const TELLS: Needs = Needs {
     told_elsewhere: false,
     show: false,
     policy: false,
+    ask: false,
 };
 const TOLD_ELSEWHERE: Needs = Needs { tell: false, told_elsewhere: true, ..TELLS };
 const NEITHER: Needs = Needs { tell: false, ..TELLS };

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use model::Clock;
@@ -22,7 +23,7 @@ use crate::aws::Aws;
 use crate::process::PATIENCE;
 use crate::process::turns::{METER_EVERY, note_measured};
 use crate::settings::KeyText;
-use crate::{Admin, Assembly, Environment, Settings, Store};
+use crate::{Admin, Assembly, Environment, Settings, Store, Traces};
 
 /// What the settings and secrets of one moment come to.
 #[derive(Debug)]
@@ -65,7 +66,7 @@ impl<W: Work> Function<W> {
     ///
     /// # Errors
     /// Something is missing or cannot be read.
-    pub(super) async fn start(environment: Environment) -> anyhow::Result<Self> {
+    pub(super) async fn start(environment: Environment, traces: Option<Traces>) -> anyhow::Result<Self> {
         // AWS keeps it right, and whatever else goes on evenly may have stood still while the function was frozen.
         let (clock, wire) = (Clock::new(Timestamp::now), Wire::network()?);
         let secrets = Secrets::read_first(&environment, W::NEEDS, &wire, clock.now()).await?;
@@ -78,7 +79,7 @@ impl<W: Work> Function<W> {
         let aws = Aws::new(wire.clone(), aws);
         let judging = W::Judging::start(settings.policy.as_ref(), aws, &store, notices, clock.now()).await?;
         let policy = judging.current();
-        let lasting = Lasting { clock, wire, store, policy, subscriptions: Arc::default() };
+        let lasting = Lasting { clock, wire, store, policy, subscriptions: Arc::default(), traces };
         let built = Arc::new(lasting.build::<W>(settings)?);
         let metered_at = lasting.clock.now();
         let state = Mutex::new(State { built, secrets, judging, metered_at, told: Told::default() });
@@ -111,6 +112,13 @@ impl<W: Work> Function<W> {
         }
         state.metered_at = now;
         note_measured(&built.meter, &self.lasting.store, now).await;
+    }
+
+    /// What has ended of this event goes out before its answer does. Nothing of it is needed by anybody who waits.
+    pub(super) async fn send_traces(&self, within: Duration) {
+        if let Some(traces) = &self.lasting.traces {
+            traces.send(within).await;
+        }
     }
 
     /// What is so at this moment, whoever has counted what.
@@ -165,6 +173,7 @@ struct Lasting {
     store: Store,
     policy: Option<watch::Receiver<Arc<Policy>>>,
     subscriptions: Arc<Mutex<Looked>>,
+    traces: Option<Traces>,
 }
 
 impl Lasting {
@@ -176,7 +185,7 @@ impl Lasting {
             )),
             None => None,
         };
-        let assembly = Assembly {
+        let mut assembly = Assembly {
             settings,
             store: self.store.clone(),
             policy: self.policy.clone(),
@@ -184,7 +193,9 @@ impl Lasting {
             wire: self.wire.clone(),
             clock: self.clock.clone(),
             patience: PATIENCE,
+            traces: None,
         };
+        assembly.send_traces(self.traces.clone());
         let meter = Meter::new()?;
         Ok(Built {
             work: W::build(&assembly, &meter)?,

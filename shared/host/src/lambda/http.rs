@@ -13,6 +13,7 @@ use tower::ServiceExt as _;
 
 use super::function::{Built, Function};
 use super::parts::OnHttp;
+use crate::Traces;
 
 pub(super) async fn answer<W: OnHttp>(function: Arc<Function<W>>) -> Result<(), lambda_runtime::Error> {
     lambda_http::run(service_fn(move |request: lambda_http::Request| {
@@ -42,6 +43,7 @@ impl<W: OnHttp> Function<W> {
             built = newer;
         }
         self.end(&built, false).await;
+        self.send_traces(Traces::BEFORE_A_RESPONSE).await;
         response
     }
 }

@@ -14,6 +14,7 @@ mod parts;
 mod policy_object;
 mod scheduled;
 mod secrets;
+mod traced;
 mod underway;
 
 use std::sync::Arc;
@@ -22,10 +23,11 @@ use std::time::{Duration, SystemTime};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
-use crate::Environment;
+use crate::{Environment, Traces};
 use event::Event;
-use function::Function;
+use function::{Built, Function};
 use parts::OnQueue;
 
 pub(crate) use parts::{Alert, Approvals, Assess, Notifications, Remediate, Steward, Work};
@@ -34,8 +36,8 @@ pub(crate) use parts::{Alert, Approvals, Assess, Notifications, Remediate, Stewa
 ///
 /// # Errors
 /// A setting or secret is missing, the policy is not valid and none was before, or Lambda cannot be reached.
-pub(crate) async fn run<W: Work>(environment: &Environment) -> anyhow::Result<()> {
-    let function = Arc::new(Function::<W>::start(environment.clone()).await?);
+pub(crate) async fn run<W: Work>(environment: &Environment, traces: Option<Traces>) -> anyhow::Result<()> {
+    let function = Arc::new(Function::<W>::start(environment.clone(), traces).await?);
     let ended = W::answer(function).await;
     ended.map_err(|error| anyhow::anyhow!("failed to go on asking Lambda for events: {error}"))
 }
@@ -56,21 +58,32 @@ impl<W: OnQueue> Function<W> {
         let deadline = Deadline::of(&context);
         let event = Event::read(W::PART, payload).map_err(|why| failed("UnknownEvent", &why))?;
         let built = self.begin().await;
+        let span = traced::invoked(&built.work, &event, &context);
+        let answer = self.work_on(event, &built, deadline).instrument(span).await;
+        // Its span has ended by now.
+        self.send_traces(Traces::BEFORE_AN_ANSWER.min(deadline.left() / 4)).await;
+        answer
+    }
+
+    async fn work_on(&self, event: Event, built: &Built<W>, deadline: Deadline) -> Result<Value, Diagnostic> {
         let (answer, credential_refused) = match event {
             Event::Batch(records) => batch::run(built.work.worker(), records, deadline).await,
             Event::Tend => {
-                let tended = scheduled::run(W::chores(&built), deadline).await;
+                let tended = scheduled::run(W::chores(built), deadline).await;
                 // What is measured is worth no second try.
                 if W::TELLS_STATE
-                    && tokio::time::timeout(deadline.left() / 2, self.tell_state(&built)).await.is_err()
+                    && tokio::time::timeout(deadline.left() / 2, self.tell_state(built)).await.is_err()
                 {
                     tracing::warn!("failed to tell what is measured before the function's time was over");
                 }
                 tended
             }
         };
-        self.end(&built, credential_refused).await;
-        answer.map_err(|why| failed("NotAllDone", &why))
+        self.end(built, credential_refused).await;
+        answer.map_err(|why| {
+            trace::failed("NotAllDone");
+            failed("NotAllDone", &why)
+        })
     }
 }
 

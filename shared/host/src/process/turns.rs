@@ -10,6 +10,7 @@ use responder::{
 };
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tracing::{Instrument as _, Span};
 
 use crate::server::stopped;
 use crate::{Assembly, PolicyFile, Store};
@@ -61,6 +62,11 @@ impl Turns {
     }
 }
 
+/// What one turn asks of Graph and sends belongs together.
+fn turn(of: &'static str) -> Span {
+    tracing::debug_span!(target: trace::TARGET, parent: None, "turn", otel.name = of)
+}
+
 pub(super) async fn work(worker: Worker, mut stop: watch::Receiver<bool>) {
     let mut running = JoinSet::new();
     while !*stop.borrow() {
@@ -107,7 +113,7 @@ pub(super) async fn keep_time(assembly: Arc<Assembly>, stop: watch::Receiver<boo
 pub(super) async fn wake(steward: Steward, stop: watch::Receiver<bool>) {
     let mut turns = Turns::every(STEWARD_EVERY, stop);
     while turns.next().await {
-        if let Err(trouble) = steward.wake_what_is_due().await {
+        if let Err(trouble) = steward.wake_what_is_due().instrument(turn("wake")).await {
             tracing::error!("failed to wake what is due: {trouble}");
         }
     }
@@ -116,7 +122,7 @@ pub(super) async fn wake(steward: Steward, stop: watch::Receiver<bool>) {
 pub(super) async fn count(census: Census, stop: watch::Receiver<bool>) {
     let mut turns = Turns::every(CENSUS_EVERY, stop);
     while turns.next().await {
-        if let Err(trouble) = census.look().await {
+        if let Err(trouble) = census.look().instrument(turn("census")).await {
             tracing::warn!("failed to count the guests: {trouble}");
         }
     }
@@ -125,7 +131,7 @@ pub(super) async fn count(census: Census, stop: watch::Receiver<bool>) {
 pub(super) async fn reconcile(reconciler: Reconciler, stop: watch::Receiver<bool>) {
     let mut turns = Turns::every(RECONCILE_EVERY, stop);
     while turns.next().await {
-        if let Err(trouble) = reconciler.look().await {
+        if let Err(trouble) = reconciler.look().instrument(turn("reconcile")).await {
             tracing::warn!("failed to reconcile: {trouble}");
         }
     }
@@ -134,7 +140,7 @@ pub(super) async fn reconcile(reconciler: Reconciler, stop: watch::Receiver<bool
 pub(super) async fn fly(canary: CanaryKeeper, stop: watch::Receiver<bool>) {
     let mut turns = Turns::every(CANARY_EVERY, stop);
     while turns.next().await {
-        if let Err(trouble) = canary.look().await {
+        if let Err(trouble) = canary.look().instrument(turn("canary")).await {
             tracing::warn!("failed to look after the canary: {trouble}");
         }
     }
@@ -157,7 +163,7 @@ pub(crate) async fn note_measured(meter: &Meter, store: &Store, now: Timestamp) 
 
 pub(super) async fn keep(keeper: SubscriptionKeeper, mut stop: watch::Receiver<bool>) {
     loop {
-        let (wait, left_alone) = match look(&keeper).await {
+        let (wait, left_alone) = match look(&keeper).instrument(turn("subscriptions")).await {
             Ok((true, left_alone)) => (SUBSCRIPTIONS_EVERY, left_alone),
             // The receiver may be starting beside us.
             Ok((false, left_alone)) => (SUBSCRIPTIONS_AGAIN, left_alone),

@@ -37,11 +37,12 @@ impl Sqs {
             Taken::Done => Ok(Accepted::Done),
             Taken::Until(until) => self.wait(envelope, received, Some(until), now).await,
             Taken::Ours(token) => {
-                let Envelope { key, body, due: _, owed_since, collapse: _, sent_at: _, delivered } = envelope;
+                let Envelope { key, body, due: _, owed_since, collapse: _, sent_at: _, delivered, trace } =
+                    envelope;
                 let handle = received.receipt_handle.clone();
                 let receipt = Receipt(Proof::Lease(Pushed { handle, token, accepted_at: now }));
                 let deliveries = delivered.saturating_add(received.receive_count.max(1));
-                Ok(Accepted::Run(Claimed { key, body, deliveries, owed_since, receipt }))
+                Ok(Accepted::Run(Claimed { key, body, deliveries, owed_since, trace, receipt }))
             }
         }
     }
@@ -100,7 +101,7 @@ impl Sqs {
         body: Option<String>,
     ) -> Result<Delayed, QueueError> {
         let Some(pushed) = claimed.receipt.pushed() else { return Ok(Delayed::LeaseLost) };
-        let Claimed { key, body: _, deliveries: _, owed_since, receipt: _ } = claimed;
+        let Claimed { key, body: _, deliveries: _, owed_since, trace: _, receipt: _ } = claimed;
         if let Some(body) = body {
             if !self.holds(key, pushed).await? {
                 return Ok(Delayed::LeaseLost);
@@ -135,11 +136,13 @@ impl Sqs {
         now: Timestamp,
     ) -> Result<Hold, QueueError> {
         let Some(pushed) = claimed.receipt.pushed() else { return Ok(Hold::Lost) };
-        let Claimed { key, body, deliveries, owed_since, receipt: _ } = claimed;
+        let Claimed { key, body, deliveries, owed_since, trace, receipt: _ } = claimed;
         if !self.holds(key, pushed).await? {
             return Ok(Hold::Lost);
         }
-        let letter = self.anew(key, body.clone(), now, *owed_since).text(self.name())?;
+        // As large as it came.
+        let letter = Envelope { trace: *trace, ..self.anew(key, body.clone(), now, *owed_since) };
+        let letter = letter.text(self.name())?;
         let label = Label { key, why, deliveries: *deliveries, buried_at: now };
         self.put_to_dead(&letter, label).await?;
         // Lost by now or not, the letter is dead.

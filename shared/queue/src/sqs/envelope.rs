@@ -1,9 +1,11 @@
 //! The body of a message of SQS, and what SQS takes.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 use crate::{Collapse, QueueError};
+use trace::TraceContext;
 
 /// A move on its way, as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +21,22 @@ pub(crate) struct Envelope {
     /// count from nothing.
     #[serde(default)]
     pub(crate) delivered: u32,
+    /// Where the body was made, if traces are made there. Goes with the body, and nothing hangs on it: what cannot be read is not there.
+    #[serde(default, rename = "traceparent", skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "as_text", deserialize_with = "if_readable")]
+    pub(crate) trace: Option<TraceContext>,
+}
+
+fn as_text<S: Serializer>(trace: &Option<TraceContext>, serializer: S) -> Result<S::Ok, S::Error> {
+    match trace {
+        Some(trace) => serializer.collect_str(trace),
+        None => serializer.serialize_none(),
+    }
+}
+
+fn if_readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<TraceContext>, D::Error> {
+    let whatever = Value::deserialize(deserializer)?;
+    Ok(whatever.as_str().and_then(|text| text.parse().ok()))
 }
 
 impl Envelope {
@@ -96,6 +114,7 @@ mod tests {
             collapse: Collapse::Latest,
             sent_at: Timestamp::UNIX_EPOCH,
             delivered: 3,
+            trace: TraceContext::new(7, 9, 1),
         }
     }
 
@@ -148,6 +167,21 @@ mod tests {
                 None => prop_assert!(text.is_empty() || most < 4),
             }
         }
+    }
+
+    #[test]
+    fn where_it_comes_from_may_be_missing_or_damaged_and_the_rest_is_read_all_the_same() {
+        let text = envelope("user/1", "work").text("changes").unwrap();
+        let said = "\"traceparent\":\"00-00000000000000000000000000000007-0000000000000009-01\"";
+        assert!(text.contains(said), "{text}");
+        let unknown = Envelope { trace: None, ..envelope("user/1", "work") };
+        assert!(!unknown.text("changes").unwrap().contains("traceparent"));
+        let without = text.replace(&format!(",{said}"), "");
+        for other in ["\"\"", "\"00-0-0-0\"", "null", "7", "{\"a\":[1]}", "\"\u{ffff}\""] {
+            let damaged = text.replace(said, &format!("\"traceparent\":{other}"));
+            assert_eq!(serde_json::from_str::<Envelope>(&damaged).unwrap(), unknown, "{other}");
+        }
+        assert_eq!(serde_json::from_str::<Envelope>(&without).unwrap(), unknown, "of an earlier version");
     }
 
     #[test]

@@ -93,7 +93,7 @@ impl Sqs {
             self.give_back(std::slice::from_ref(&held)).await;
             return Err(error);
         }
-        self.remove(&held.handle).await?;
+        self.remove(&held).await?;
         Ok(true)
     }
 
@@ -107,14 +107,16 @@ impl Sqs {
 
     pub(crate) async fn drop_dead(&self, id: &DeadId) -> Result<bool, QueueError> {
         let Some(held) = self.find(id).await? else { return Ok(false) };
-        self.remove(&held.handle).await?;
+        self.remove(&held).await?;
         Ok(true)
     }
 
-    async fn remove(&self, handle: &str) -> Result<(), QueueError> {
-        let request = self.client.delete_message().queue_url(&self.place.dead_url).receipt_handle(handle);
-        request.send().await.map_err(|error| QueueError::of(self.name(), &error))?;
-        Ok(())
+    /// What may not be removed, others see again at once.
+    async fn remove(&self, held: &Held) -> Result<(), QueueError> {
+        let request = self.client.delete_message().queue_url(&self.place.dead_url);
+        let Err(error) = request.receipt_handle(&held.handle).send().await else { return Ok(()) };
+        self.give_back(std::slice::from_ref(held)).await;
+        Err(QueueError::of(self.name(), &error))
     }
 
     /// The one letter, in our hands alone. The others are given back.

@@ -106,7 +106,7 @@ impl Sqs {
         let before =
             self.last_sent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(after(last)));
         let sent_at = Timestamp::from_microsecond(before.map_or(now, after)).unwrap_or(Timestamp::MAX);
-        Envelope { key, body, due, owed_since, collapse, sent_at, delivered: 0 }
+        Envelope { key, body, due, owed_since, collapse, sent_at, delivered: 0, trace: trace::current() }
     }
 
     /// As new, and yielding to what has arrived in the meantime.

@@ -126,6 +126,24 @@ async fn a_letter_that_cannot_be_replayed_stays_and_shows_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_letter_that_somebody_may_not_remove_shows_again_at_once() {
+    let network = Network::planned(|request| {
+        let refused = request.operation == "DeleteMessage" && request.before < 2;
+        if refused { Fault::refuse("AccessDenied") } else { Fault::None }
+    });
+    let mut given = Given::sqs_over(network).await;
+    let id = given.bury_new("a", "work", 0).await;
+    let error = given.queue.drop_dead(&id).await.unwrap_err();
+    assert!(matches!(&error, QueueError::Denied { .. }), "{error}");
+    assert_eq!(show(&mut given).len(), 1);
+    let error = given.queue.replay(&id, at(0)).await.unwrap_err();
+    assert!(matches!(&error, QueueError::Denied { .. }), "{error}");
+    assert_eq!(show(&mut given).len(), 1);
+    assert_eq!(given.queue.drop_dead(&id).await, Ok(true));
+    expect_bodies(&given.claim(0).await, &["work"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_after_a_letter_that_is_gone_begins_anew() {
     let given = Given::sqs().await;
     for n in 0..12 {

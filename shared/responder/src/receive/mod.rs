@@ -17,16 +17,20 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{MethodRouter, post};
 use model::{Clock, NoticeKind, TenantId};
 use seal::StateKeys;
 
 use crate::meter::Refusal;
+use crate::traced::served;
 use crate::{Meter, Notices, Queues};
 use admit::Sealed;
 use body::{Bodies, Unread, Whole};
 
 pub use tally::Tally;
+
+const NOTIFICATIONS: &str = "/graph/notifications";
+const LIFECYCLE: &str = "/graph/lifecycle";
 
 /// The flow `notifications`.
 #[derive(Clone)]
@@ -69,8 +73,8 @@ impl Receiver {
     pub fn router_within(self, slowest: Duration) -> Router {
         let desk = Arc::new(Desk { receiver: self, bodies: Bodies::new(slowest) });
         Router::new()
-            .route("/graph/notifications", post(receive))
-            .route("/graph/lifecycle", post(receive))
+            .route(NOTIFICATIONS, receiving(NOTIFICATIONS))
+            .route(LIFECYCLE, receiving(LIFECYCLE))
             .with_state(desk)
     }
 
@@ -134,9 +138,16 @@ impl Desk {
     }
 }
 
-async fn receive(State(desk): State<Arc<Desk>>, RawQuery(query): RawQuery, body: Body) -> Response {
+async fn receive(desk: Arc<Desk>, query: Option<String>, body: Body) -> Response {
     match handshake::answer(query.as_deref().unwrap_or_default()) {
         Some(answer) => answer,
         None => desk.take(body).await.into_response(),
     }
+}
+
+/// A POST to this path.
+fn receiving(route: &'static str) -> MethodRouter<Arc<Desk>> {
+    post(move |State(desk): State<Arc<Desk>>, RawQuery(query): RawQuery, body: Body| {
+        served("POST", route, receive(desk, query, body))
+    })
 }

@@ -109,7 +109,7 @@ pub(super) async fn second_thoughts(stage: &Stage, shown: &mut Vec<Shown>) -> an
         suspend_for: SignedDuration::from_hours(24 * 7),
         force: false,
     };
-    let asked = requests::ask(&stage.store, kind, "she is expected", 20).await?;
+    let asked = requests::ask(&stage.settings, &stage.store, kind, "she is expected", 20).await?;
     anyhow::ensure!(
         matches!(asked.answer, Some(Answer::Done { .. } | Answer::Sent { .. })),
         "the undo was answered {:?}",

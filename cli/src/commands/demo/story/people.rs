@@ -101,7 +101,7 @@ pub(super) async fn decide(
 }
 
 pub(super) async fn ask(stage: &Stage, kind: RequestKind, reason: &str) -> anyhow::Result<()> {
-    let asked = requests::ask(&stage.store, kind, reason, 20).await?;
+    let asked = requests::ask(&stage.settings, &stage.store, kind, reason, 20).await?;
     anyhow::ensure!(
         matches!(asked.answer, Some(Answer::Done { .. } | Answer::Sent { .. })),
         "`{reason}` was answered {:?}",

@@ -1,5 +1,7 @@
 //! `guestlist doctor`: everything that can be known before the first notification comes.
 
+mod deployed;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ use responder::{CanarySettings, SubscriptionKeeper};
 use serde::Serialize;
 use wire::{Call, Wire};
 
-use super::{named_groups, words};
+use super::{named_groups, store_of, words};
 use crate::args::{Doctor, Output};
 use crate::exit::Exit;
 use crate::out::{self, Colour};
@@ -50,7 +52,10 @@ impl Report {
 
 pub(crate) async fn run(environment: &Environment, doctor: &Doctor, output: Output) -> anyhow::Result<Exit> {
     let mut report = Report::default();
-    match Settings::read(environment, Needs::everything()) {
+    let deployed = environment.get("GUESTLIST_TABLE").is_some_and(|table| !table.is_empty());
+    let needs = if deployed { Needs::ASKING } else { Needs::everything() };
+    match Settings::read(environment, needs) {
+        Ok(settings) if deployed => deployed::examine(&settings, doctor, &mut report).await?,
         Ok(settings) => examine(&settings, doctor, &mut report).await?,
         Err(Missing(problems)) => problems.into_iter().for_each(|problem| report.wrong("settings", problem)),
     }
@@ -96,12 +101,9 @@ async fn examine(settings: &Settings, doctor: &Doctor, report: &mut Report) -> a
 /// A store is not made here: it would belong to whoever asks, not to whoever serves.
 async fn store(settings: &Settings, report: &mut Report) {
     let folder = settings.data.display();
-    if !Store::path(&settings.data).exists() {
-        report.well("store", format!("`{folder}` has none yet: `guestlist serve` makes it"));
-        return;
-    }
-    match Store::open(&settings.data, settings.tenant) {
-        Ok(store) => {
+    match store_of(settings).await {
+        Ok(None) => report.well("store", format!("`{folder}` has none yet: `guestlist serve` makes it")),
+        Ok(Some(store)) => {
             report.well("store", format!("`{folder}`"));
             held(&store, report).await;
         }
@@ -324,6 +326,11 @@ async fn callback(settings: &Settings, wire: &Wire, report: &mut Report) {
         return report
             .warn("callback", format!("`{host}` is a made-up name (RFC 2606): it was not looked up"));
     }
+    let (passed_on, behind) = if settings.aws.is_some() {
+        ("is the stack's parameter PublicUrl right?", "is the stack's parameter PublicUrl right?")
+    } else {
+        ("does your proxy pass it on to GUESTLIST_LISTEN?", "is `guestlist serve` running behind your proxy?")
+    };
     for url in [receivers.notifications, receivers.lifecycle] {
         let asked = url::Url::parse_with_params(&url, [("validationToken", TOKEN)]);
         let Ok(asked) = asked else { continue };
@@ -331,14 +338,8 @@ async fn callback(settings: &Settings, wire: &Wire, report: &mut Report) {
             Ok(reply) if reply.status == http::StatusCode::OK && reply.body.as_ref() == TOKEN.as_bytes() => {
                 report.well("callback", format!("{url} answers"));
             }
-            Ok(reply) => report.wrong(
-                "callback",
-                format!("{url} answered {}: does your proxy pass it on to GUESTLIST_LISTEN?", reply.status),
-            ),
-            Err(error) => report.wrong(
-                "callback",
-                format!("{url}: {error}; is `guestlist serve` running behind your proxy?"),
-            ),
+            Ok(reply) => report.wrong("callback", format!("{url} answered {}: {passed_on}", reply.status)),
+            Err(error) => report.wrong("callback", format!("{url}: {error}; {behind}")),
         }
     }
 }

@@ -159,9 +159,11 @@ async fn a_collector_that_is_away_or_silent_costs_nothing_but_its_own_time() {
 
     let other = Traced::open().await;
     other.collector.hang();
-    other.traces.send_to(world.assembly.settings.traces.clone().unwrap(), world.assembly.wire.clone());
+    let also = Traced::settings(&other.collector).into();
+    let silent = World::new(Setup { also, ..Setup::with_policy(PARTNERS_ONLY) }).await;
+    other.traces.send_to(silent.assembly.settings.traces.clone().unwrap(), silent.assembly.wire.clone());
     drop(tracing::debug_span!(target: "guestlist::trace", "anything").entered());
-    tokio::time::timeout(Duration::from_secs(60), other.traces.send(Duration::from_millis(50)))
-        .await
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(60), other.traces.send(Duration::from_secs(2))).await.unwrap();
+    assert_eq!(other.collector.requests(), 1);
+    assert_eq!(other.traces.counted(), (0, 0), "kept, although nobody answers");
 }

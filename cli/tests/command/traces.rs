@@ -48,6 +48,10 @@ async fn what_was_not_told_yet_is_told_when_the_process_stops() {
     let (address, kept) = collector(false).await;
     tenant.run_with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &address)], &["status"]);
     assert!(kept.lock().unwrap().is_empty());
+    // What is wrong with them is no reason not to stop everything.
+    let wrong = [("OTEL_EXPORTER_OTLP_ENDPOINT", address.as_str()), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")];
+    let stopped = tenant.run_with(&wrong, &["stop", "--reason", "too many"]);
+    assert_eq!(stopped.code, 0, "{stopped:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

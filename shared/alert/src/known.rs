@@ -130,6 +130,12 @@ impl<'a> Known<'a> {
         steps
     }
 
+    /// The steps of the plan that Graph was asked for, whether a read has shown them or not.
+    pub(crate) fn asked_for(&self) -> Vec<Step> {
+        let steps = self.incident.plan().steps.iter().copied();
+        steps.filter(|step| self.sent_at(*step).is_some()).collect()
+    }
+
     pub(crate) fn has_outcomes(&self) -> bool {
         !self.outcomes.is_empty()
     }

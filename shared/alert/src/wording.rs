@@ -242,8 +242,15 @@ fn undoing(topic: &Topic<'_>, since: &str, by: &str, reason: &str) -> Telling {
 fn undone(topic: &Topic<'_>, at: &str, by: &str, reason: &str) -> Telling {
     let who = format!("{} undid it ({}).", quoted(by, 100), because(reason));
     let reversed = topic.steps(topic.known.reversed());
+    let asked_for = topic.steps(topic.known.asked_for());
     let what = if !reversed.steps.is_empty() {
         format!("Asked Entra to {}, and read it back at {at}.", reversed.sentence(Tense::Base))
+    } else if !asked_for.steps.is_empty() {
+        // Nobody may have heard of it before.
+        let was = asked_for.sentence(Tense::Base);
+        format!(
+            "Entra had been asked to {was}. At {at} that did not show, and there was nothing to put back."
+        )
     } else if topic.known.has_outcomes() {
         format!("Nothing had to be changed: all was as before when it was read at {at}.")
     } else if let [one] = topic.incident.plan().steps.as_slice() {

@@ -210,8 +210,9 @@ impl Cost {
             + self.gb_seconds() * 1e6 * RUN
     }
 
+    /// The more, but for a hundred bytes: how long something took is in the lines, too.
     fn kilobytes(&self) -> u64 {
-        (u64::try_from(self.logged).unwrap() + 500) / 1000
+        (u64::try_from(self.logged).unwrap() + 899) / 1000
     }
 
     fn row(&self, what: &str) -> String {

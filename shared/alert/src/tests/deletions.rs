@@ -107,6 +107,29 @@ fn what_graph_did_not_answer_for_is_not_claimed_for_sure() {
     );
 }
 
+/// Somebody gave it back before any read had shown it, so that nobody had heard of it.
+#[test]
+fn an_undo_tells_what_had_been_asked_for_although_nothing_was_left_to_put_back() {
+    let mut incident = deletes(Mode::Enforce);
+    incident.state =
+        State::Undone { at: at("10:05:05"), by: "carol".to_owned(), reason: "she is expected".to_owned() };
+    let restored = StepResult::Failed { why: "there is no such account".to_owned() };
+    let outcomes = [outcome(DELETE, StepResult::Sent), outcome(DELETE.undo(), restored)];
+    let background = Background { outcomes: &outcomes, suspension: None, stop: None };
+    let told = webhook_words(&about_incident_with(&incident, 1, background));
+    assert!(
+        told.contains(
+            "Entra had been asked to delete the account. At 2026-11-20 10:05:05 UTC that did not show, and there was nothing to put \
+             back."
+        ),
+        "{told}"
+    );
+    let found = [outcome(DELETE, StepResult::AlreadySo)];
+    let background = Background { outcomes: &found, suspension: None, stop: None };
+    let told = webhook_words(&about_incident_with(&incident, 1, background));
+    assert!(told.contains("Nothing had to be changed: all was as before"), "{told}");
+}
+
 #[test]
 fn a_rule_that_is_suspended_in_all_groups_is_not_said_to_be_in_one() {
     let mut incident = deletes(Mode::Enforce);

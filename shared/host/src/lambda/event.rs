@@ -9,7 +9,8 @@ use crate::Part;
 /// What a function is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Event {
-    Batch(Vec<Record>),
+    /// Those that can be named, and what is wrong with the first of the others.
+    Batch(Vec<Record>, Option<String>),
     /// What time alone makes due.
     Tend,
 }
@@ -22,35 +23,14 @@ pub(super) struct Record {
     pub(super) received: Option<Received>,
 }
 
-/// The record of an event source mapping (<https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>). What else it says is
-/// left alone.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OfSqs {
-    event_source: String,
-    message_id: Option<String>,
-    receipt_handle: Option<String>,
-    body: Option<String>,
-    #[serde(default)]
-    attributes: Option<Attributes>,
-}
-
-#[derive(Deserialize, Default)]
-struct Attributes {
-    #[serde(rename = "ApproximateReceiveCount")]
-    receive_count: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Batch {
     #[serde(rename = "Records")]
-    records: Vec<OfSqs>,
+    records: Vec<Value>,
 }
 
 /// The payload of the schedule, as the deployment writes it.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Timer {
     #[serde(rename = "do")]
     what: What,
@@ -69,7 +49,16 @@ impl Event {
         let has = |name| payload.get(name).is_some();
         match (has("Records"), has("do")) {
             (true, false) => batch(part, payload),
-            (false, true) => timer(part, payload),
+            (false, true) => {
+                let Timer { what: What::Tend } =
+                    serde_json::from_value(payload).map_err(|error| unknown(part, &error.to_string()))?;
+                timer(part)
+            }
+            // As a rule of EventBridge words it
+            // (<https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html>).
+            (false, false) if payload.get("detail-type").is_some_and(|kind| kind == "Scheduled Event") => {
+                timer(part)
+            }
             (true, true) | (false, false) => Err(unknown(part, "it has another shape")),
         }
     }
@@ -89,31 +78,42 @@ fn unknown(part: Part, why: &str) -> String {
 fn batch(part: Part, payload: Value) -> Result<Event, String> {
     let read = serde_json::from_value::<Batch>(payload);
     let Batch { records } = read.map_err(|error| unknown(part, &error.to_string()))?;
-    records.into_iter().map(|one| record(part, one)).collect::<Result<_, _>>().map(Event::Batch)
+    let (mut named, mut nameless) = (Vec::with_capacity(records.len()), None);
+    for one in &records {
+        match record(part, one) {
+            Ok(record) => named.push(record),
+            Err(why) => nameless = nameless.or(Some(why)),
+        }
+    }
+    Ok(Event::Batch(named, nameless))
 }
 
-fn record(part: Part, one: OfSqs) -> Result<Record, String> {
-    let OfSqs { event_source, message_id, receipt_handle, body, attributes } = one;
-    if event_source != "aws:sqs" {
-        return Err(unknown(part, &format!("a record is from `{event_source}`")));
+/// The record of an event source mapping (<https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>). What else it says is
+/// left alone, and an odd one costs nobody but itself.
+fn record(part: Part, one: &Value) -> Result<Record, String> {
+    let text = |name: &str| one.get(name).and_then(Value::as_str);
+    if let Some(source) = text("eventSource").filter(|source| *source != "aws:sqs") {
+        return Err(unknown(part, &format!("a record is from `{source}`")));
     }
     // An answer could not name it, and a wrong name would bring the whole batch back, too.
-    let Some(id) = message_id.filter(|id| !id.is_empty()) else {
+    let Some(id) = text("messageId").filter(|id| !id.is_empty()) else {
         return Err(unknown(part, "a record has no `messageId`"));
     };
-    let count = attributes.unwrap_or_default().receive_count.and_then(|count| count.parse().ok());
-    let received = receipt_handle.zip(body).map(|(receipt_handle, body)| Received {
-        message_id: id.clone(),
-        receipt_handle,
-        body,
+    let count = one.get("attributes").and_then(|all| all.get("ApproximateReceiveCount"));
+    let count = count.and_then(|count| match count {
+        Value::String(count) => count.parse().ok(),
+        other => other.as_u64().and_then(|count| count.try_into().ok()),
+    });
+    let received = text("receiptHandle").zip(text("body")).map(|(receipt_handle, body)| Received {
+        message_id: id.to_owned(),
+        receipt_handle: receipt_handle.to_owned(),
+        body: body.to_owned(),
         receive_count: count.unwrap_or(1),
     });
-    Ok(Record { id, received })
+    Ok(Record { id: id.to_owned(), received })
 }
 
-fn timer(part: Part, payload: Value) -> Result<Event, String> {
-    let Timer { what: What::Tend } =
-        serde_json::from_value(payload).map_err(|error| unknown(part, &error.to_string()))?;
+fn timer(part: Part) -> Result<Event, String> {
     match part {
         Part::Assess | Part::Remediate | Part::Steward => Ok(Event::Tend),
         Part::Alert | Part::Notifications | Part::Approvals => {
@@ -145,7 +145,7 @@ mod tests {
             body: "b".to_owned(),
             receive_count: 3,
         };
-        assert_eq!(event, Event::Batch(vec![Record { id: "m1".to_owned(), received: Some(received) }]));
+        assert_eq!(event, Event::Batch(vec![Record { id: "m1".to_owned(), received: Some(received) }], None));
     }
 
     #[test]
@@ -154,30 +154,59 @@ mod tests {
             let mut record = message("m1");
             record[missing] = Value::Null;
             let event = Event::read(Part::Alert, json!({ "Records": [record] })).unwrap();
-            assert_eq!(event, Event::Batch(vec![Record { id: "m1".to_owned(), received: None }]));
+            assert_eq!(event, Event::Batch(vec![Record { id: "m1".to_owned(), received: None }], None));
         }
     }
 
     #[test]
     fn an_event_of_another_shape_is_refused_with_what_was_expected() {
-        let nameless = json!({ "eventSource": "aws:sqs", "body": "b" });
         for (part, event, why) in [
             (Part::Assess, json!({}), "another shape"),
             (Part::Assess, json!("tend"), "another shape"),
             (Part::Assess, json!({ "Records": [], "do": "tend" }), "another shape"),
             (Part::Assess, json!({ "Records": {} }), "expected a sequence"),
-            (Part::Assess, json!({ "Records": [nameless] }), "no `messageId`"),
-            (Part::Assess, json!({ "Records": [{ "eventSource": "aws:s3" }] }), "from `aws:s3`"),
             (Part::Steward, json!({ "do": "sleep" }), "unknown variant"),
-            (Part::Steward, json!({ "do": "tend", "now": true }), "unknown field"),
             (Part::Alert, json!({ "do": "tend" }), "no timer"),
+            (Part::Alert, json!({ "source": "aws.events", "detail-type": "Scheduled Event" }), "no timer"),
+            (Part::Assess, json!({ "source": "aws.s3", "detail-type": "Object Created" }), "another shape"),
         ] {
             let error = Event::read(part, event.clone()).unwrap_err();
             assert!(error.contains(why) && error.contains("takes a batch of SQS"), "{event}: {error}");
             assert_eq!(error.contains("schedule"), part != Part::Alert, "{error}");
         }
+        let scheduled = json!({
+            "version": "0", "id": "17793124", "source": "aws.events", "detail-type": "Scheduled Event",
+            "resources": ["arn:aws:events:eu-central-1:123456789012:rule/every-minute"], "detail": {},
+        });
         for part in [Part::Assess, Part::Remediate, Part::Steward] {
-            assert_eq!(Event::read(part, json!({ "do": "tend" })), Ok(Event::Tend));
+            for event in [json!({ "do": "tend" }), json!({ "do": "tend", "later": 1 }), scheduled.clone()] {
+                assert_eq!(Event::read(part, event), Ok(Event::Tend));
+            }
+        }
+    }
+
+    #[test]
+    fn an_odd_record_costs_nobody_but_itself() {
+        let mut counted = message("m2");
+        counted["attributes"]["ApproximateReceiveCount"] = json!(7);
+        let mut encoded = message("m3");
+        encoded["body"] = json!({ "not": "text" });
+        for (odd, why) in [
+            (json!({ "eventSource": "aws:sqs", "body": "b" }), "no `messageId`"),
+            (json!({ "eventSource": "aws:s3", "messageId": "m9" }), "from `aws:s3`"),
+            (json!({ "messageId": 7 }), "no `messageId`"),
+            (Value::Null, "no `messageId`"),
+            (json!("m1"), "no `messageId`"),
+        ] {
+            let records = json!({ "Records": [message("m1"), odd, counted, encoded], "more": "of AWS" });
+            let Ok(Event::Batch(named, Some(told))) = Event::read(Part::Assess, records) else {
+                panic!("{odd} was not told")
+            };
+            assert!(told.contains(why) && told.contains("takes a batch of SQS"), "{told}");
+            let ids: Vec<&str> = named.iter().map(|one| one.id.as_str()).collect();
+            assert_eq!(ids, ["m1", "m2", "m3"]);
+            assert_eq!(named[1].received.as_ref().map(|one| one.receive_count), Some(7));
+            assert_eq!(named[2].received, None);
         }
     }
 }

@@ -67,7 +67,11 @@ impl<W: OnQueue> Function<W> {
 
     async fn work_on(&self, event: Event, built: &Built<W>, deadline: Deadline) -> Result<Value, Diagnostic> {
         let (answer, credential_refused) = match event {
-            Event::Batch(records) => batch::run(built.work.worker(), records, deadline).await,
+            Event::Batch(records, nameless) => {
+                let (answer, refused) = batch::run(built.work.worker(), records, deadline).await;
+                // No answer can name it: all come again, and those that are done are known.
+                (nameless.map_or(answer, Err), refused)
+            }
             Event::Tend => {
                 let tended = scheduled::run(W::chores(built), deadline).await;
                 // What is measured is worth no second try.

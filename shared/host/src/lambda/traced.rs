@@ -9,7 +9,7 @@ use super::parts::OnQueue;
 
 pub(super) fn invoked<W: OnQueue>(work: &W, event: &Event, context: &Context) -> Span {
     match event {
-        Event::Batch(records) => {
+        Event::Batch(records, _) => {
             let queue = work.worker().queue.name();
             tracing::debug_span!(
                 target: trace::TARGET,

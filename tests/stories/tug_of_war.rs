@@ -27,6 +27,7 @@ async fn after_three_rounds_people_decide_and_read_who_it_was() {
     world.expect_untouched(sam);
     let told = world.slack.texts().join("\n");
     assert!(told.contains("has put it back 3 times since 2026-11-20T09:"), "{told}");
+    assert!(told.contains("Waits for approval to disable guest") && told.contains(" again: "), "{told}");
     assert!(told.contains("the directory audit names `carol@contoso.com` (user "), "{told}");
     // Nothing but a decision goes on, however often he is looked at.
     world.tenant.stir(sam);

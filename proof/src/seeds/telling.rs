@@ -42,7 +42,8 @@ impl Told {
         let denials =
             ["othing was done", "othing had to be changed", "already disabled", "Waits for approval"];
         // Where the chat took nothing of the rounds before, this tells of them.
-        let rounds = self.text.contains("somebody has put it back");
+        let asks_again = self.text.contains("Waits for approval to") && self.text.contains(" again: ");
+        let rounds = asks_again || self.text.contains("somebody has put it back");
         // Of several steps one may have been so already.
         let some_was_done = self.text.contains("and read it back");
         !rounds && !some_was_done && denials.iter().any(|denial| self.text.contains(denial))

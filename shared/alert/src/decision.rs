@@ -24,7 +24,9 @@ pub(crate) fn waiting(topic: &Topic<'_>, until: Timestamp) -> Telling {
     );
     let must =
         format!("Look at it, and approve or reject it before {}.{}", moment(until), while_stopped(topic));
-    let headline = format!("waits for approval to {}", plan.headline(Tense::Base));
+    // In a roll-up the headline is all that people read.
+    let again = if topic.known.was_put_back() { " again" } else { "" };
+    let headline = format!("waits for approval to {}{again}", plan.headline(Tense::Base));
     Telling::new(Kind::Waiting, headline, done).hypothetical().must(must).undoable(topic.something_in_force())
 }
 

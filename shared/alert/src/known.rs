@@ -130,6 +130,12 @@ impl<'a> Known<'a> {
         steps
     }
 
+    /// We did some of the plan before, and somebody changed it back.
+    pub(crate) fn was_put_back(&self) -> bool {
+        let steps = &self.incident.plan().steps;
+        self.incident.achieved.iter().any(|one| one.put_back.is_some() && steps.contains(&one.step))
+    }
+
     /// The steps of the plan that Graph was asked for, whether a read has shown them or not.
     pub(crate) fn asked_for(&self) -> Vec<Step> {
         let steps = self.incident.plan().steps.iter().copied();

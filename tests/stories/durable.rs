@@ -5,7 +5,8 @@ use embedded::rusqlite::Connection;
 use guestlist_tests::{World, body_of};
 use host::{Assembly, Environment, Limits, Part, Settings};
 use jiff::SignedDuration;
-use model::{Answer, Watched};
+use model::{Answer, Job, Watched};
+use responder::Worker;
 use serde_json::json;
 
 use crate::policies::PARTNERS_ONLY;
@@ -150,4 +151,37 @@ async fn a_request_that_goes_to_the_dead_letters_is_answered_and_comes_to_an_end
     assert!(!world.tenant.is_enabled(sam));
     assert_eq!(world.dead_letters().await.len(), 1);
     world.slack.read_all();
+}
+
+/// Loses every race, as where very many work on one guest.
+#[derive(Clone)]
+struct AlwaysTooLate;
+
+impl responder::Flow for AlwaysTooLate {
+    async fn handle(&self, _job: Job) -> Result<Option<responder::End>, responder::Trouble> {
+        let id = "7e48acf428c24a7f-1".parse().unwrap();
+        Err(ledger::LedgerError::NotNext { id, why: "another did" }.into())
+    }
+}
+
+#[tokio::test]
+async fn who_is_always_too_late_is_never_buried_for_it() {
+    let mut world = World::with_policy(PARTNERS_ONLY).await;
+    let mallory = world.invite_unnoticed("mallory@evil.example");
+    assert_eq!(world.notify(&[world.genuine(Watched::Users, mallory.id())]).await.status, 202);
+    let worker = Worker {
+        name: "assess",
+        queue: world.store.queues.changes.clone(),
+        handler: AlwaysTooLate,
+        notices: Assembly::notices_of(&world.assembly.settings, &world.store, &world.assembly.clock),
+        clock: world.assembly.clock.clone(),
+    };
+    for _ in 0..100 {
+        assert!(worker.run_due(10).await.unwrap() > 0);
+        world.clock.advance(SignedDuration::from_secs(10));
+    }
+    assert!(world.dead_letters().await.is_empty());
+    world.settle().await;
+    world.expect_disabled(mallory);
+    assert!(world.slack.next_text().contains("mallory@evil.example"));
 }

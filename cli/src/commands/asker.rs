@@ -1,17 +1,25 @@
 //! Who asks, for the record: the operating system's user of this process. A variable of the environment, which anybody can
 //! set, never takes his place. Where the store is on AWS, a user of whichever machine says little alone, and AWS is asked, too.
 
+use std::time::Duration;
+
 use host::Settings;
+use tokio::time::timeout;
 use wire::Wire;
 
 use crate::out;
+
+/// A network may have a way to the table and the queues, and none to STS.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// `alice`, and on AWS `alice (assumed-role/Operators/alice)`.
 pub(super) async fn asker(settings: &Settings) -> String {
     let user = user();
     let Some(aws) = &settings.aws else { return user };
-    let caller = match Wire::network() {
-        Ok(wire) => aws.caller(wire).await,
+    let caller = match Wire::network().map(|wire| timeout(PATIENCE, aws.caller(wire))) {
+        Ok(asked) => asked.await.unwrap_or_else(|_| {
+            Err(anyhow::anyhow!("AWS STS has not said within {} s who this is", PATIENCE.as_secs()))
+        }),
         Err(error) => Err(error.into()),
     };
     match caller {

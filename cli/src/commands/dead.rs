@@ -114,7 +114,7 @@ async fn show(store: &Store, id: &LetterId, output: Output) -> anyhow::Result<Ex
 
 async fn letters_of((name, queue): (&'static str, &Queue)) -> anyhow::Result<Vec<Letter>> {
     // Each page is a look at all of them where the queue is on AWS.
-    const PAGE: usize = 2_000;
+    const PAGE: usize = Queue::MOST_DEAD;
     let (mut letters, mut after) = (Vec::new(), None);
     loop {
         let page = queue.dead(after, PAGE).await?;
@@ -130,8 +130,10 @@ async fn letters_of((name, queue): (&'static str, &Queue)) -> anyhow::Result<Vec
 async fn list(store: &Store, output: Output) -> anyhow::Result<Exit> {
     // Side by side: to look into a queue on AWS takes a second or two.
     let [changes, remediations, alerts, chores] = queues(store).map(letters_of);
-    let all = tokio::try_join!(changes, remediations, alerts, chores)?;
-    let letters: Vec<Letter> = <[Vec<Letter>; 4]>::from(all).into_iter().flatten().collect();
+    // Each to its end, whatever becomes of the others: a look that is broken off hides what it has seen for a minute.
+    let all = <[_; 4]>::from(tokio::join!(changes, remediations, alerts, chores));
+    let letters = all.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+    let letters: Vec<Letter> = letters.into_iter().flatten().collect();
     out::show(output, &letters, |letters| {
         if letters.is_empty() {
             return Ok(());

@@ -154,7 +154,7 @@ async fn named_groups(reader: &Reader, policy: &Policy) -> BTreeMap<String, Name
 
 /// The queues under the names that `dead` and `status` use.
 fn queues(store: &Store) -> [(&'static str, &queue::Queue); 4] {
-    let Store { queues, ledger: _, database: _ } = store;
+    let Store { queues, .. } = store;
     let [changes, remediations, alerts, chores] = crate::args::QUEUES;
     [
         (changes, &queues.changes),

@@ -9,6 +9,7 @@
 //! `DeleteItem`; the condition key `dynamodb:LeadingKeys` holds it to its partitions.
 
 mod attributes;
+mod clock;
 mod error;
 mod fate;
 mod item;

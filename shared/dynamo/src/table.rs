@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::{KeysAndAttributes, Select};
 use aws_types::SdkConfig;
 
 use crate::attributes::{Attributes, can_be_class, check_key, due_of, item_of, key_of, number, of_key, text};
+use crate::clock::Heard;
 use crate::pace::{Pace, patient};
 use crate::{Item, Key, Range, TableError};
 
@@ -24,6 +25,7 @@ const BATCH: usize = 100;
 pub struct Table {
     pub(crate) client: Client,
     pub(crate) name: Arc<str>,
+    heard: Heard,
 }
 
 impl Table {
@@ -32,12 +34,21 @@ impl Table {
     #[must_use]
     pub fn new(config: &SdkConfig, name: &str, patience: Duration) -> Self {
         let (retry, timeout) = patient(patience);
+        let heard = Heard::default();
         let config = Builder::from(config)
             .behavior_version(BehaviorVersion::latest())
             .retry_config(retry)
             .timeout_config(timeout)
+            .interceptor(heard.clone())
             .build();
-        Self { client: Client::from_conf(config), name: name.into() }
+        Self { client: Client::from_conf(config), name: name.into(), heard }
+    }
+
+    /// By how many seconds this machine's clock was ahead of AWS's (or, below nothing, behind) when the table answered last. An answer
+    /// tells the second, and is a moment on its way. None: it has not answered yet.
+    #[must_use]
+    pub fn ahead(&self) -> Option<i64> {
+        self.heard.ahead()
     }
 
     #[must_use]

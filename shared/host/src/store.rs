@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use dynamo::Table;
 use embedded::Database;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ledger::Ledger;
 use model::{Clock, TenantId};
 use queue::{DeadId, Queue, SqsPlace};
@@ -27,6 +27,8 @@ pub struct Store {
     pub queues: Queues,
     /// The file that holds both. None: they are on AWS.
     pub database: Option<Database>,
+    /// What holds the ledger on AWS.
+    table: Option<Table>,
 }
 
 impl Store {
@@ -52,7 +54,7 @@ impl Store {
             chores: queue("chores")?,
         };
         let ledger = Ledger::sqlite(database.clone(), tenant)?;
-        Ok(Self { ledger, queues, database: Some(database) })
+        Ok(Self { ledger, queues, database: Some(database), table: None })
     }
 
     /// Nothing is asked of AWS yet.
@@ -72,7 +74,7 @@ impl Store {
             alerts: queue("alerts", &settings.alerts),
             chores: queue("chores", &settings.chores),
         };
-        Self { ledger: Ledger::dynamo(table, tenant), queues, database: None }
+        Self { ledger: Ledger::dynamo(table.clone(), tenant), queues, database: None, table: Some(table) }
     }
 
     /// Whether others than a process of this machine work on it.
@@ -96,15 +98,18 @@ impl Store {
         self.right(Timestamp::now()).await
     }
 
-    /// The same where the machine's clock says this. On AWS it is not the clock of those who serve, and counts as it is: AWS answers no
-    /// request whose moment is off by more than minutes
+    /// The same where the machine's clock says this. On AWS they go by AWS's, which the table has told with its last answer; AWS answers
+    /// no request whose moment is off by more than minutes
     /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html>).
     ///
     /// # Errors
     /// The store cannot be read.
     pub async fn right(&self, machines: Timestamp) -> anyhow::Result<Timestamp> {
-        if self.is_on_aws() {
-            return Ok(machines);
+        // That much an answer may be on its way, and tell too early.
+        const NEAR: i64 = 3;
+        if let Some(table) = &self.table {
+            let ahead = table.ahead().filter(|ahead| ahead.abs() > NEAR).map(SignedDuration::from_secs);
+            return Ok(machines.checked_sub(ahead.unwrap_or_default()).unwrap_or(machines));
         }
         let ahead = self.ledger.clock_ahead().await?.unwrap_or_default();
         Ok(machines.checked_sub(ahead).unwrap_or(machines))

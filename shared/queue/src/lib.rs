@@ -15,7 +15,7 @@ mod sqs;
 pub use dead::{Dead, DeadId, ParseDeadIdError};
 pub use error::QueueError;
 pub use message::{
-    Accepted, Acked, Answer, Claimed, Collapse, Delayed, Depth, Hold, Move, Receipt, Received,
+    Accepted, Acked, Answer, Claimed, Collapse, Delayed, Delivery, Depth, Hold, Move, Receipt, Received,
 };
 pub use queue::Queue;
 pub use sqs::SqsPlace;

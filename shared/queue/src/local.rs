@@ -106,7 +106,7 @@ impl Local {
         body: Option<String>,
     ) -> Result<Delayed, QueueError> {
         let Some(row) = claimed.receipt.row() else { return Ok(Delayed::LeaseLost) };
-        let trace = trace::current().map(|here| here.to_string());
+        let trace = body.as_deref().and_then(|body| claimed.trace_of(body)).map(|there| there.to_string());
         let delay =
             move |db: &Connection, _: &str| moves::delay(db, row, due, (body.as_deref(), trace.as_deref()));
         let delayed = self.write(delay).await?;
@@ -294,6 +294,9 @@ mod tests {
         queue.delay(&one, now, None).await.unwrap();
         let (one, from) = claim().await;
         assert_eq!((one.body.as_str(), from), ("fourth", Some(4)));
+        queue.delay(&one, now, Some("fourth".to_owned())).await.unwrap();
+        let (one, from) = claim().await;
+        assert_eq!((one.body.as_str(), one.deliveries, from), ("fourth", 1, Some(4)));
         queue.delay(&one, now, Some("seventh".to_owned())).await.unwrap();
         let (one, from) = claim().await;
         assert_eq!((one.body.as_str(), from), ("seventh", Some(6)));

@@ -84,6 +84,14 @@ pub struct Claimed {
     pub receipt: Receipt,
 }
 
+impl Claimed {
+    /// Whose trace goes on with what it is put off with: of the same body that of its own, so that a wait of many rounds is not a trace
+    /// that grows deeper with each.
+    pub(crate) fn trace_of(&self, body: &str) -> Option<TraceContext> {
+        if body == self.body { self.trace } else { trace::current() }
+    }
+}
+
 /// Proves who holds a message. It is good until somebody else claims the message, or it is settled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt(pub(crate) Proof);
@@ -137,6 +145,21 @@ pub struct Received {
     pub receive_count: u32,
 }
 
+impl Received {
+    #[must_use]
+    pub fn delivery(&self) -> Delivery {
+        Delivery { receipt_handle: self.receipt_handle.clone(), receive_count: self.receive_count }
+    }
+}
+
+/// One time that a message was pushed, without what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    pub receipt_handle: String,
+    /// With this time.
+    pub receive_count: u32,
+}
+
 /// What to do about a message that was pushed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Accepted {
@@ -144,8 +167,6 @@ pub enum Accepted {
     Run(Claimed),
     /// There is nothing to run: answer [`Answer::Success`].
     Done,
-    /// It has to come again: answer [`Answer::Failure`].
-    Later,
 }
 
 /// What to answer for a message to who pushed it. Where messages are claimed, nobody asks. After an error it is `Failure`.
@@ -153,7 +174,9 @@ pub enum Accepted {
 pub enum Answer {
     /// The message may go: what it asked for is done, or lies elsewhere.
     Success,
-    /// The message has to stay, and comes again.
+    /// The message has to stay, and is hidden until its next try.
+    Later,
+    /// The message has to stay, and nobody has said for how long it is hidden: see [`Queue::put_back`].
     Failure,
 }
 
@@ -195,7 +218,8 @@ impl Delayed {
     pub fn answer(self) -> Answer {
         match self {
             Self::Anew => Answer::Success,
-            Self::Same | Self::LeaseLost => Answer::Failure,
+            Self::Same => Answer::Later,
+            Self::LeaseLost => Answer::Failure,
         }
     }
 }

@@ -9,7 +9,8 @@ use tracing::{Instrument as _, Span};
 use crate::local::Local;
 use crate::sqs::Sqs;
 use crate::{
-    Accepted, Acked, Claimed, Dead, DeadId, Delayed, Depth, Hold, Move, QueueError, Received, SqsPlace,
+    Accepted, Acked, Claimed, Dead, DeadId, Delayed, Delivery, Depth, Hold, Move, QueueError, Received,
+    SqsPlace,
 };
 
 /// A named queue with its dead letters. Clones share it; take clones of one handle, so that [`Queue::woken`] hears of
@@ -21,6 +22,9 @@ pub enum Queue {
 }
 
 impl Queue {
+    /// So many dead letters are shown at a time. On SQS, where ten come with a request, they are looked through well before the first of
+    /// them shows again.
+    pub const MOST_DEAD: usize = 2_000;
     /// No lease is longer.
     pub const LONGEST_LEASE: SignedDuration = SignedDuration::from_hours(1);
     /// What has failed waits for its next try no longer than that: Graph may ask for an hour.
@@ -123,6 +127,19 @@ impl Queue {
         match self {
             Self::Local(local) => Err(QueueError::IsPulled { queue: local.name() }),
             Self::Sqs(sqs) => Box::pin(sqs.accept(received, now, lease)).await,
+        }
+    }
+
+    /// Shows messages again soon that SQS has pushed, and whose answer is [`crate::Answer::Failure`]: each after twice as long as the
+    /// time before, from 2 s up to a quarter of an hour. They would else stay hidden for the visibility timeout of the queue, which is
+    /// six times as long as a function may take.
+    ///
+    /// # Errors
+    /// Some of them stay hidden for that long. Where messages are claimed, it is [`QueueError::IsPulled`].
+    pub async fn put_back(&self, deliveries: &[Delivery]) -> Result<(), QueueError> {
+        match self {
+            Self::Local(local) => Err(QueueError::IsPulled { queue: local.name() }),
+            Self::Sqs(sqs) => Box::pin(sqs.put_back(deliveries)).await,
         }
     }
 

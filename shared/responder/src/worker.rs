@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use model::{Clock, Job, NoticeKind};
-use queue::{Accepted, Answer, Claimed, Queue, Received};
+use queue::{Accepted, Answer, Claimed, Delivery, Queue, Received};
 use tokio::task::{JoinError, JoinSet};
 use tracing::{Instrument as _, Span, field};
 
@@ -36,7 +36,8 @@ impl Pushed {
 }
 
 impl<F: Flow> Worker<F> {
-    /// Failures in a row before a job goes to the dead letters: with the doubling waits, about six hours.
+    /// Failures in a row before a job goes to the dead letters: with the doubling waits, about six hours. Races that were lost between
+    /// them count, and are no reason to bury it.
     const TRIES: u32 = 30;
     /// Where Graph stays away for longer than that, nothing is buried.
     const GRAPH_AWAY: SignedDuration = SignedDuration::from_mins(15);
@@ -91,7 +92,6 @@ impl<F: Flow> Worker<F> {
                 self.run_claimed(claimed).await
             }
             Ok(Accepted::Done) => Pushed::answered(Answer::Success),
-            Ok(Accepted::Later) => Pushed::answered(Answer::Failure),
             Err(error) => {
                 let message = &received.message_id;
                 tracing::error!(
@@ -101,6 +101,14 @@ impl<F: Flow> Worker<F> {
                 );
                 Pushed::answered(Answer::Failure)
             }
+        }
+    }
+
+    /// Has SQS show again soon what it has pushed and nobody has settled. Where that fails, they come again all the same, later.
+    pub async fn put_back(&self, deliveries: &[Delivery]) {
+        if let Err(error) = self.queue.put_back(deliveries).await {
+            let count = deliveries.len();
+            tracing::warn!(worker = self.name, count, "failed to have messages shown again soon: {error}");
         }
     }
 
@@ -228,8 +236,18 @@ impl<F: Flow> Worker<F> {
                 "a job is tried again: {trouble}",
             );
         }
-        let (at, anew) = if claimed.deliveries >= Self::TRIES && trouble.passes_with_graph() {
+        let (at, anew) = if claimed.deliveries < Self::TRIES {
+            (after(now, wait), None)
+        } else if trouble.passes_with_graph() {
             (after(now, wait.max(Self::GRAPH_AWAY)), Some(claimed.body.clone()))
+        } else if trouble.is_a_race() {
+            // Whatever failed before has passed.
+            tracing::warn!(
+                worker = self.name,
+                job.key = claimed.key,
+                "others are faster again and again: {trouble}"
+            );
+            (after(now, wait), Some(claimed.body.clone()))
         } else {
             (after(now, wait), None)
         };

@@ -22,6 +22,8 @@ pub enum Fault {
     Answer(u16, String),
     /// Nobody ever answers.
     Hang,
+    /// It is carried out, and the answer says that it is another time.
+    Dated(String),
     /// It arrives with this body instead of its own, and that happens.
     Changed(Value, Box<Fault>),
 }
@@ -35,6 +37,7 @@ impl fmt::Debug for Fault {
             Self::SayInternalError => "SayInternalError",
             Self::Answer(_, _) => "Answer",
             Self::Hang => "Hang",
+            Self::Dated(_) => "Dated",
             Self::Changed(_, _) => "Changed",
         })
     }
@@ -150,6 +153,7 @@ async fn answer_to(message: &Message, fault: Fault) -> Option<Vec<u8>> {
         }
         Fault::Answer(status, body) => Some(answer(status, &body)),
         Fault::Hang => std::future::pending().await,
+        Fault::Dated(date) => Some(dated(pass(&message.bytes).await, &date)),
     }
 }
 
@@ -170,6 +174,13 @@ fn answer(status: u16, body: &str) -> Vec<u8> {
         "HTTP/1.1 {status} X\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {length}\r\n\r\n{body}"
     )
     .into_bytes()
+}
+
+fn dated(mut answer: Vec<u8>, date: &str) -> Vec<u8> {
+    let first = answer.windows(2).position(|two| two == b"\r\n").unwrap();
+    // Before the service's own: whoever reads takes the first.
+    let _ = answer.splice(first..first, format!("\r\nDate: {date}").into_bytes());
+    answer
 }
 
 async fn pass(request: &[u8]) -> Vec<u8> {

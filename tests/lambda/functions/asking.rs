@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use emulator::proxy::{Fault, Proxy};
 use guestlist_tests::Guest;
 use insta::assert_snapshot;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use model::Request;
 use serde_json::{Value, json};
 
@@ -197,6 +198,43 @@ async fn while_writes_are_stopped_the_function_writes_nothing() {
     operator.run(&["resume", "--reason", "it is over"]).await.expect(0).says("writes are allowed again");
     worked.ask(&["undo", incident, "--reason", "she is expected"]).await.expect(0);
     assert!(stage.tenant.is_enabled(*mallory));
+    stage.simulator.take_writes();
+}
+
+/// In a network that has a way to the table and the queues, and none to STS.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_does_not_wait_for_who_says_who_it_is() {
+    let stage = Stage::set().await;
+    // It takes connections, and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", silent.local_addr().unwrap());
+    let operator = Operator::of(&stage).with(&[("AWS_ENDPOINT_URL_STS", &address)]);
+    let stopped = operator.run(&["stop", "--reason", "a drill"]).await;
+    let said = stopped.expect(0).says("AWS STS has not said within 2 s who this is");
+    said.says(&format!("you are written down as `{}` alone", me()));
+    let stop = operator.store().ledger.stop().await.unwrap().unwrap();
+    assert_eq!((stop.by.as_str(), stop.reason.as_str()), (me().as_str(), "a drill"));
+}
+
+/// Or what he asks would wait until the functions' clock has come to where his was.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_clock_of_whoever_asks_is_not_the_deployments() {
+    let worked = Worked::begin().await;
+    let Worked { operator, incident, stage, .. } = &worked;
+    let minutes_ago = || Timestamp::now() - SignedDuration::from_mins(4);
+    let date = move || {
+        jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&minutes_ago()).unwrap()
+    };
+    let proxy = Proxy::start(move |_| Fault::Dated(date())).await;
+    let ahead =
+        operator.with(&[("AWS_ENDPOINT_URL", &proxy.address), ("AWS_ENDPOINT_URL_STS", emulator::address())]);
+    let began = minutes_ago() - SignedDuration::from_secs(1);
+    ahead.run(&["undo", incident, "--reason", "she is expected", "--wait", "0"]).await.expect(5);
+    let waiting = operator.store().ledger.waiting(10).await.unwrap();
+    let asked_at = waiting[0].value.asked_at;
+    assert!(began <= asked_at && asked_at <= minutes_ago(), "{asked_at}");
+    assert!(stage.pump("remediations", &worked.remediate).await > 0, "it is due");
+    assert!(stage.tenant.is_enabled(worked.mallory));
     stage.simulator.take_writes();
 }
 

@@ -56,8 +56,15 @@ async fn a_table_that_is_throttled_loses_nothing() {
         assert!(!records.is_empty(), "{name} has nothing to do");
         assert!(stage.tenant.is_enabled(mallory) || queue == "alerts");
         is_busy.store(true, Ordering::SeqCst);
+        let before = proxy.count("ChangeMessageVisibilityBatch");
         let answer = function.invoke(json!({ "Records": records })).await.unwrap();
         assert_eq!(failed(&answer), records.len(), "{name}: {answer}\n{}", function.log());
+        // And not after the visibility timeout only, which is up to 49 minutes.
+        let put_back = proxy.seen().into_iter().filter(|one| one.operation == "ChangeMessageVisibilityBatch");
+        let waits: Vec<_> =
+            put_back.skip(before).flat_map(|one| one.body["Entries"].as_array().unwrap().clone()).collect();
+        assert_eq!(waits.len(), records.len(), "{name}: {}", function.log());
+        assert!(waits.iter().all(|one| one["VisibilityTimeout"] == 2), "{waits:?}");
         is_busy.store(false, Ordering::SeqCst);
         // What SQS would hand over when its time has come.
         let answer = function.invoke(json!({ "Records": records })).await.unwrap();

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use queue::{Answer, Received};
+use queue::{Answer, Delivery, Received};
 use responder::{Flow, Pushed, Worker};
 use serde_json::{Value, json};
 use tokio::task::JoinError;
@@ -28,21 +28,29 @@ pub(super) async fn run<F: Flow>(
             longest.as_secs()
         );
     }
-    let worker = worker.clone();
+    let cloned = worker.clone();
     let ended = work(records, deadline, longest, move |received| {
-        let worker = worker.clone();
+        let worker = cloned.clone();
         async move { worker.run_pushed(&received).await }
     });
-    let Ended { again, credential_refused } = ended.await;
+    let Ended { again, unsettled, credential_refused } = ended.await;
+    // To answer in time is worth more: what is not put back comes again, too.
+    if !unsettled.is_empty()
+        && tokio::time::timeout(deadline.left() / 2, worker.put_back(&unsettled)).await.is_err()
+    {
+        tracing::warn!("failed to have messages shown again soon before the function's time was over");
+    }
     let failures: Vec<Value> = again.into_iter().map(|id| json!({ "itemIdentifier": id })).collect();
     (Ok(json!({ "batchItemFailures": failures })), credential_refused)
 }
 
 /// How a batch ended.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Ended {
     /// Each name once, in the order of the batch.
     again: Vec<String>,
+    /// Those of them for which nobody has said when.
+    unsettled: Vec<Delivery>,
     credential_refused: bool,
 }
 
@@ -54,8 +62,9 @@ where
     F: Fn(Received) -> R,
     R: Future<Output = Pushed> + Send + 'static,
 {
-    let names: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
-    let mut batch = Batch { done: vec![false; names.len()], credential_refused: false };
+    let known = |record: &Record| (record.id.clone(), record.received.as_ref().map(Received::delivery));
+    let known: Vec<_> = records.iter().map(known).collect();
+    let mut batch = Batch { answers: vec![Answer::Failure; known.len()], credential_refused: false };
     let mut underway = Underway::new();
     let mut waiting = records.into_iter().enumerate().filter_map(|(at, record)| Some((at, record.received?)));
     let mut begun = 0_usize;
@@ -77,11 +86,11 @@ where
     for (at, ended) in underway.give_up().await {
         batch.note(at, ended);
     }
-    batch.end(names)
+    batch.end(known)
 }
 
 struct Batch {
-    done: Vec<bool>,
+    answers: Vec<Answer>,
     credential_refused: bool,
 }
 
@@ -97,19 +106,24 @@ impl Batch {
             Err(_) => return,
         };
         self.credential_refused |= credential_refused;
-        if let Some(done) = self.done.get_mut(at) {
-            *done = answer == Answer::Success;
+        if let Some(noted) = self.answers.get_mut(at) {
+            *noted = answer;
         }
     }
 
-    fn end(self, names: Vec<String>) -> Ended {
-        let mut again: Vec<String> = Vec::new();
-        for (name, done) in names.into_iter().zip(self.done) {
-            if !done && !again.contains(&name) {
-                again.push(name);
+    fn end(self, known: Vec<(String, Option<Delivery>)>) -> Ended {
+        let mut ended = Ended { credential_refused: self.credential_refused, ..Ended::default() };
+        for ((name, delivery), answer) in known.into_iter().zip(self.answers) {
+            match answer {
+                Answer::Success => continue,
+                Answer::Later => {}
+                Answer::Failure => ended.unsettled.extend(delivery),
+            }
+            if !ended.again.contains(&name) {
+                ended.again.push(name);
             }
         }
-        Ended { again, credential_refused: self.credential_refused }
+        ended
     }
 }
 
@@ -125,6 +139,7 @@ mod tests {
     #[derive(Debug, Clone, Copy, PartialEq)]
     enum End {
         Success,
+        Later,
         Failure,
         CredentialRefused,
         Panic,
@@ -150,8 +165,9 @@ mod tests {
             async move {
                 match end {
                     End::Success => Pushed::answered(Answer::Success),
+                    End::Later => Pushed::answered(Answer::Later),
                     End::Failure => Pushed::answered(Answer::Failure),
-                    End::CredentialRefused => Pushed { answer: Answer::Failure, credential_refused: true },
+                    End::CredentialRefused => Pushed { answer: Answer::Later, credential_refused: true },
                     End::Panic => panic!("a job of the test"),
                     End::Never | End::Unusable => std::future::pending().await,
                 }
@@ -172,7 +188,8 @@ mod tests {
                 (
                     "[a-f0-9]{1,3}",
                     prop::sample::select(vec![
-                        End::Success, End::Success, End::Failure, End::CredentialRefused, End::Panic, End::Never, End::Unusable,
+                        End::Success, End::Success, End::Later, End::Failure, End::CredentialRefused, End::Panic, End::Never,
+                        End::Unusable,
                     ]),
                 ),
                 0..60,
@@ -190,8 +207,17 @@ mod tests {
             prop_assert_eq!(named.len(), ended.again.len(), "a name twice");
             prop_assert!(must.is_subset(&named));
             prop_assert!(named.iter().all(|name| batch.iter().any(|(id, _)| id == name)));
+            // Whoever is settled is left as he is, and what cannot be received cannot be shown again either.
+            let unsettled: BTreeSet<_> = ended.unsettled.iter().map(|one| one.receipt_handle.clone()).collect();
+            let ends_so = |ends: &[End]| -> BTreeSet<String> {
+                let so = batch.iter().enumerate().filter(|(_, (_, end))| ends.contains(end));
+                so.map(|(at, _)| at.to_string()).collect()
+            };
+            prop_assert!(ends_so(&[End::Failure, End::Panic, End::Never]).is_subset(&unsettled));
+            prop_assert!(ends_so(&[End::Unusable]).is_disjoint(&unsettled));
             if workable <= SIDE_BY_SIDE || (enough && never < SIDE_BY_SIDE) {
                 prop_assert_eq!(named, must, "something that could be done was not");
+                prop_assert_eq!(unsettled, ends_so(&[End::Failure, End::Panic, End::Never]));
             }
         }
     }
@@ -202,7 +228,9 @@ mod tests {
         let longest = Duration::from_secs(180);
         let ended = paused().block_on(play(batch.clone(), Duration::from_secs(30), longest));
         let rest: Vec<_> = (SIDE_BY_SIDE..SIDE_BY_SIDE + 3).map(|n| n.to_string()).collect();
-        assert_eq!(ended, Ended { again: rest, credential_refused: false });
+        assert_eq!(ended.again, rest);
+        let put_back: Vec<_> = ended.unsettled.into_iter().map(|one| one.receipt_handle).collect();
+        assert_eq!(put_back, rest);
         let ended = paused().block_on(play(batch, Duration::from_secs(300), longest));
         assert_eq!(ended.again, Vec::<String>::new());
     }
@@ -213,6 +241,7 @@ mod tests {
         let batch = batch.map(|(id, end)| (id.to_owned(), end)).to_vec();
         let ended = paused().block_on(play(batch, Duration::from_secs(300), Duration::from_secs(180)));
         let again = vec!["a".to_owned(), "c".to_owned()];
-        assert_eq!(ended, Ended { again, credential_refused: true });
+        let unsettled = vec![Delivery { receipt_handle: "2".to_owned(), receive_count: 1 }];
+        assert_eq!(ended, Ended { again, unsettled, credential_refused: true });
     }
 }

@@ -1,19 +1,22 @@
 //! A message from its arrival to its answer.
 
 use aws_sdk_sqs::error::ProvideErrorMetadata as _;
+use aws_sdk_sqs::types::ChangeMessageVisibilityBatchRequestEntry;
 use jiff::{SignedDuration, Timestamp};
 
 use super::envelope::Envelope;
 use super::lease::{Ending, Taken};
 use super::letters::Label;
-use super::sending::Parcel;
+use super::sending::{BATCH, Parcel};
 use super::{Sqs, seconds, seconds_until};
 use crate::message::{Proof, Pushed};
-use crate::{Accepted, Acked, Claimed, Delayed, Hold, QueueError, Receipt, Received};
+use crate::{Accepted, Acked, Claimed, Delayed, Delivery, Hold, QueueError, Receipt, Received};
 
 /// How long SQS hides a message at most, from its receipt on:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>
 const LONGEST_HIDDEN: i64 = 43_200;
+/// Seconds for which what nobody has settled is hidden at most.
+const LONGEST_BACK: i64 = 900;
 /// So long a message may have lain with who pushed it, until its batch was full:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>
 const LONGEST_BATCHING: i64 = 300;
@@ -77,10 +80,6 @@ impl Sqs {
         now: Timestamp,
     ) -> Result<Accepted, QueueError> {
         let Received { message_id, receipt_handle: _, body, receive_count } = received;
-        if body.len() > QueueError::MESSAGE_BYTES {
-            // There is no room to say why. It fails until SQS itself puts it to the dead letters.
-            return Ok(Accepted::Later);
-        }
         let (key, why) = (format!("unreadable/{message_id}"), format!("it cannot be read: {error}"));
         let label = Label { key: &key, why: &why, deliveries: *receive_count, buried_at: now };
         self.put_to_dead(body, label).await?;
@@ -106,7 +105,8 @@ impl Sqs {
             if !self.holds(key, pushed).await? {
                 return Ok(Delayed::LeaseLost);
             }
-            let envelope = self.anew(key, body, due, *owed_since);
+            let trace = claimed.trace_of(&body);
+            let envelope = Envelope { trace, ..self.anew(key, body, due, *owed_since) };
             let text = envelope.checked_text(self.name())?;
             self.dispatch(vec![(envelope, text)], self.now()).await?;
             // Lost by now or not, the body lies elsewhere.
@@ -148,6 +148,27 @@ impl Sqs {
         // Lost by now or not, the letter is dead.
         self.release(key, pushed, Ending::Done).await?;
         Ok(Hold::Kept)
+    }
+
+    pub(crate) async fn put_back(&self, deliveries: &[Delivery]) -> Result<(), QueueError> {
+        let mut trouble = None;
+        for batch in deliveries.chunks(BATCH) {
+            let entries = batch.iter().enumerate().map(|(at, one)| {
+                let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(at.to_string());
+                let wait = seconds(LONGEST_BACK.min(1_i64 << one.receive_count.clamp(1, 30)));
+                entry.receipt_handle(&one.receipt_handle).visibility_timeout(wait).build()
+            });
+            let entries = entries.collect::<Result<Vec<_>, _>>().map_err(|error| self.other(error))?;
+            let request = self.client.change_message_visibility_batch().queue_url(&self.place.url);
+            match request.set_entries(Some(entries)).send().await {
+                Ok(answer) => {
+                    let failed = answer.failed.iter().find(|failed| !is_gone(&failed.code));
+                    trouble = trouble.or(failed.map(|failed| self.other(&failed.code)));
+                }
+                Err(error) => trouble = trouble.or(Some(QueueError::of(self.name(), &error))),
+            }
+        }
+        trouble.map_or(Ok(()), Err)
     }
 
     /// SQS shows the message to nobody until then, or for as long as it can. Where it came again while we were at work, and had to wait

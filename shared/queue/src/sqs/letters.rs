@@ -12,15 +12,13 @@ use super::Sqs;
 use super::envelope::{Envelope, legal_text};
 use super::sending::{BATCH, Parcel};
 use crate::dead::Name;
-use crate::{Dead, DeadId, QueueError};
+use crate::{Dead, DeadId, Queue, QueueError};
 
 /// Seconds, from each receipt on.
 const LOOK: i32 = 60;
 /// SQS looks into all its servers only when it may wait for an answer:
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html>
 const WAIT: i32 = 1;
-/// At ten a request, they are looked through well before the first of them shows again.
-const MOST: usize = 2_000;
 /// Together with their names less than what [`QueueError::MESSAGE_BYTES`] leaves.
 const WHY_BYTES: usize = 2_048;
 const KEY_BYTES: usize = 1_024;
@@ -43,13 +41,15 @@ impl Sqs {
     pub(super) async fn put_to_dead(&self, body: &str, label: Label<'_>) -> Result<DeadId, QueueError> {
         let Label { key, why, deliveries, buried_at } = label;
         let mut request = self.client.send_message().queue_url(&self.place.dead_url).message_body(body);
+        // Of what is larger SQS takes no label; whoever looks at it finds out for himself.
+        let has_room = body.len() <= QueueError::MESSAGE_BYTES;
         for (name, kind, value) in [
             ("why", "String", legal_text(why, WHY_BYTES)),
             ("key", "String", legal_text(key, KEY_BYTES)),
             ("deliveries", "Number", Some(deliveries.to_string())),
             ("buried_at", "String", Some(buried_at.to_string())),
         ] {
-            if let Some(value) = value {
+            if let Some(value) = value.filter(|_| has_room) {
                 let attribute = MessageAttributeValue::builder().data_type(kind).string_value(value).build();
                 request = request.message_attributes(name, attribute.map_err(|error| self.other(error))?);
             }
@@ -143,7 +143,7 @@ impl Sqs {
     /// Receives until there are no more, or there is this one.
     async fn look(&self, until: Option<&DeadId>) -> Result<Vec<Held>, QueueError> {
         let mut held = BTreeMap::new();
-        while held.len() < MOST {
+        while held.len() < Queue::MOST_DEAD {
             let request = self
                 .client
                 .receive_message()
@@ -195,15 +195,18 @@ impl Sqs {
         let of_sqs = |name| attributes.as_ref()?.get(&name).map(String::as_str);
         let received = of_sqs(MessageSystemAttributeName::ApproximateReceiveCount).unwrap_or("some");
         let sent = of_sqs(MessageSystemAttributeName::SentTimestamp).and_then(|sent| sent.parse().ok());
-        let why = label("why").map(str::to_owned);
-        let why = why.unwrap_or_else(|| format!("received {received} times, and never came to an end"));
         let deliveries = label("deliveries").unwrap_or(received).parse().unwrap_or(0);
         let buried_at = label("buried_at").and_then(|at| at.parse().ok());
         let buried_at = buried_at.or_else(|| Timestamp::from_millisecond(sent?).ok()).unwrap_or_default();
-        let (key, body, owed_since) = match serde_json::from_str::<Envelope>(&body) {
-            Ok(Envelope { key, body, owed_since, .. }) => (key, body, Some(owed_since)),
-            Err(_) => (label("key").map_or_else(|| format!("unreadable/{id}"), str::to_owned), body, None),
+        let never_ended = || format!("received {received} times, and never came to an end");
+        let (key, body, owed_since, unlabelled) = match serde_json::from_str::<Envelope>(&body) {
+            Ok(Envelope { key, body, owed_since, .. }) => (key, body, Some(owed_since), never_ended()),
+            Err(error) => {
+                let key = label("key").map_or_else(|| format!("unreadable/{id}"), str::to_owned);
+                (key, body, None, format!("it cannot be read: {error}"))
+            }
         };
+        let why = label("why").map_or(unlabelled, str::to_owned);
         let id = DeadId(Name::Message(id));
         Ok(Held { handle, dead: Dead { id, key, body, why, deliveries, owed_since, buried_at } })
     }

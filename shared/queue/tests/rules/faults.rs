@@ -1,7 +1,7 @@
 //! What SQS refuses, takes in part, or does not answer; and what is asked of it in seconds.
 
 use emulator::proxy::{Fault, Request};
-use guestlist_queue::{Accepted, Collapse, Delayed, Hold, Move, Queue, QueueError, Received};
+use guestlist_queue::{Accepted, Collapse, Delayed, Delivery, Hold, Move, Queue, QueueError, Received};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -245,10 +245,41 @@ async fn a_message_that_nobody_can_read_is_buried_as_it_is() {
     given.turn_clock(6);
     expect_bodies(&given.claim(6).await, &["not ours"]);
 
-    // There is no room for the reason: SQS itself puts it to the dead letters.
-    let huge = "x".repeat(QueueError::MESSAGE_BYTES + 1);
-    assert_eq!(given.queue.accept(&received(&huge), at(5), LEASE).await, Ok(Accepted::Later));
-    assert_eq!(given.dead().await, []);
+    // Up to what SQS takes at all, where there is no room for the reason.
+    for bytes in [QueueError::MESSAGE_BYTES, QueueError::MESSAGE_BYTES + 1, 1024 * 1024] {
+        let given = Given::sqs().await;
+        let huge = "x".repeat(bytes);
+        assert_eq!(given.queue.accept(&received(&huge), at(5), LEASE).await, Ok(Accepted::Done));
+        let dead = given.dead().await.remove(0);
+        assert_eq!(dead.body, huge);
+        assert!(dead.key.starts_with("unreadable/"), "{}", dead.key);
+        assert!(dead.why.starts_with("it cannot be read: expected"), "{}", dead.why);
+        assert!(given.queue.drop_dead(&dead.id).await.unwrap());
+    }
+}
+
+/// Each time for twice as long, up to a quarter of an hour; whatever is gone by now is no trouble.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_has_settled_is_shown_again_soon() {
+    let mut given = Given::sqs().await;
+    given.send("a", "not settled", 0).await;
+    let url = given.mapping().url.clone();
+    let receive =
+        || emulator::ask_sqs("ReceiveMessage", &json!({ "QueueUrl": url, "VisibilityTimeout": 1_140 }));
+    let handle = receive()["Messages"][0]["ReceiptHandle"].as_str().unwrap().to_owned();
+    let delivery = |receive_count| Delivery { receipt_handle: handle.clone(), receive_count };
+    let all: Vec<_> = (1..=12).map(delivery).collect();
+    given.queue.put_back(&all).await.unwrap();
+    let seen = given.mapping().proxy.seen();
+    let asked = seen.iter().filter(|request| request.operation == "ChangeMessageVisibilityBatch");
+    let entries = asked.flat_map(|request| request.body["Entries"].as_array().unwrap());
+    let waits: Vec<_> = entries.map(|entry| entry["VisibilityTimeout"].as_u64().unwrap()).collect();
+    assert_eq!(waits, [2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]);
+    let gone = Delivery { receipt_handle: "gone".to_owned(), receive_count: 1 };
+    given.queue.put_back(&[gone]).await.unwrap();
+
+    let error = Given::local().queue.put_back(&all).await.unwrap_err();
+    assert_eq!(error, QueueError::IsPulled { queue: "changes" });
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

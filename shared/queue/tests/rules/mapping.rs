@@ -201,7 +201,6 @@ impl Mapping {
                 self.delete(&received.receipt_handle);
                 Ok(None)
             }
-            Accepted::Later => Ok(None),
         }
     }
 
@@ -212,7 +211,7 @@ impl Mapping {
                 let handle = handed.unwrap().1.clone();
                 self.delete(&handle);
             }
-            Answer::Failure => {}
+            Answer::Later | Answer::Failure => {}
         }
     }
 

@@ -46,7 +46,11 @@ async fn what_was_there_before_is_looked_at_before_anything_is_called_assessed()
     assert_eq!(world.assessed_until().await, None, "he waits in the queue");
     world.settle_now().await;
     world.expect_disabled(old);
+    let said = (world.assessed_until().await, world.told_until().await);
+    assert!(said.0 < said.1, "the replica that was asked may not have heard of all: {said:?}");
+    world.settle().await;
     assert_eq!(world.assessed_until().await, world.told_until().await);
+    world.slack.texts();
 }
 
 #[tokio::test]
@@ -60,7 +64,14 @@ async fn what_a_delta_query_tells_is_looked_at_before_it_is_called_assessed() {
     assert_eq!(world.assessed_until().await, Some(before), "he waits in the queue");
     world.settle_now().await;
     world.expect_disabled(sam);
+    assert_eq!(
+        world.assessed_until().await,
+        Some(before),
+        "the replica that was asked may not have heard of all"
+    );
+    world.settle().await;
     assert!(world.assessed_until().await.unwrap() > before);
+    world.slack.texts();
 }
 
 #[tokio::test]
@@ -114,7 +125,7 @@ async fn a_policy_is_not_called_applied_to_all_before_everybody_was_judged_by_it
     let in_force = world.store.ledger.in_force().await.unwrap().unwrap().value;
     assert_eq!(in_force.applied_at, None);
     world.simulator.set_faults(|faults| faults.queued.clear());
-    rounds(&mut world, 4).await;
+    rounds(&mut world, 6).await;
     world.expect_disabled(old);
     let in_force = world.store.ledger.in_force().await.unwrap().unwrap().value;
     assert!(in_force.applied_at.is_some());
@@ -188,7 +199,7 @@ async fn a_change_whose_dead_letters_are_replayed_is_not_called_assessed_before_
     world.clock.advance(ROUND);
     world.reconcile().await;
     let (queue, now) =
-        (world.store.queues.changes.clone(), world.clock.now() + SignedDuration::from_mins(10));
+        (world.store.queues.changes.clone(), world.clock.now() + SignedDuration::from_mins(16));
     let mut buried = Vec::new();
     for claimed in queue.claim(now, SignedDuration::from_mins(3), 100).await.unwrap() {
         if claimed.key.contains(&sam.id().to_string()) {

@@ -180,6 +180,25 @@ async fn a_cursor_that_a_wrong_clock_calls_lapsed_loses_nobody() {
     begins_anew(Anew::WrongClock).await;
 }
 
+/// Whoever was away for longer than a cursor lasts does not go on from it because nobody says what time it is.
+#[tokio::test]
+async fn a_cursor_that_may_be_too_old_tells_nothing() {
+    let mut world = reconciled().await;
+    world.clock.advance(EIGHT_DAYS);
+    world.simulator.reset_traffic();
+    world.next_faults((0..40).map(|_| Fault::new("GET", "/organization", Failure::Reset)));
+    let looked = world.parts.reconciler.as_ref().unwrap().look().await;
+    assert!(looked.is_err(), "what else it needs could not be had, either");
+    let asked = |world: &World| {
+        world.simulator.traffic().kinds.get(&("GET", "users/delta")).map_or(0, |kind| kind.requests)
+    };
+    assert_eq!(asked(&world), 0);
+    world.simulator.set_faults(|faults| faults.queued.clear());
+    world.reconcile().await;
+    assert!(asked(&world) > 0);
+    world.settle().await;
+}
+
 /// A receiver of its own has no app, and goes by the machine's clock.
 #[tokio::test]
 async fn a_receiver_whose_clock_is_ahead_takes_no_second_look_away() {

@@ -4,7 +4,7 @@
 use guestlist_tests::{Guest, World};
 use jiff::SignedDuration;
 use model::{Answer, Step, StepResult};
-use simulator::{Failure, Fault, Stale};
+use simulator::{Failure, Fault, NewUser, Stale, UserType};
 
 use crate::given::{come_back, found};
 use crate::policies::closing;
@@ -201,4 +201,34 @@ async fn an_unanswered_write_that_was_never_done_is_followed_for_fifteen_minutes
     assert_eq!(world.states(mallory).await, ["resolved"]);
     world.expect_untouched(mallory);
     world.slack.read_all();
+}
+
+const NO_LOCAL_GUESTS: &str = "
+version: 1
+mode: enforce
+guardrails:
+  - id: no-local-guests
+    severity: high
+    if: { kind: local-guest }
+    then: [disable]
+";
+
+/// The answer to our write was lost, and before anybody could look somebody made him a member: he is nobody's guest any more, and
+/// disabled by us.
+#[tokio::test]
+async fn who_becomes_a_member_while_we_write_is_told_as_what_we_did_to_him() {
+    let mut world = World::with_policy(NO_LOCAL_GUESTS).await;
+    let local = Guest(world.tenant.0.add_user(NewUser::local_guest("vendor@contoso.com")));
+    world.deliver().await;
+    world.run("assess").await;
+    world.next_faults((0..6).map(|_| Fault::new("PATCH", "/users", Failure::LostAnswer)));
+    world.run("remediate").await;
+    world.simulator.set_faults(|faults| faults.queued.clear());
+    assert!(!world.tenant.is_enabled(local));
+    world.tenant.change(local, |user| user.user_type = Some(UserType::Member));
+    world.settle().await;
+    world.forget_writes("/users");
+    let told = world.slack.texts().join("\n");
+    assert!(told.contains("Disabled"), "{:?}: {told}", world.states(local).await);
+    assert!(!world.tenant.is_enabled(local));
 }

@@ -1,8 +1,10 @@
 //! `guestlist stop` and `GUESTLIST_AT_MOST=observe` hold every way to write to the tenant, and everybody sees that they do.
 
+use std::time::Duration;
+
 use guestlist_tests::{Group, Guest, World};
 use jiff::SignedDuration;
-use model::{IncidentId, Mode, RequestId};
+use model::{IncidentId, Mode, RequestId, State};
 use serde_json::Value;
 use simulator::{Failure, Fault};
 
@@ -190,4 +192,48 @@ async fn who_is_asked_while_writes_are_stopped_reads_that_they_are() {
     world.settle().await;
     let told = world.slack.texts().join("\n");
     assert!(told.contains("Waits for approval") && !told.contains("guestlist resume"), "{told}");
+}
+
+/// Between the last question whether it may be done and the write nobody else is asked anything.
+#[tokio::test]
+async fn a_stop_that_comes_while_whoever_writes_signs_in_is_obeyed() {
+    let mut world = World::with_policy(PARTNERS_ONLY).await;
+    let sam = world.tenant.invite("sam@northwind.example");
+    world.deliver().await;
+    world.run("assess").await;
+    world.simulator.reset_traffic();
+    world.next_faults([Fault::new("POST", "/token", Failure::Delay(Duration::from_millis(1500)))]);
+    let stop = async {
+        while world.simulator.traffic().token_requests == 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        world.stop_writes().await;
+    };
+    tokio::join!(world.run("remediate"), stop);
+    world.expect_untouched(sam);
+    assert_eq!(world.states(sam).await, ["open"]);
+    world.resume_writes().await;
+    world.settle().await;
+    world.expect_disabled(sam);
+    world.slack.read_all();
+}
+
+/// The steward takes what is overdue, the longest first, and so many at a time.
+#[tokio::test]
+async fn however_many_wait_for_the_end_of_a_stop_none_of_them_is_overdue() {
+    let mut world = World::with_policy(PARTNERS_ONLY).await;
+    world.stop_writes().await;
+    let sam = world.tenant.invite("sam@northwind.example");
+    for _ in 0..20 {
+        world.settle_for(SignedDuration::from_mins(1)).await;
+        world.clock.advance(SignedDuration::from_secs(20));
+        world.settle_now().await;
+        let overdue = world.store.ledger.due_incidents(world.clock.now(), 10).await.unwrap();
+        let overdue = overdue.iter().filter(|stored| stored.value.state == State::Open).count();
+        assert_eq!(overdue, 0);
+    }
+    world.resume_writes().await;
+    world.settle().await;
+    world.expect_disabled(sam);
+    world.slack.read_all();
 }

@@ -3,7 +3,7 @@
 use guestlist_tests::{Guest, World};
 use jiff::SignedDuration;
 use model::{Answer, IncidentId, Routes, Snapshot, StepResult};
-use simulator::{Failure, Fault, RetryAfter};
+use simulator::{Failure, Fault, RetryAfter, Stale};
 
 use crate::given::{disabled, refused};
 use crate::policies::PARTNERS_ONLY;
@@ -134,6 +134,38 @@ async fn a_stale_read_after_our_act_takes_nothing_from_us() {
     assert!(!incident.saw(&stale, world.clock.now()));
     world.settle().await;
     world.undo(&incident.id).await;
+    world.expect_enabled_again(sam);
+    world.slack.read_all();
+}
+
+/// A replica that is ten minutes behind answers, after another has shown that it is done.
+#[tokio::test]
+async fn a_read_that_is_ten_minutes_old_is_no_put_back() {
+    let mut world = World::with_policy(&admitting_northwind()).await;
+    let sam = world.tenant.invite("sam@northwind.example");
+    world.settle().await;
+    world.clock.advance(SignedDuration::from_hours(1));
+    world.change_policy(PARTNERS_ONLY);
+    world.tenant.change(sam, |user| user.display_name = "Sammy".to_owned());
+    world.settle_for(SignedDuration::from_secs(60)).await;
+    world.expect_disabled(sam);
+    assert_eq!(world.states(sam).await, ["done"]);
+    let id = world.incident(sam).await.id;
+    let lag = SignedDuration::from_mins(10);
+    for _ in 0..2 {
+        world.clock.advance(SignedDuration::from_mins(3));
+        world.simulator.set_faults(|faults| faults.stale = Some(Stale { lag, chance: 1.0 }));
+        world.tenant.stir(sam);
+        world.deliver().await;
+        world.run("assess").await;
+        world.simulator.set_faults(|faults| faults.stale = None);
+        world.run("remediate").await;
+        assert_eq!(world.states(sam).await, ["done"]);
+    }
+    world.settle().await;
+    world.expect_no_writes();
+    assert_eq!(world.slack.read_all().len(), 1);
+    world.undo(&id).await;
     world.expect_enabled_again(sam);
     world.slack.read_all();
 }

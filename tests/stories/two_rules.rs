@@ -36,7 +36,10 @@ async fn three_rounds_are_three_however_many_rules_ask_for_the_same() {
     }
     world.expect_untouched(sam);
     assert_eq!(world.states(sam).await, ["waiting", "waiting"]);
-    assert_eq!(headlines(&world), ["Waits for approval to disable guest sam@evil[.]example: one (high)"]);
+    assert_eq!(
+        headlines(&world),
+        ["Waits for approval to disable guest sam@evil[.]example again: one (high)"]
+    );
     for _ in 0..6 {
         world.clock.advance(HOUR);
         world.tenant.stir(sam);

@@ -147,7 +147,7 @@ async fn nobody_waits_for_the_guests_of_a_changed_group_nor_for_a_second_look_of
     world.settle().await;
     world.tenant.rename(plans, "Finance Plans");
     world.simulator.reset_traffic();
-    world.settle().await;
+    world.settle_for(SignedDuration::from_mins(30)).await;
     let of_groups = asked(&world, "users/{}/memberOf");
     assert_eq!((of_groups.requests, of_groups.of_low_priority), (40, 40));
 

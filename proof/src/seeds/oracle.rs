@@ -233,7 +233,7 @@ fn writes_are_accounted_for(witness: &mut Witness, all: &[Incident], outcomes: &
 /// somebody who is deleted still.
 /// Whose deletion it was is told by the moments of Entra's clock and of ours: not where ours was wrong by more than it may be.
 fn deletions_can_be_undone(world: &World, witness: &mut Witness, all: &[Incident], outcomes: &[Outcome]) {
-    if witness.skewed > Incident::SETTLES_AFTER {
+    if witness.skewed > Incident::CLOCKS_DIFFER {
         return;
     }
     let people = world.simulator.tenant();

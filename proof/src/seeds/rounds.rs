@@ -13,7 +13,7 @@ use super::witness::{Change, Witness};
 
 pub(super) fn judge(witness: &mut Witness, outcomes: &[Outcome]) {
     // The week is counted by two clocks.
-    if witness.skewed > Incident::SETTLES_AFTER {
+    if witness.skewed > Incident::CLOCKS_DIFFER {
         return;
     }
     let fought: BTreeSet<(Uuid, Taken)> = witness.put_back.iter().map(|one| (one.guest, one.taken)).collect();

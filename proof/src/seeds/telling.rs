@@ -62,7 +62,7 @@ pub(super) fn judge(world: &World, witness: &mut Witness, all: &[Incident], outc
     }
     // Whose deletion it was is told by the moments of two clocks: not where ours was wrong by more than it may be.
     let told_apart =
-        |change: &&Change| change.taken != Taken::Account || witness.skewed <= Incident::SETTLES_AFTER;
+        |change: &&Change| change.taken != Taken::Account || witness.skewed <= Incident::CLOCKS_DIFFER;
     complaints.extend(
         witness
             .changes

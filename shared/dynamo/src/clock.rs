@@ -1,29 +1,43 @@
 //! What AWS calls the time: it says so in the `Date` of each answer, to the second
 //! (<https://www.rfc-editor.org/rfc/rfc9110#name-date>).
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use aws_sdk_dynamodb::config::interceptors::BeforeDeserializationInterceptorContextRef;
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
 
+/// Seconds since 1970, by the machine.
+type Now = dyn Fn() -> i64 + Send + Sync;
+
 /// By how many seconds this machine's clock was ahead when an answer came last.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Heard(Arc<Mutex<Option<i64>>>);
+#[derive(Clone)]
+pub(crate) struct Heard {
+    now: Arc<Now>,
+    ahead: Arc<Mutex<Option<i64>>>,
+}
 
 impl Heard {
+    pub(crate) fn by(now: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
+        Self { now: Arc::new(now), ahead: Arc::default() }
+    }
+
     pub(crate) fn ahead(&self) -> Option<i64> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn hear(&self, date: &str) {
-        let there = DateTime::from_str(date, DateTimeFormat::HttpDate);
-        let here = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map(|since| since.as_secs());
-        let (Ok(there), Ok(here)) = (there, here.map(i64::try_from)) else { return };
-        let ahead = here.map(|here| here.saturating_sub(there.secs()));
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = ahead.ok();
+        let Ok(there) = DateTime::from_str(date, DateTimeFormat::HttpDate) else { return };
+        let ahead = (self.now)().saturating_sub(there.secs());
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(ahead);
+    }
+}
+
+impl fmt::Debug for Heard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Heard").field("ahead", &self.ahead()).finish_non_exhaustive()
     }
 }
 
@@ -49,10 +63,10 @@ mod tests {
 
     #[test]
     fn what_is_no_moment_says_nothing() {
-        let heard = Heard::default();
+        let heard = Heard::by(|| 100);
         heard.hear("yesterday");
         assert_eq!(heard.ahead(), None);
         heard.hear("Thu, 01 Jan 1970 00:00:09 GMT");
-        assert!(heard.ahead().is_some_and(|ahead| ahead > 1_700_000_000));
+        assert_eq!(heard.ahead(), Some(91));
     }
 }

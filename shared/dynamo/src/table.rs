@@ -25,7 +25,7 @@ const BATCH: usize = 100;
 pub struct Table {
     pub(crate) client: Client,
     pub(crate) name: Arc<str>,
-    heard: Heard,
+    heard: Option<Heard>,
 }
 
 impl Table {
@@ -33,22 +33,37 @@ impl Table {
     /// third of it. Retries and timeouts of the settings given do not count.
     #[must_use]
     pub fn new(config: &SdkConfig, name: &str, patience: Duration) -> Self {
+        Self::of(config, name, patience, None)
+    }
+
+    /// The same, and its answers tell by how much the machine's clock, in seconds since 1970, is ahead of AWS's.
+    #[must_use]
+    pub fn compared(
+        config: &SdkConfig,
+        name: &str,
+        patience: Duration,
+        now: impl Fn() -> i64 + Send + Sync + 'static,
+    ) -> Self {
+        Self::of(config, name, patience, Some(Heard::by(now)))
+    }
+
+    fn of(config: &SdkConfig, name: &str, patience: Duration, heard: Option<Heard>) -> Self {
         let (retry, timeout) = patient(patience);
-        let heard = Heard::default();
-        let config = Builder::from(config)
+        let mut config = Builder::from(config)
             .behavior_version(BehaviorVersion::latest())
             .retry_config(retry)
-            .timeout_config(timeout)
-            .interceptor(heard.clone())
-            .build();
-        Self { client: Client::from_conf(config), name: name.into(), heard }
+            .timeout_config(timeout);
+        for heard in heard.iter().cloned() {
+            config = config.interceptor(heard);
+        }
+        Self { client: Client::from_conf(config.build()), name: name.into(), heard }
     }
 
     /// By how many seconds this machine's clock was ahead of AWS's (or, below nothing, behind) when the table answered last. An answer
-    /// tells the second, and is a moment on its way. None: it has not answered yet.
+    /// tells the second, and is a moment on its way. None: it has not answered yet, or nobody compares them.
     #[must_use]
     pub fn ahead(&self) -> Option<i64> {
-        self.heard.ahead()
+        self.heard.as_ref()?.ahead()
     }
 
     #[must_use]

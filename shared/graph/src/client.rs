@@ -25,6 +25,7 @@ use crate::retry::{Patience, http_date};
 use crate::target::Target;
 use crate::token::{Token, Tokens};
 use crate::traced;
+use crate::write::{AlwaysOpen, Gate};
 
 pub(crate) const AGENT: &str = concat!("guestlist/", env!("CARGO_PKG_VERSION"));
 pub(crate) const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
@@ -194,6 +195,15 @@ impl Client {
         request: &Request,
         patience: &mut Patience,
     ) -> Result<Answer, GraphError> {
+        self.ask_while(&AlwaysOpen, request, patience).await
+    }
+
+    pub(crate) async fn ask_while(
+        &self,
+        gate: &impl Gate,
+        request: &Request,
+        patience: &mut Patience,
+    ) -> Result<Answer, GraphError> {
         self.may_ask()?;
         let mut renewed = false;
         let mut token = self.tokens.get().await?;
@@ -207,7 +217,10 @@ impl Client {
                 Happened::Unauthorized if !renewed => {
                     renewed = true;
                     token = self.tokens.renew(&token).await?;
-                    continue;
+                    if gate.is_open().await {
+                        continue;
+                    }
+                    false
                 }
                 Happened::Unauthorized | Happened::Refused => false,
                 Happened::NotDone => true,
@@ -222,7 +235,16 @@ impl Client {
             };
             tokio::time::sleep(wait).await;
             token = self.tokens.get().await?;
+            if !gate.is_open().await {
+                give_up(request, &failure);
+                return Err(failure.error);
+            }
         }
+    }
+
+    pub(crate) async fn has_a_token(&self) -> Result<(), GraphError> {
+        self.may_ask()?;
+        self.tokens.get().await.map(|_| ())
     }
 
     /// After a 401 inside a batch.

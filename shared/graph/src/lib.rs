@@ -45,4 +45,4 @@ pub use standing::Standing;
 pub use subscription::{Creation, NewSubscription, Subscription};
 pub use sweep::{Cursor, ListPage, Sweep, Worthless};
 pub use user::{Identity, Sponsor, SponsorKind, User};
-pub use write::{NotWritten, Writer, Written};
+pub use write::{AlwaysOpen, Gate, NotWritten, Writer, Written};

@@ -30,7 +30,30 @@ pub struct NotWritten {
     pub maybe_done: bool,
 }
 
+/// Whether a write may still be sent, asked before each repetition.
+pub trait Gate: Sync {
+    fn is_open(&self) -> impl Future<Output = bool> + Send;
+}
+
+/// For what anybody may repeat.
+#[derive(Debug, Clone, Copy)]
+pub struct AlwaysOpen;
+
+impl Gate for AlwaysOpen {
+    async fn is_open(&self) -> bool {
+        true
+    }
+}
+
 impl Writer {
+    /// Has a token, so that nothing stands between a last question whether it may be done and the write.
+    ///
+    /// # Errors
+    /// No token could be had.
+    pub async fn ready(&self) -> Result<(), GraphError> {
+        self.0.has_a_token().await
+    }
+
     #[must_use]
     pub fn new(client: Client) -> Self {
         Self(client)
@@ -60,9 +83,11 @@ impl Writer {
     /// would be let in without anybody having looked, and the same is true of restoring. Removing and deleting are not either:
     /// a second one would answer that there is nothing to remove, and nobody would know whose doing that is. They are then [`GraphError::Unreachable`] or
     /// [`GraphError::Unavailable`] (advice: try again).
-    pub async fn apply(&self, step: Step) -> Result<Written, NotWritten> {
+    ///
+    /// Whoever calls [`Self::ready`] first sends at once; what Graph asks to repeat is sent again only while the gate is open.
+    pub async fn apply(&self, step: Step, gate: &impl Gate) -> Result<Written, NotWritten> {
         let mut patience = self.0.patience();
-        match self.0.ask_within(&self.request(step), &mut patience).await {
+        match self.0.ask_while(gate, &self.request(step), &mut patience).await {
             Ok(answer) => Ok(Written { request_id: answer.trace.request_id }),
             Err(error) => Err(NotWritten { error, maybe_done: patience.lost_an_answer }),
         }

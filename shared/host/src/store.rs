@@ -61,7 +61,10 @@ impl Store {
     #[must_use]
     pub fn on_aws(settings: &AwsSettings, tenant: TenantId, clock: &Clock) -> Self {
         let config = settings.sdk();
-        let table = Table::new(&config, &settings.table, PATIENCE);
+        let table = {
+            let clock = clock.clone();
+            Table::compared(&config, &settings.table, PATIENCE, move || clock.now().as_second())
+        };
         let queue = |name, QueuePlace { url, dead_url }: &QueuePlace| {
             let clock = clock.clone();
             let (url, dead_url, table) = (url.clone(), dead_url.clone(), table.clone());

@@ -18,7 +18,7 @@ impl Incident {
             State::Claimed { lease: Lease { until } } => near(until, Self::PUT_OFF_AT_MOST, now),
             State::Sent { since, look_again_at } | State::Undoing { since, look_again_at, .. } => {
                 near(look_again_at, Self::PUT_OFF_AT_MOST, now);
-                near(since, Self::SETTLES_AFTER, now);
+                near(since, Self::CLOCKS_DIFFER, now);
             }
             State::Waiting { since, until } if until.duration_since(now) > Self::ASKS_FOR => {
                 *since = now;
@@ -43,10 +43,10 @@ impl Incident {
             Wake::None | Wake::Due { .. } | Wake::Sent { .. } => {}
         }
         if let Some(since) = &mut self.failing_since {
-            near(since, Self::SETTLES_AFTER, now);
+            near(since, Self::CLOCKS_DIFFER, now);
         }
         if let Some(approval) = &mut self.approval {
-            near(&mut approval.at, Self::SETTLES_AFTER, now);
+            near(&mut approval.at, Self::CLOCKS_DIFFER, now);
         }
         let mut any = (&self.state, self.wake, &self.approval) != (&before.0, before.1, &before.2);
         for delivery in &mut self.deliveries {

@@ -32,14 +32,16 @@ impl Incident {
     /// An act follows at once, so its outcome is what people should read; only when it takes longer than this are they
     /// told that something is open.
     pub const GRACE: SignedDuration = SignedDuration::from_secs(60);
+    /// Two clocks may differ by less than that, and nobody can tell which is right.
+    pub const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(4);
     /// Replicas lag: what was just written may be read as it was before. What looks put back so soon after we changed it
     /// is looked at again later, not acted on.
-    pub const SETTLES_AFTER: SignedDuration = SignedDuration::from_mins(4);
+    pub const SETTLES_AFTER: SignedDuration = Self::LOOKS_FOR;
     /// So often is taken away what somebody puts back. After that people decide.
     pub const ROUNDS: usize = 3;
     /// What was put back longer ago than that is not counted.
     pub const FOUGHT_WITHIN: SignedDuration = SignedDuration::from_hours(24 * 7);
-    /// How long a write that no read has shown yet is looked at again.
+    /// Until all replicas have heard of a change: how long a write that no read has shown yet is looked at again.
     pub const LOOKS_FOR: SignedDuration = SignedDuration::from_mins(15);
 
     /// A finding that was not known. `before` is the closed incident in the same slot, if there is one.
@@ -131,6 +133,20 @@ impl Incident {
             Wake::None | Wake::Sent { at: _ } => now,
         };
         self.wake = Wake::Sent { at };
+    }
+
+    /// Nobody may act on it now: whoever was told comes again at that moment. Returns whether he was overdue.
+    pub fn put_off_wake(&mut self, again: Timestamp, now: Timestamp) -> bool {
+        let overdue = match self.wake {
+            Wake::None => false,
+            Wake::Due { at } => at <= now,
+            Wake::Sent { at } => at.checked_add(Self::WAKE_LOST_AFTER).is_ok_and(|at| at <= now),
+        };
+        let waits = overdue && self.state == State::Open;
+        if waits {
+            self.wake = Wake::Sent { at: again };
+        }
+        waits
     }
 
     /// Takes the incident for one worker.

@@ -13,7 +13,8 @@ use model::{
 use policy::{Kind, Policy, kind_of};
 
 use crate::right_time::may_end;
-use crate::trouble::{in_words, is_not_found, to_the_second};
+use crate::step::{NotStopped, past};
+use crate::trouble::{after, in_words, is_not_found, to_the_second};
 use crate::{Assessor, Directory, Notices, Rules, Trouble, facts_of};
 
 /// What an operator sets of it.
@@ -24,6 +25,9 @@ pub struct CanarySettings {
     /// What has not come back after so long is lost.
     pub within: SignedDuration,
 }
+
+/// Longer than Graph takes to answer. After that the change is not sent (again) without another look.
+const LONGEST_FLIGHT: SignedDuration = SignedDuration::from_secs(30);
 
 impl CanarySettings {
     /// How the names of its account and its group begin, so that nothing else is ever taken for them.
@@ -173,7 +177,15 @@ impl CanaryKeeper {
         };
         let flight = stored.value.intend(harmless.adds, now);
         match self.ledger.replace(stored).await {
-            Ok(_) => self.send(&harmless, flight).await,
+            // Whoever was asleep since has to look again.
+            Ok(_) => tokio::select! {
+                biased;
+                () = past(&self.clock, after(now, LONGEST_FLIGHT)) => {
+                    tracing::warn!("the canary may be out: the time to send it ended before Graph answered");
+                    Ok(())
+                }
+                sent = self.send(&harmless, flight) => sent,
+            },
             // Another process makes this change, or the one before came back at this moment.
             Err(LedgerError::Conflict { place: _ }) => Ok(()),
             Err(error) => Err(error.into()),
@@ -190,7 +202,7 @@ impl CanaryKeeper {
 
     /// The other place that writes to a tenant.
     async fn send(&self, harmless: &Harmless, flight: Flight) -> Result<(), Trouble> {
-        match self.writer.apply(harmless.step).await {
+        match self.writer.apply(harmless.step, &NotStopped(&self.ledger)).await {
             Ok(_) => {
                 tracing::info!(canary.adds = flight.adds, "the canary is out");
                 self.note(|canary| canary.sent(flight)).await

@@ -26,7 +26,7 @@ pub(crate) fn restorable() -> SignedDuration {
 
 /// Whether this may be the deletion that we sent, or read back, at `at`. The two clocks may differ a little.
 pub(crate) fn is_the_one_of(at: Timestamp, deleted: Deleted) -> bool {
-    deleted.at.is_none_or(|moment| moment <= after(at, Incident::SETTLES_AFTER))
+    deleted.at.is_none_or(|moment| moment <= after(at, Incident::CLOCKS_DIFFER))
 }
 
 /// Whether the undo that is under way reverses this deletion, and not one that somebody made since. `None`: none is under way.

@@ -14,6 +14,9 @@ use crate::whose::{Asker, whose_doing};
 use crate::{Assessor, End, Trouble};
 
 impl Assessor {
+    /// Nearly all rows of the audit have come by then, and the second look is yet to be made.
+    const ROWS_COME: SignedDuration = SignedDuration::from_mins(4);
+
     /// A fresh object can be unknown for minutes
     /// (<https://learn.microsoft.com/troubleshoot/entra/entra-id/app-integration/404-not-found-error-manage-objects>).
     const WAITS_FOR: SignedDuration = SignedDuration::from_mins(15);
@@ -110,7 +113,7 @@ impl Assessor {
         let at = deleted.at.unwrap_or(now);
         let key = format!("deleted-again/{guest}/{}", to_the_second(restored));
         // The audit's rows come late, and every change is looked at a second time.
-        let too_early = now.duration_since(at) < Incident::SETTLES_AFTER;
+        let too_early = now.duration_since(at) < Self::ROWS_COME;
         let long_ago = at.duration_since(restored) >= restorable();
         if too_early || long_ago || self.ledger.notice(&key).await?.is_some() {
             return Ok(End::Done);

@@ -111,10 +111,13 @@ pub(crate) fn one_look(change: Change, at: Timestamp) -> Result<Move, Trouble> {
     look_of(look_key(&change), change, at)
 }
 
-/// Replicas lag, so every change is looked at twice.
+/// Replicas lag, so every change is looked at twice. What a notification told of soon after, because nearly all have heard of it by
+/// then.
 const SECOND_LOOK: SignedDuration = SignedDuration::from_mins(5);
 
-/// A look at that moment, and one five minutes later. A later change moves the second look, and never delays the first.
+/// A look at that moment, and another: five minutes after a notification, and when all replicas have heard of it where reconciliation
+/// told of it, which tells of all that notifications do, so that no change is left to replicas that lag longer. A later change moves
+/// the second look, and never delays the first.
 pub(crate) fn two_looks(change: Change, at: Timestamp) -> Result<[Move; 2], Trouble> {
     let object = look_key(&change);
     // What arrives later takes the place of what has the same key. A deletion must not be forgotten for an update, and
@@ -124,11 +127,17 @@ pub(crate) fn two_looks(change: Change, at: Timestamp) -> Result<[Move; 2], Trou
         ChangeKind::Updated if change.members.is_empty() => object,
         ChangeKind::Updated => format!("{object}/members/{}", digest(&change.members)),
     };
+    let (name, wait) = match change.source {
+        Source::Notification => ("again", SECOND_LOOK),
+        Source::Reconciliation | Source::Request | Source::TimePassed | Source::SecondLook => {
+            ("later", Incident::LOOKS_FOR)
+        }
+    };
     let again = Change { source: Source::SecondLook, ..change.clone() };
     let second = Job::Assess { change: again, missing: None };
     // The first one may have met a replica that lags.
     let owed_since = change.received_at.min(at);
-    let again = move_of(format!("{key}/again"), &second, after(at, SECOND_LOOK), Collapse::Latest)?;
+    let again = move_of(format!("{key}/{name}"), &second, after(at, wait), Collapse::Latest)?;
     Ok([look_of(key, change, at)?, Move { owed_since, ..again }])
 }
 

@@ -90,13 +90,15 @@ impl Reconciler {
             if rests || pace.is_ahead(now) || self.is_busy(now).await? {
                 return Ok(());
             }
-            // A clock that is wrong for a moment makes nothing begin anew.
-            if stored.value.has_lapsed(now)
-                && may_end(&self.reader, &self.notices).await?
-                && stored.value.has_lapsed(self.clock.now())
-            {
-                tracing::warn!(delta.resource = %resource, "changes may have been lost: the cursor is seven days old");
-                return self.begin(resource, Some(stored)).await;
+            if stored.value.has_lapsed(now) {
+                // A clock that is wrong for a moment makes nothing begin anew, and a cursor that may be too old tells nothing.
+                if !may_end(&self.reader, &self.notices).await? {
+                    return Ok(());
+                }
+                if stored.value.has_lapsed(self.clock.now()) {
+                    tracing::warn!(delta.resource = %resource, "changes may have been lost: the cursor is seven days old");
+                    return self.begin(resource, Some(stored)).await;
+                }
             }
             let cursor = graph::Cursor::from(stored.value.cursor.clone());
             let owed_since = stored.value.owed_since();

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use ledger::{KnownGuest, Stored};
 use model::{
-    Change, Finding, Incident, IncidentKey, NoticeKind, ObjectId, Outcome, RuleId, Sighting, Snapshot,
-    Source, State, Step, StepResult, Subject, Wake,
+    Change, Finding, Incident, IncidentKey, NoticeKind, ObjectId, Outcome, RuleId, Sighting, Snapshot, State,
+    Step, StepResult, Subject, Wake,
 };
 use policy::{Ends, Held, Verdict};
 
@@ -40,7 +40,12 @@ impl Assessor {
             changes_at,
         } = verdict;
         let Some(subject) = subject else {
-            self.close_all(change, "it is an internal member", now).await?;
+            for stored in self.ledger.incidents_of(change.id).await? {
+                // What was sent while he was a guest is followed until it is known what became of it.
+                if !self.may_have_done_it(&stored.value, now).await? {
+                    self.close(stored, "it is an internal member", now).await?;
+                }
+            }
             return Ok(self.ledger.note_judged(change.id, &by).await?);
         };
         let before = self.remember(&subject, now).await?;
@@ -54,8 +59,6 @@ impl Assessor {
         }
         let believes_at = open.iter().filter_map(|stored| stored.value.believes_at(&snapshot, now)).max();
         let doubted = believes_at.is_some();
-        // What a notification told of is looked at once more in any case, and later than that.
-        let believes_at = believes_at.filter(|_| change.source != Source::Notification);
         let taken: BTreeSet<Step> = open
             .iter()
             .flat_map(|stored| &stored.value.achieved)
@@ -251,14 +254,6 @@ impl Assessor {
         Ok(())
     }
 
-    /// Resolves whatever is open about the account.
-    async fn close_all(&self, change: &Change, why: &str, now: Timestamp) -> Result<(), Trouble> {
-        for stored in self.ledger.incidents_of(change.id).await? {
-            self.close(stored, why, now).await?;
-        }
-        Ok(())
-    }
-
     /// The account is gone: whatever is open about it ends. Returns whether there was anything.
     pub(crate) async fn close_gone(
         &self,
@@ -356,7 +351,7 @@ const OVERTAKEN: SignedDuration = SignedDuration::from_secs(1);
 /// When it was written, if that was after a read was sent. What is far in the future was written before the clock was set
 /// back.
 fn written_since(at: Timestamp, read_at: Timestamp, now: Timestamp) -> Option<Timestamp> {
-    (at > read_at && at.duration_since(now) < Incident::SETTLES_AFTER).then_some(at)
+    (at > read_at && at.duration_since(now) < Incident::CLOCKS_DIFFER).then_some(at)
 }
 
 /// An incident that a worker holds is his: he judges again before he acts, and finds out by himself.

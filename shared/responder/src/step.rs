@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use graph::{GraphError, GroupRead, LinkedKind};
+use graph::{Gate, GraphError, GroupRead, LinkedKind, NotWritten};
 use jiff::Timestamp;
-use model::{Incident, IncidentId, Mode, ObjectId, Outcome, Snapshot, Step, StepResult};
+use ledger::Ledger;
+use model::{Clock, Incident, IncidentId, Mode, ObjectId, Outcome, Snapshot, Step, StepResult};
 
 use crate::remediate::Judged;
 use crate::trouble::{in_words, is_not_found};
@@ -172,7 +173,7 @@ impl Remediator {
         (snapshot, last): (&Snapshot, Option<Outcome>),
         judged: &Judged,
     ) -> Result<Progress, Trouble> {
-        if self.ledger.stop().await?.is_some() || self.rules.ceiling == Mode::Observe {
+        if self.is_stopped().await? {
             return Ok(Progress::Stopped);
         }
         if !judged.covers(step) {
@@ -205,15 +206,27 @@ impl Remediator {
             }
             Err(error) => return Ok(Progress::Trouble(error)),
         }
+        let ready = self.writer.ready().await;
+        // Nothing is asked of anybody between this and the write but that it is written down.
+        if self.is_stopped().await? {
+            return Ok(Progress::Stopped);
+        }
         self.ledger.record(&outcome).await?;
+        let gate = NotStopped(&self.ledger);
+        let write = async {
+            match ready {
+                Ok(()) => self.writer.apply(step, &gate).await,
+                Err(error) => Err(NotWritten { error, maybe_done: false }),
+            }
+        };
         let written = tokio::select! {
             // First: after a pause of the whole process, this is what has to be noticed.
             biased;
-            () = self.past(deadline) => {
+            () = past(&self.clock, deadline) => {
                 // It may have been carried out all the same: the intent stays, and the next look finds out.
                 return Err(Trouble::now(anyhow::anyhow!("the time to {step} ended before Graph answered")));
             }
-            written = self.writer.apply(step) => written,
+            written = write => written,
         };
         outcome.at = self.clock.now();
         match written {
@@ -221,7 +234,7 @@ impl Remediator {
                 outcome.request = written.request_id;
                 self.accepted(outcome).await
             }
-            Err(graph::NotWritten { error, maybe_done }) => {
+            Err(NotWritten { error, maybe_done }) => {
                 // What was sent so long ago has shown, or was changed back.
                 let may_show = |last: &Outcome| {
                     last.is_unsettled()
@@ -339,13 +352,26 @@ impl Remediator {
         Ok(same.then_some(deadline))
     }
 
-    /// Looks at the clock again and again: a timer does not count the time in which a machine sleeps, after which nobody knows
-    /// what time it is for a while.
-    async fn past(&self, deadline: Timestamp) {
-        const TICK: Duration = Duration::from_millis(50);
-        while self.clock.now() < deadline && !self.clock.is_doubted() {
-            tokio::time::sleep(TICK).await;
-        }
+    async fn is_stopped(&self) -> Result<bool, Trouble> {
+        Ok(self.ledger.stop().await?.is_some() || self.rules.ceiling == Mode::Observe)
+    }
+}
+
+/// Whether all writes are stopped by now. Where nobody can say, nothing is sent again.
+pub(crate) struct NotStopped<'a>(pub(crate) &'a Ledger);
+
+impl Gate for NotStopped<'_> {
+    async fn is_open(&self) -> bool {
+        matches!(self.0.stop().await, Ok(None))
+    }
+}
+
+/// Looks at the clock again and again: a timer does not count the time in which a machine sleeps, after which nobody knows
+/// what time it is for a while.
+pub(crate) async fn past(clock: &Clock, deadline: Timestamp) {
+    const TICK: Duration = Duration::from_millis(50);
+    while clock.now() < deadline && !clock.is_doubted() {
+        tokio::time::sleep(TICK).await;
     }
 }
 

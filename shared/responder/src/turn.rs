@@ -103,7 +103,12 @@ impl Remediator {
     async fn begin(&self, mut stored: Stored<Incident>) -> Result<Option<Timestamp>, Trouble> {
         let now = self.clock.now();
         if self.ledger.stop().await?.is_some() {
-            return Ok(Some(after(now, Self::STOPPED)));
+            let again = after(now, Self::STOPPED);
+            // However many wait, the steward finds what else is overdue.
+            if stored.value.put_off_wake(again, now) {
+                self.ledger.replace(stored).await?;
+            }
+            return Ok(Some(again));
         }
         if self.clock.was_compared() {
             stored.value.end_approval(now);

@@ -10,7 +10,7 @@ use super::QueueStatus;
 use crate::commands::words::{log_of, seconds};
 
 /// A round is due every ten minutes, and speaks of what happened fifteen minutes before it began.
-const LATE: SignedDuration = SignedDuration::from_hours(1);
+const LATE: SignedDuration = SignedDuration::from_mins(90);
 
 #[derive(Serialize)]
 pub(super) struct Reconciled {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use graph::{Advice, GraphError};
+use graph::{Advice, AlwaysOpen, GraphError};
 use model::Step;
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ async fn taking_somebody_out_of_a_group_deletes_the_reference() {
         let what = removal(relation);
         fake.next(&what, Answer::busy(429, "0"));
         fake.next(&what, Answer::text(204, ""));
-        let written = fake.writer().apply(step).await.unwrap();
+        let written = fake.writer().apply(step, &AlwaysOpen).await.unwrap();
         assert_eq!(written.request_id.as_deref(), Some("theirs"));
         let seen = fake.seen(&what);
         assert_eq!(seen.len(), 2, "nothing was done after a 429");
@@ -43,7 +43,7 @@ async fn who_was_no_member_is_left_to_a_confirming_read() {
     for (step, relation) in REMOVE {
         let fake = Fake::start().await;
         fake.always(&removal(relation), Answer::error(404, "Request_ResourceNotFound"));
-        let error = fake.writer().apply(step).await.unwrap_err().error;
+        let error = fake.writer().apply(step, &AlwaysOpen).await.unwrap_err().error;
         assert!(matches!(error, GraphError::NotFound { .. }), "{error}");
         assert_eq!(error.advice(), Advice::MaybeNotReplicatedYet);
     }
@@ -56,7 +56,7 @@ async fn adding_back_names_the_person_at_the_graph_in_use() {
         let what = addition(relation);
         fake.next(&what, Answer::busy(429, "0"));
         fake.next(&what, Answer::text(204, ""));
-        fake.writer().apply(step.undo()).await.unwrap();
+        fake.writer().apply(step.undo(), &AlwaysOpen).await.unwrap();
         let seen = fake.seen(&what);
         assert_eq!(seen.len(), 2, "nothing was done after a 429");
         let expected = json!({"@odata.id": format!("{}/v1.0/directoryObjects/{GUEST}", fake.url)});
@@ -72,7 +72,7 @@ async fn what_may_have_been_done_to_a_group_is_not_repeated_before_somebody_look
             let status = 504;
             let fake = Fake::start().await;
             fake.always(&what, Answer::text(status, "").header("retry-after", "0"));
-            let error = fake.writer().apply(step).await.unwrap_err().error;
+            let error = fake.writer().apply(step, &AlwaysOpen).await.unwrap_err().error;
             assert!(matches!(error, GraphError::Unavailable { .. }), "{error}");
             assert!(matches!(error.advice(), Advice::TryAgain { .. }));
             assert_eq!(fake.all_writes(), 1, "{status}");
@@ -85,7 +85,7 @@ async fn who_is_a_member_already_is_a_rejection_that_only_a_read_can_tell_from_o
     for (step, relation) in REMOVE {
         let fake = Fake::start().await;
         fake.always(&addition(relation), Answer::error(400, "Request_BadRequest"));
-        let error = fake.writer().apply(step.undo()).await.unwrap_err().error;
+        let error = fake.writer().apply(step.undo(), &AlwaysOpen).await.unwrap_err().error;
         assert!(matches!(error, GraphError::Rejected { status: 400, .. }), "{error}");
         let Advice::GiveUp { tell } = error.advice() else { panic!("a 400 is final") };
         assert!(tell.contains("Request_BadRequest"), "{tell}");
@@ -100,7 +100,7 @@ async fn a_group_that_an_app_may_not_write_is_forbidden_and_asked_once() {
         fake.always(&removal(relation), Answer::error(403, "Authorization_RequestDenied"));
         fake.always(&addition(relation), Answer::error(403, "Authorization_RequestDenied"));
         for step in [step, step.undo()] {
-            let error = fake.writer().apply(step).await.unwrap_err().error;
+            let error = fake.writer().apply(step, &AlwaysOpen).await.unwrap_err().error;
             assert!(matches!(error, GraphError::Forbidden { .. }), "{error}");
             assert!(matches!(error.advice(), Advice::GiveUp { .. }));
         }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use graph::{Advice, GraphError, Reader, Writer};
+use graph::{Advice, AlwaysOpen, Gate, GraphError, Reader, Writer};
 use jiff::SignedDuration;
 use model::Step;
 use serde_json::json;
@@ -108,7 +108,7 @@ async fn disabling_is_one_patch_that_may_be_sent_again() {
     fake.next(&patch, Answer::busy(503, "0"));
     fake.next(&patch, Answer::text(500, "").header("retry-after", "0"));
     fake.next(&patch, Answer::text(204, ""));
-    let written = fake.writer().apply(Step::Disable { user: GUEST }).await.unwrap();
+    let written = fake.writer().apply(Step::Disable { user: GUEST }, &AlwaysOpen).await.unwrap();
     assert_eq!(written.request_id.as_deref(), Some("theirs"));
     let seen = fake.seen(&patch);
     assert_eq!(seen.len(), 3);
@@ -120,8 +120,33 @@ async fn disabling_is_one_patch_that_may_be_sent_again() {
         assert_eq!((seen.header("content-type"), seen.query.as_str()), ("application/json", ""));
     }
     fake.next(&patch, Answer::text(204, ""));
-    fake.writer().apply(Step::Enable { user: GUEST }).await.unwrap();
+    fake.writer().apply(Step::Enable { user: GUEST }, &AlwaysOpen).await.unwrap();
     assert!(fake.seen(&patch)[3].body.contains("true"));
+}
+
+struct Closed;
+
+impl Gate for Closed {
+    async fn is_open(&self) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn what_may_not_be_done_any_more_is_not_sent_again() {
+    let fake = Fake::start().await;
+    let patch = format!("PATCH /v1.0/users/{GUEST}");
+    let failures = [
+        (Answer::busy(429, "0"), false),
+        (Answer::error(401, "InvalidAuthenticationToken"), false),
+        (Answer::busy(503, "0"), true),
+    ];
+    for (sent, (answer, maybe_done)) in failures.into_iter().enumerate() {
+        fake.next(&patch, answer);
+        let step = Step::Disable { user: GUEST };
+        let not_written = fake.writer().apply(step, &Closed).await.unwrap_err();
+        assert_eq!((not_written.maybe_done, fake.seen(&patch).len()), (maybe_done, sent + 1));
+    }
 }
 
 #[tokio::test]
@@ -131,7 +156,7 @@ async fn what_graph_forbids_is_given_up_with_the_reason() {
     fake.always(&patch, Answer::error(403, "Authorization_RequestDenied"));
     let writer = Writer::new(fake.client(Duration::from_secs(60)));
     let Advice::GiveUp { tell } =
-        writer.apply(Step::Disable { user: GUEST }).await.unwrap_err().error.advice()
+        writer.apply(Step::Disable { user: GUEST }, &AlwaysOpen).await.unwrap_err().error.advice()
     else {
         panic!("a 403 is final");
     };

@@ -50,7 +50,7 @@ impl Dice {
 }
 
 pub(crate) fn run(seconds: u64, seed: u64) -> anyhow::Result<()> {
-    let samples = samples()?;
+    let (samples, requests) = (samples("../events", "")?, samples("../events/aws", "http-")?);
     let keys = StateKeys::parse(&StateKeys::generate_line(std::array::from_fn(|n| n as u8), "k1"))?;
     let mut dice = Dice(seed);
     let (began, mut count) = (Instant::now(), 0_u64);
@@ -63,22 +63,26 @@ pub(crate) fn run(seconds: u64, seed: u64) -> anyhow::Result<()> {
         let opened = keys.open(&text, TenantId::from_u128(1)).is_ok();
         anyhow::ensure!(!opened, "seed {seed}, case {count}: damaged text was taken for a clientState");
         let policy = String::from_utf8_lossy(&dice.damage(POLICY.as_bytes())).into_owned();
+        let request = &requests[dice.roll(requests.len())];
+        let asked = host::is_request(&dice.damage(request));
         let parsed = policy::parse(&policy, "damaged.yaml", &mut |name| Err(format!("no `{name}`")));
-        std::hint::black_box((items, parsed.is_ok()));
+        std::hint::black_box((items, asked, parsed.is_ok()));
         count += 1;
     }
     println!("seed {seed}: {count} cases in {seconds} s, no panic");
     Ok(())
 }
 
-fn samples() -> anyhow::Result<Vec<Vec<u8>>> {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../events");
+/// Those in this folder whose name begins so.
+fn samples(folder: &str, begin: &str) -> anyhow::Result<Vec<Vec<u8>>> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut samples = Vec::new();
     for entry in
         std::fs::read_dir(&folder).with_context(|| format!("failed to read `{}`", folder.display()))?
     {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "json") {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with(begin) && name.ends_with(".json") {
             samples.push(std::fs::read(path)?);
         }
     }

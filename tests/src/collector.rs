@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
@@ -47,6 +48,8 @@ struct Kept {
     bytes: Vec<u8>,
     /// Instead of success. None of the two: nothing, ever.
     answer: Option<Option<StatusCode>>,
+    /// Seconds, beside such an answer.
+    rest: Option<u32>,
 }
 
 #[derive(Debug, Clone)]
@@ -74,6 +77,12 @@ impl Collector {
     /// From now on it takes nothing, and says that.
     pub fn answer_with(&self, status: StatusCode) {
         self.kept.lock().unwrap().answer = Some(Some(status));
+    }
+
+    /// From now on it takes nothing, and says that it is too much for it and when to come again.
+    pub fn ask_for_rest(&self, seconds: u32) {
+        self.answer_with(StatusCode::TOO_MANY_REQUESTS);
+        self.kept.lock().unwrap().rest = Some(seconds);
     }
 
     /// From now on it takes the request and never answers.
@@ -132,13 +141,16 @@ impl Collector {
 }
 
 async fn take(State(kept): State<Arc<Mutex<Kept>>>, headers: HeaderMap, body: Bytes) -> Response {
-    let answer = {
+    let (answer, rest) = {
         let mut kept = kept.lock().unwrap();
         kept.headers.push(headers);
-        kept.answer
+        (kept.answer, kept.rest)
     };
     match answer {
-        Some(Some(status)) => return status.into_response(),
+        Some(Some(status)) => {
+            let rest = rest.map(|seconds| [(RETRY_AFTER, seconds.to_string())]);
+            return rest.map_or_else(|| status.into_response(), |rest| (status, rest).into_response());
+        }
         Some(None) => std::future::pending::<()>().await,
         None => {}
     }

@@ -38,6 +38,8 @@ pub(crate) struct KeptSecret {
     /// Without its ending.
     pub(crate) name: String,
     pub(crate) place: SecretPlace,
+    /// As long as it cannot be read, the process goes on without it.
+    pub(crate) is_optional: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +48,15 @@ pub(crate) enum SecretPlace {
     Secret(String),
     /// In the parameter store of Systems Manager, by its name.
     Parameter(String),
+}
+
+#[derive(Debug)]
+pub(crate) enum OptionalSecret {
+    /// Or wrong, which the form knows then.
+    NotSet,
+    /// It lies on AWS.
+    NotRead,
+    Text(SecretString),
 }
 
 impl fmt::Debug for Form<'_> {
@@ -157,9 +168,24 @@ impl<'a> Form<'a> {
         }
     }
 
+    /// A secret without which the process can go on, and does where it lies on AWS and could not be read.
+    pub(crate) fn optional_secret(&mut self, name: &str) -> OptionalSecret {
+        let before = self.kept_on_aws.len();
+        let text = self.secret(name);
+        match (text, self.kept_on_aws.get_mut(before)) {
+            (Some(text), _) => OptionalSecret::Text(text),
+            (None, Some(kept)) => {
+                kept.is_optional = true;
+                OptionalSecret::NotRead
+            }
+            (None, None) => OptionalSecret::NotSet,
+        }
+    }
+
     fn lying_on_aws(&mut self, name: &str, setting: &str, place: SecretPlace) -> Option<SecretString> {
         if self.is_on_lambda() {
-            self.kept_on_aws.push(KeptSecret { name: name.to_owned(), place });
+            let kept = KeptSecret { name: name.to_owned(), place, is_optional: false };
+            self.kept_on_aws.push(kept);
         } else {
             self.wrong(format!("{setting} is read by a function on AWS Lambda: set {name}_FILE here"));
         }

@@ -33,6 +33,7 @@ pub use channels::ChannelSettings;
 pub use form::{Form, Missing};
 pub use functions::{alert, approvals, assess, notifications, remediate, steward};
 pub use keys::state_keys;
+pub use lambda::is_request;
 pub use logs::{LogFormat, start_logs, start_logs_and_traces};
 pub use policy_file::{InvalidPolicy, PolicyFile, load_policy};
 pub use process::{Serving, serve};

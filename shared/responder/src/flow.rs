@@ -27,6 +27,11 @@ pub trait Flow: Clone + Send + Sync + 'static {
     /// The job is tried again.
     fn handle(&self, job: Job) -> impl Future<Output = Result<Option<End>, Trouble>> + Send;
 
+    /// Whether somebody else than Microsoft has refused what we hold since this was last asked: a newer one may lie where it came from.
+    fn was_refused(&self) -> bool {
+        false
+    }
+
     /// What a job that goes to the dead letters leaves behind is put right.
     ///
     /// # Errors
@@ -95,6 +100,10 @@ impl Flow for Teller {
             | Job::Lifecycle { .. } => Ok(None),
         }
     }
+
+    fn was_refused(&self) -> bool {
+        Self::was_refused(self)
+    }
 }
 
 impl Flow for SubscriptionKeeper {
@@ -137,6 +146,15 @@ impl Flow for Handler {
             Self::Remediate(one) => one.handle(job).await,
             Self::Alert(one) => one.handle(job).await,
             Self::Steward(one) => one.handle(job).await,
+        }
+    }
+
+    fn was_refused(&self) -> bool {
+        match self {
+            Self::Assess(one) => one.was_refused(),
+            Self::Remediate(one) => one.was_refused(),
+            Self::Alert(one) => one.was_refused(),
+            Self::Steward(one) => one.was_refused(),
         }
     }
 

@@ -176,10 +176,9 @@ impl Meter {
         self.registry.gather()
     }
 
-    /// How many notifications were dropped because their `clientState` is not ours.
-    #[must_use]
-    pub fn forged(&self) -> u64 {
-        self.refused.with_label_values(&[Refusal::Forged.word()]).get()
+    /// What came in was none, so that no flow has seen it.
+    pub fn not_a_request(&self) {
+        self.refused(Refusal::Unparsable, 1);
     }
 
     pub(crate) fn received(&self, what: Received) {

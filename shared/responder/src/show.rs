@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use alert::Message;
-use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
@@ -15,11 +14,13 @@ use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use jiff::SignedDuration;
 use model::{Clock, IncidentId, TenantId};
 use seal::StateKeys;
 use url::{Url, form_urlencoded};
 
+use crate::newer_keys::{KeysMayBeOld, no_key_fits};
 use crate::traced::served;
 use crate::trouble::after;
 use crate::{Trouble, wanted};
@@ -72,35 +73,50 @@ impl Viewer {
         Router::new().route(PAGE, page)
     }
 
-    /// None: there is no such incident, or the link does not open it.
-    async fn look(&self, id: &str, query: &str) -> Result<Option<Message>, Trouble> {
+    async fn look(&self, id: &str, query: &str) -> Result<Seen, Trouble> {
         let now = self.clock.now();
         let link = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == QUERY);
-        let (Ok(id), Some((_, link))) = (id.parse::<IncidentId>(), link) else { return Ok(None) };
+        let (Ok(id), Some((_, link))) = (id.parse::<IncidentId>(), link) else { return Ok(Seen::Nothing) };
         if self.keys.open_link(&link, self.tenant, &id, now).is_err() {
-            return Ok(None);
+            return Ok(Seen::NotOpened);
         }
-        let Some(stored) = self.ledger.incident(&id).await? else { return Ok(None) };
+        let Some(stored) = self.ledger.incident(&id).await? else { return Ok(Seen::Nothing) };
         let told = crate::tell::as_known(&self.ledger, &stored.value, 0, now).await?;
-        Ok(Some(told))
+        Ok(Seen::Incident(Box::new(told)))
     }
+}
+
+/// What a request leads to.
+enum Seen {
+    Incident(Box<Message>),
+    /// The link does not open it, with the keys that we have.
+    NotOpened,
+    Nothing,
 }
 
 async fn show(
     State(viewer): State<Arc<Viewer>>,
+    keys: Option<Extension<KeysMayBeOld>>,
     id: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let id = id.map(|Path(id)| id).unwrap_or_default();
-    served("GET", PAGE, page(&viewer, &id, &query.unwrap_or_default(), &headers)).await
+    let (id, query) = (id.map(|Path(id)| id).unwrap_or_default(), query.unwrap_or_default());
+    let page = async {
+        match viewer.look(&id, &query).await {
+            Ok(Seen::NotOpened) if keys.is_some() => no_key_fits(),
+            seen => page(seen, &headers),
+        }
+    };
+    served("GET", PAGE, page).await
 }
 
-async fn page(viewer: &Viewer, id: &str, query: &str, headers: &HeaderMap) -> Response {
-    match viewer.look(id, query).await {
-        Ok(Some(message)) if wanted::is_text(headers) => message.text_page().into_response(),
-        Ok(Some(message)) => axum::response::Html(message.html()).into_response(),
-        Ok(None) => (StatusCode::NOT_FOUND, NOTHING).into_response(),
+/// Of a link that does not open nobody learns why.
+fn page(seen: Result<Seen, Trouble>, headers: &HeaderMap) -> Response {
+    match seen {
+        Ok(Seen::Incident(message)) if wanted::is_text(headers) => message.text_page().into_response(),
+        Ok(Seen::Incident(message)) => axum::response::Html(message.html()).into_response(),
+        Ok(Seen::NotOpened | Seen::Nothing) => (StatusCode::NOT_FOUND, NOTHING).into_response(),
         Err(trouble) => {
             tracing::error!("failed to show an incident: {trouble}");
             (StatusCode::SERVICE_UNAVAILABLE, "The ledger cannot be read now. Try again in a minute.\n")

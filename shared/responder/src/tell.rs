@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use alert::{Background, Channel, Message, Receipt, SendError};
 use jiff::{SignedDuration, Timestamp};
@@ -41,6 +42,7 @@ pub struct Teller {
 pub struct Open {
     channel: Channel,
     places: Semaphore,
+    refused: AtomicBool,
 }
 
 impl Open {
@@ -49,7 +51,21 @@ impl Open {
 
     #[must_use]
     pub fn new(channel: Channel) -> Self {
-        Self { channel, places: Semaphore::new(Self::AT_ONCE) }
+        Self { channel, places: Semaphore::new(Self::AT_ONCE), refused: AtomicBool::new(false) }
+    }
+
+    async fn send(
+        &self,
+        wire: &Wire,
+        message: &Message,
+        posted: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Receipt, SendError> {
+        let sent = self.channel.send(wire, message, posted, now).await;
+        if matches!(sent, Err(SendError::Broken { why: _ })) {
+            self.refused.store(true, Ordering::Relaxed);
+        }
+        sent
     }
 }
 
@@ -90,6 +106,15 @@ impl Teller {
     const MARKS: u32 = 32;
     /// How long a message waits when its channel has no place.
     const FULL: SignedDuration = SignedDuration::from_secs(1);
+
+    /// Whether a channel has refused something since this was last asked: what it is reached with may have been replaced.
+    pub(crate) fn was_refused(&self) -> bool {
+        let mut refused = false;
+        for open in self.channels.values() {
+            refused |= open.refused.swap(false, Ordering::Relaxed);
+        }
+        refused
+    }
 
     /// # Errors
     /// The ledger or a queue is in trouble. A channel's trouble ends in another attempt instead.
@@ -212,18 +237,18 @@ impl Teller {
     /// What is edited in its place makes no noise, and takes none of the hour's places.
     async fn attempt(
         &self,
-        (name, Open { channel, places: _ }): (&ChannelName, &Open),
+        (name, open): (&ChannelName, &Open),
         (message, posted): (&Message, Option<&str>),
         owed: Owed,
     ) -> Result<Attempted, Trouble> {
         let now = self.clock.now();
         let Owed { line, attempts, since, loud } = owed;
-        let edits = channel.edits_in_place() && posted.is_some();
-        let unlimited = edits || loud || !channel.rolls_up();
+        let edits = open.channel.edits_in_place() && posted.is_some();
+        let unlimited = edits || loud || !open.channel.rolls_up();
         if !unlimited && !self.take_place(name, line, now).await? {
             return Ok(Attempted::Told(DeliveryStatus::RolledUp { at: now }));
         }
-        match channel.send(&self.wire, message, posted, now).await {
+        match open.send(&self.wire, message, posted, now).await {
             Ok(Receipt { posted }) => {
                 self.channel_works(name).await?;
                 let sent = DeliveryStatus::Sent { at: self.clock.now() };

@@ -24,7 +24,7 @@ pub struct Worker<F = Handler> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pushed {
     pub answer: Answer,
-    /// Microsoft did not take our credential.
+    /// Microsoft did not take our credential, or a channel what it was sent with.
     pub credential_refused: bool,
 }
 
@@ -199,7 +199,9 @@ impl<F: Flow> Worker<F> {
     }
 
     async fn run_job(&self, claimed: Claimed, job: Job) -> Result<Pushed, Trouble> {
-        let answer = match self.handler.handle(job).await {
+        let handled = self.handler.handle(job).await;
+        let was_refused = self.handler.was_refused();
+        let answer = match handled {
             Ok(None) => {
                 return self.bury(&claimed, &format!("it is not a job for `{}`", self.name)).await;
             }
@@ -216,10 +218,11 @@ impl<F: Flow> Worker<F> {
             Err(trouble) => {
                 trace::failed(if trouble.is_a_race() { "race" } else { "later" });
                 let answer = self.later(&claimed, &trouble).await?;
-                return Ok(Pushed { answer, credential_refused: trouble.is_of_the_credential() });
+                let credential_refused = was_refused || trouble.is_of_the_credential();
+                return Ok(Pushed { answer, credential_refused });
             }
         };
-        Ok(Pushed::answered(answer))
+        Ok(Pushed { answer, credential_refused: was_refused })
     }
 
     async fn later(&self, claimed: &Claimed, trouble: &Trouble) -> Result<Answer, Trouble> {

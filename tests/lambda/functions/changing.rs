@@ -27,7 +27,7 @@ async fn while_a_secret_cannot_be_read_the_one_before_stays() {
     stage.keep(Kept::Secret, "reader", " ");
     let error = steward.invoke(json!({ "do": "tend" })).await.unwrap_err();
     assert!(error.contains("prove to Microsoft who we are"), "{error}");
-    assert!(steward.log().contains("the ones before stay in use"), "{}", steward.log());
+    assert!(steward.log().contains("the one before stays in use"), "{}", steward.log());
 }
 
 #[tokio::test(flavor = "multi_thread")]

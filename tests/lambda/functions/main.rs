@@ -17,6 +17,7 @@ mod http;
 mod pages;
 mod places;
 mod powers;
+mod rotating;
 mod starting;
 mod story;
 mod throttled;

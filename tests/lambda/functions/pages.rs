@@ -13,7 +13,7 @@ use crate::stage::{KEYS, Stage};
 const ROOT: &str = "https://guestlist.example";
 
 /// What `approvals` gets, and nothing else.
-fn environment(stage: &Stage) -> Vec<(String, String)> {
+pub(crate) fn environment(stage: &Stage) -> Vec<(String, String)> {
     let needed =
         ["AWS_", "GUESTLIST_TABLE", "GUESTLIST_TENANT_ID", "GUESTLIST_LOGIN_URL", "GUESTLIST_GRAPH_URL"];
     let mut environment = stage.environment("alert");
@@ -22,7 +22,7 @@ fn environment(stage: &Stage) -> Vec<(String, String)> {
     environment
 }
 
-fn request(method: &str, path: &str, query: &str) -> Value {
+pub(crate) fn request(method: &str, path: &str, query: &str) -> Value {
     let mut event = sample("http-page.json");
     event["rawPath"] = path.into();
     event["rawQueryString"] = query.into();
@@ -33,7 +33,7 @@ fn request(method: &str, path: &str, query: &str) -> Value {
 }
 
 /// A guest was disabled, and people are told, by a message that leads to a page.
-async fn told(stage: &Stage) -> String {
+pub(crate) async fn told(stage: &Stage) -> String {
     stage.keep(Kept::Secret, "links", KEYS);
     let notifications = Arc::new(stage.start("notifications").await);
     stage.forward_to(&gateway::open(notifications, false).await);

@@ -103,9 +103,16 @@ async fn a_silent_collector_loses_no_message_and_holds_up_no_answer_for_long() {
     let asked = collector.requests();
     assert!(asked >= 2, "each has tried");
     assert!(assess.log().contains("failed to send spans"), "{}", assess.log());
-    // At once again: it was silent a moment ago, and is not asked.
-    assert_eq!(assess.invoke(json!({ "Records": [] })).await.unwrap(), json!({ "batchItemFailures": [] }));
-    assert_eq!(collector.requests(), asked);
+    // One that says for how long it wants to be left alone is.
+    collector.ask_for_rest(300);
+    let another = start(&stage, &collector, "assess", &[]).await;
+    for requests in [asked + 1, asked + 1] {
+        assert_eq!(
+            another.invoke(json!({ "Records": [] })).await.unwrap(),
+            json!({ "batchItemFailures": [] })
+        );
+        assert_eq!(collector.requests(), requests, "{}", another.log());
+    }
     let remediate = stage.start("remediate").await;
     assert!(stage.pump("remediations", &remediate).await > 0);
     let disabled = stage.simulator.take_writes().into_iter().filter(|write| write.method == "PATCH").count();

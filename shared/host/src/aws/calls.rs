@@ -20,7 +20,7 @@ use wire::{Call, Reply, Wire};
 
 use super::AwsSettings;
 
-/// Of one try.
+/// Of one try, where nobody hurries.
 const TIMEOUT: Duration = Duration::from_secs(4);
 /// Before each try but the first.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
@@ -51,6 +51,8 @@ pub(crate) struct Object {
 pub(crate) struct Aws {
     wire: Wire,
     settings: Arc<AwsSettings>,
+    /// Of one try.
+    timeout: Duration,
 }
 
 #[derive(Deserialize)]
@@ -73,7 +75,12 @@ struct Parameter {
 
 impl Aws {
     pub(crate) fn new(wire: Wire, settings: AwsSettings) -> Self {
-        Self { wire, settings: Arc::new(settings) }
+        Self { wire, settings: Arc::new(settings), timeout: TIMEOUT }
+    }
+
+    /// For whoever waits no longer than that: there is time for a second try, on a connection that was not frozen with the process.
+    pub(crate) fn in_a_hurry(self, within: Duration) -> Self {
+        Self { timeout: TIMEOUT.min(within.saturating_mul(2) / 5), ..self }
     }
 
     /// The present text of a secret, by its name or ARN.
@@ -131,7 +138,7 @@ impl Aws {
     pub(super) async fn send(&self, service: &str, call: Call) -> Result<Reply, AwsError> {
         let mut pauses = PAUSES.into_iter();
         loop {
-            let mut signed = call.clone().timeout(TIMEOUT);
+            let mut signed = call.clone().timeout(self.timeout);
             signed.max_reply = MOST;
             self.sign(service, &mut signed)?;
             let error = match self.wire.send(signed).await {

@@ -15,6 +15,7 @@ use secrecy::ExposeSecret as _;
 use tokio::sync::{Mutex, watch};
 use wire::Wire;
 
+use super::Deadline;
 use super::emf::Told;
 use super::judging::Judging as _;
 use super::parts::Work;
@@ -62,6 +63,9 @@ struct State<W: Work> {
 }
 
 impl<W: Work> Function<W> {
+    /// Somebody waits for the event while secrets are read.
+    const TO_READ_AGAIN: Duration = Duration::from_secs(2);
+
     /// Reads the secrets, the settings and the policy.
     ///
     /// # Errors
@@ -87,12 +91,12 @@ impl<W: Work> Function<W> {
     }
 
     /// What this event is to be worked on with: looked at anew what may have changed since.
-    pub(super) async fn begin(&self) -> Arc<Built<W>> {
+    pub(super) async fn begin(&self, deadline: Deadline) -> Arc<Built<W>> {
         let mut state = self.state.lock().await;
         let now = self.lasting.clock.now();
         let refused = self.credential_refused.swap(false, Ordering::Relaxed);
         if refused || state.secrets.are_old(now) {
-            self.refresh(&mut state, now).await;
+            self.refresh(&mut state, now, deadline).await;
         }
         if let Err(trouble) = state.judging.look(now).await {
             tracing::error!("failed to look at the policy; the one before stays in force: {trouble:#}");
@@ -127,41 +131,56 @@ impl<W: Work> Function<W> {
         tell(&gathered, &mut self.state.lock().await.told, self.lasting.clock.now());
     }
 
-    /// Somebody sent a `clientState` that is not ours: it may be of a key that we do not have yet. None: nothing has
-    /// changed, or somebody has looked a moment ago, so that who sends forgeries does not set the pace.
-    pub(super) async fn with_newer_keys(&self) -> Option<Arc<Built<W>>> {
+    /// So often at most, whoever asks for it.
+    pub(super) async fn may_read_again(&self) -> bool {
+        self.state.lock().await.secrets.may_be_read_again(self.lasting.clock.now())
+    }
+
+    /// Somebody came with what no key fits: it may be of one that we do not have yet. None: nothing has changed, or somebody has
+    /// looked a moment ago.
+    pub(super) async fn with_newer_keys(&self, deadline: Deadline) -> Option<Arc<Built<W>>> {
         let mut state = self.state.lock().await;
         let now = self.lasting.clock.now();
-        let changed = state.secrets.may_be_read_again(now) && self.refresh(&mut state, now).await;
+        let changed = state.secrets.may_be_read_again(now) && self.refresh(&mut state, now, deadline).await;
         changed.then(|| Arc::clone(&state.built))
     }
 
     /// Whether something has changed. What cannot be read or used stays as it was.
-    async fn refresh(&self, state: &mut State<W>, now: Timestamp) -> bool {
-        let newer = match state.secrets.read_again(&self.lasting.wire, now).await {
-            Ok(Some(newer)) => newer,
-            Ok(None) => return false,
-            Err(error) => {
-                tracing::error!("failed to read the secrets again; the ones before stay in use: {error:#}");
-                return false;
-            }
+    async fn refresh(&self, state: &mut State<W>, now: Timestamp, deadline: Deadline) -> bool {
+        let within = deadline.share(Self::TO_READ_AGAIN);
+        let Some(newer) = state.secrets.read_again(&self.lasting.wire, now, within).await else {
+            return false;
         };
-        let settings = Settings::read(&newer.over(&self.environment), W::NEEDS);
-        let built = settings.map_err(anyhow::Error::from).and_then(|settings| self.lasting.build(settings));
-        match built {
-            Ok(built) => {
-                let before = std::mem::replace(&mut state.built, Arc::new(built));
-                state.secrets = newer;
-                tracing::info!("the secrets have changed, and are in use");
-                // Its counters go with it.
-                note_measured(&before.meter, &self.lasting.store, now).await;
-                true
-            }
-            Err(error) => {
-                tracing::error!("failed to use the changed secrets; the ones before stay in use: {error:#}");
-                false
+        let Some((secrets, built)) = self.usable(&state.secrets, newer) else { return false };
+        let before = std::mem::replace(&mut state.built, Arc::new(built));
+        state.secrets = secrets;
+        tracing::info!("the secrets have changed, and are in use");
+        // Its counters go with it.
+        note_measured(&before.meter, &self.lasting.store, now).await;
+        true
+    }
+
+    /// All that has changed, because two may belong together; or, where that does not do, each that does by itself.
+    fn usable(&self, before: &Secrets, newer: Secrets) -> Option<(Secrets, Built<W>)> {
+        if let Ok(built) = self.build(&newer) {
+            return Some((newer, built));
+        }
+        let mut usable: Option<(Secrets, Built<W>)> = None;
+        for name in newer.changed_since(before) {
+            let so_far = usable.as_ref().map_or(before, |(secrets, _)| secrets);
+            let with_it = so_far.with_one_of(&newer, &name);
+            match self.build(&with_it) {
+                Ok(built) => usable = Some((with_it, built)),
+                Err(error) => {
+                    tracing::error!("failed to use a changed secret; the one before stays in use: {error:#}");
+                }
             }
         }
+        usable
+    }
+
+    fn build(&self, secrets: &Secrets) -> anyhow::Result<Built<W>> {
+        self.lasting.build(Settings::read(&secrets.over(&self.environment), W::NEEDS)?)
     }
 }
 

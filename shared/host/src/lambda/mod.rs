@@ -12,6 +12,7 @@ mod http;
 mod judging;
 mod parts;
 mod policy_object;
+mod request;
 mod scheduled;
 mod secrets;
 mod traced;
@@ -29,6 +30,8 @@ use crate::{Environment, Traces};
 use event::Event;
 use function::{Built, Function};
 use parts::OnQueue;
+
+pub use request::is_request;
 
 pub(crate) use parts::{Alert, Approvals, Assess, Notifications, Remediate, Steward, Work};
 
@@ -57,11 +60,11 @@ impl<W: OnQueue> Function<W> {
         let LambdaEvent { payload, context } = event;
         let deadline = Deadline::of(&context);
         let event = Event::read(W::PART, payload).map_err(|why| failed("UnknownEvent", &why))?;
-        let built = self.begin().await;
+        let built = self.begin(deadline).await;
         let span = traced::invoked(&built.work, &event, &context);
         let answer = self.work_on(event, &built, deadline).instrument(span).await;
         // Its span has ended by now.
-        self.send_traces(Traces::BEFORE_AN_ANSWER.min(deadline.left() / 4)).await;
+        self.send_traces(deadline.share(Traces::BEFORE_AN_ANSWER)).await;
         answer
     }
 
@@ -119,5 +122,24 @@ impl Deadline {
 
     fn left(&self) -> Duration {
         self.at.saturating_duration_since(Instant::now())
+    }
+
+    /// For what is done beside the work itself: so long at most, and never more than a quarter of what is left.
+    fn share(&self, most: Duration) -> Duration {
+        most.min(self.left() / 4)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_done_beside_the_work_never_takes_more_than_a_quarter_of_the_time() {
+        let most = Duration::from_secs(2);
+        for (left, share) in [(15_000, 2_000), (8_000, 2_000), (4_000, 1_000), (0, 0)] {
+            let deadline = Deadline::in_time(Duration::from_millis(left));
+            assert_eq!(deadline.share(most), Duration::from_millis(share));
+        }
     }
 }

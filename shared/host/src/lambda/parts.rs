@@ -49,6 +49,9 @@ pub(crate) trait OnQueue: Work {
 /// One that answers requests of HTTP.
 pub(crate) trait OnHttp: Work {
     fn router(&self) -> &axum::Router;
+
+    /// Somebody sent what cannot be a request: counted, where such things are.
+    fn refused(_built: &Built<Self>) {}
 }
 
 #[derive(Debug)]
@@ -72,6 +75,10 @@ impl Work for Notifications {
 impl OnHttp for Notifications {
     fn router(&self) -> &axum::Router {
         &self.router
+    }
+
+    fn refused(built: &Built<Self>) {
+        built.meter.not_a_request();
     }
 }
 

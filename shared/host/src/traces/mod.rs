@@ -16,6 +16,8 @@ use std::time::Duration;
 use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use model::Clock;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_proto::tonic::collector::trace::v1::{
@@ -56,6 +58,7 @@ struct Shared {
     /// Where they go. A secret of it may be read later than the first span is made.
     place: Mutex<Option<(TraceSettings, Wire)>>,
     sending: tokio::sync::Mutex<Sending>,
+    clock: Clock,
 }
 
 #[derive(Debug, Default)]
@@ -63,8 +66,27 @@ struct Sending {
     /// What was taken from the outbox and is not with the collector yet.
     pending: Option<Batch>,
     failures: u32,
-    /// Nobody waits before that for a collector that did not answer.
-    not_before: Option<Instant>,
+    /// Meanwhile nobody waits for a collector that did not answer.
+    rest: Option<Rest>,
+}
+
+/// By the machine's clock: any other may stand still while a function is frozen.
+#[derive(Debug, Clone, Copy)]
+struct Rest {
+    since: Timestamp,
+    until: Timestamp,
+}
+
+impl Rest {
+    fn from(since: Timestamp, rest: Duration) -> Self {
+        let until = SignedDuration::try_from(rest).ok().and_then(|rest| since.checked_add(rest).ok());
+        Self { since, until: until.unwrap_or(Timestamp::MAX) }
+    }
+
+    /// Of a clock that was set back nobody knows how long ago it began.
+    fn is_over(&self, now: Timestamp) -> bool {
+        now >= self.until || now < self.since
+    }
 }
 
 #[derive(Debug)]
@@ -103,6 +125,10 @@ impl Traces {
     /// `OTEL_SERVICE_NAME` or `OTEL_RESOURCE_ATTRIBUTES` say so.
     #[must_use]
     pub fn begin(environment: &Environment, service: &str) -> Option<Self> {
+        Self::begin_by(Clock::new(Timestamp::now), environment, service)
+    }
+
+    fn begin_by(clock: Clock, environment: &Environment, service: &str) -> Option<Self> {
         let mut form = Form::new(environment);
         let settings = traces(&mut form).filter(|_| form.problems() == 0)?;
         let (resource, outbox) = (resource(environment, &settings, service), Outbox::default());
@@ -118,6 +144,7 @@ impl Traces {
             sent: AtomicU64::new(0),
             place: Mutex::default(),
             sending: tokio::sync::Mutex::default(),
+            clock,
         })))
     }
 
@@ -135,8 +162,11 @@ impl Traces {
         bridge::BRIDGE.layer().and_then(spans.with_filter(wanted.with_max_level_hint(LevelFilter::DEBUG)))
     }
 
-    /// From now on there is somewhere to send them.
+    /// From now on there is somewhere to send them; unless what proves who sends could not be read, because nobody would take them.
     pub fn send_to(&self, settings: TraceSettings, wire: Wire) {
+        if settings.headers.is_none() {
+            return;
+        }
         *self.0.place.lock().unwrap_or_else(PoisonError::into_inner) = Some((settings, wire));
     }
 
@@ -164,8 +194,14 @@ impl Traces {
 
     /// The process ends. What is not taken now is lost.
     pub(crate) async fn finish(&self) {
-        self.0.sending.lock().await.not_before = None;
+        self.0.sending.lock().await.rest = None;
         self.send(Self::AT_THE_END).await;
+        let pending = self.0.sending.lock().await.pending.take().map_or(0, |batch| batch.spans);
+        let left = pending.saturating_add(self.0.outbox.lose_all());
+        if left > 0 {
+            tracing::warn!(spans = left, "spans that nobody has taken are lost with the end of the process");
+        }
+        self.0.outbox.lose(pending);
     }
 
     /// Sends what has ended, and takes no longer than this. What the collector does not take is kept for the next time, and while it
@@ -175,7 +211,7 @@ impl Traces {
         let (Some((settings, wire)), Ok(mut sending)) = (self.place(), self.0.sending.try_lock()) else {
             return;
         };
-        if sending.not_before.is_some_and(|at| at > Instant::now()) {
+        if sending.rest.is_some_and(|rest| !rest.is_over(self.0.clock.now())) {
             return;
         }
         loop {
@@ -205,7 +241,7 @@ impl Traces {
                     let rest = Self::SHORTEST_REST.saturating_mul(1 << sending.failures.min(6));
                     let rest = after.unwrap_or(rest).clamp(Self::SHORTEST_REST, Self::LONGEST_REST);
                     sending.failures = sending.failures.saturating_add(1);
-                    sending.not_before = Some(Instant::now() + rest);
+                    sending.rest = Some(Rest::from(self.0.clock.now(), rest));
                     let again_in_s = rest.as_secs();
                     tracing::warn!(spans, again_in_s, "failed to send spans, which is tried again: {why}");
                     return;
@@ -232,7 +268,7 @@ async fn tell(settings: &TraceSettings, wire: &Wire, body: Bytes, within: Durati
     let mut call = Call::post(settings.endpoint.clone(), body)
         .header(CONTENT_TYPE, "application/x-protobuf")
         .timeout(settings.timeout.min(within));
-    for (name, value) in &settings.headers {
+    for (name, value) in settings.headers.iter().flatten() {
         let (name, value) = (HeaderName::try_from(name), HeaderValue::try_from(value.expose_secret()));
         if let (Ok(name), Ok(mut value)) = (name, value) {
             value.set_sensitive(true);

@@ -38,6 +38,13 @@ impl Outbox {
         ended.drain(..count).collect()
     }
 
+    /// Nobody will have what is left. Returns how much that was.
+    pub(super) fn lose_all(&self) -> u64 {
+        let left = u64::try_from(self.ended().drain(..).count()).unwrap_or(u64::MAX);
+        self.lose(left);
+        left
+    }
+
     pub(super) fn lose(&self, count: u64) {
         self.0.lost.fetch_add(count, Ordering::Relaxed);
     }

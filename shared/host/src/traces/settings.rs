@@ -10,12 +10,14 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::Form;
+use crate::form::OptionalSecret;
 
 /// Where traces go, how many are kept, and what is said of who makes them.
 #[derive(Debug, Clone)]
 pub struct TraceSettings {
     pub(super) endpoint: Url,
-    pub(super) headers: Vec<(String, SecretString)>,
+    /// None: they lie on AWS, and were not read so far.
+    pub(super) headers: Option<Vec<(String, SecretString)>>,
     /// Of one request.
     pub(super) timeout: Duration,
     pub(super) sampler: Sampler,
@@ -61,13 +63,13 @@ pub(crate) fn traces(form: &mut Form<'_>) -> Option<TraceSettings> {
     let endpoint = form.parsed(&variable, Some(endpoint), |text| address(text, whole));
     let headers = headers(form);
     if let Some(endpoint) = &endpoint
-        && !headers.is_empty()
+        && headers.as_ref().is_none_or(|headers| !headers.is_empty())
         && endpoint.scheme() != "https"
         && !is_this_machine(endpoint)
     {
         form.wrong(format!(
-            "{variable}: `{endpoint}` is not https, and whoever listens would read the headers: use https, or a collector on \
-             this machine"
+            "{variable}: `{}` is not https, and whoever listens would read the headers: use https, or a collector on this machine",
+            scheme_and_host(endpoint)
         ));
     }
     let timeout = of_traces(form, "TIMEOUT").map_or(Some(TIMEOUT), |(name, value)| {
@@ -104,23 +106,33 @@ fn only(form: &mut Form<'_>, end: &str, known: &str, why: &str) {
     }
 }
 
-/// An endpoint of all signals is what `/v1/traces` is put behind.
+/// An endpoint of all signals is what `/v1/traces` is put behind. Anything but the host may prove who sends, so it is not repeated.
 fn address(text: &str, whole: bool) -> Result<Url, String> {
-    let wrong = || format!("`{text}` is not an http or https address, like `http://127.0.0.1:4318`");
+    let wrong = || "it is not an http or https address, like `http://127.0.0.1:4318`".to_owned();
     let mut url = Url::parse(text).map_err(|_| wrong())?;
     if !["http", "https"].contains(&url.scheme()) || url.host_str().is_none() {
         return Err(wrong());
     }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("it holds a user name or password: put them into OTEL_EXPORTER_OTLP_HEADERS".to_owned());
-    }
-    if !whole {
-        let below = format!("{}/v1/traces", url.path().trim_end_matches('/'));
-        url.set_path(&below);
-    }
-    Ok(url)
+    let held = if !url.username().is_empty() || url.password().is_some() {
+        "a user name or password"
+    } else if url.query().is_some() || url.fragment().is_some() {
+        "more than a path"
+    } else {
+        if !whole {
+            let below = format!("{}/v1/traces", url.path().trim_end_matches('/'));
+            url.set_path(&below);
+        }
+        return Ok(url);
+    };
+    Err(format!(
+        "the address at `{}` holds {held}: put what proves who sends into OTEL_EXPORTER_OTLP_HEADERS",
+        scheme_and_host(&url)
+    ))
 }
 
+fn scheme_and_host(url: &Url) -> String {
+    format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default())
+}
 fn is_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
@@ -130,10 +142,15 @@ fn is_this_machine(url: &Url) -> bool {
     }
 }
 
-/// They often prove who sends, so they are secrets like any other.
-fn headers(form: &mut Form<'_>) -> Vec<(String, SecretString)> {
+/// They often prove who sends, so they are secrets like any other. None: they lie where they could not be read, and nobody is
+/// watched the less for it.
+fn headers(form: &mut Form<'_>) -> Option<Vec<(String, SecretString)>> {
     for name in ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"] {
-        let Some(text) = form.secret(name) else { continue };
+        let text = match form.optional_secret(name) {
+            OptionalSecret::NotSet => continue,
+            OptionalSecret::NotRead => return None,
+            OptionalSecret::Text(text) => text,
+        };
         let read = pairs(text.expose_secret()).ok().and_then(|pairs| pairs.into_iter().map(header).collect());
         if read.is_none() {
             // The text is not repeated.
@@ -141,9 +158,9 @@ fn headers(form: &mut Form<'_>) -> Vec<(String, SecretString)> {
                 "{name}: it is not a list of headers, like `api-key=…,x-team=security`, with values that are percent-encoded"
             ));
         }
-        return read.unwrap_or_default();
+        return Some(read.unwrap_or_default());
     }
-    Vec::new()
+    Some(Vec::new())
 }
 
 fn header((name, value): (String, String)) -> Option<(String, SecretString)> {
@@ -252,7 +269,8 @@ mod tests {
         assert_eq!(problems, Vec::<String>::new());
         let settings = settings.unwrap();
         assert!(!format!("{settings:?}").contains("hush"));
-        let headers: Vec<_> = settings.headers.iter().map(|(n, v)| (n.as_str(), v.expose_secret())).collect();
+        let headers = settings.headers.as_ref().unwrap().iter();
+        let headers: Vec<_> = headers.map(|(n, v)| (n.as_str(), v.expose_secret())).collect();
         assert_eq!(headers, [("api-key", "hush, hush"), ("x-team", "security")]);
         assert_eq!(settings.timeout, Duration::from_millis(2500));
         assert_eq!(format!("{:?}", settings.sampler), "ParentBased(TraceIdRatioBased(0.25))");
@@ -261,22 +279,52 @@ mod tests {
     }
 
     #[test]
+    fn headers_that_lie_on_aws_are_waited_for_and_go_over_https_like_any() {
+        let on_aws = |endpoint| {
+            read(&[
+                ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1"),
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
+                ("OTEL_EXPORTER_OTLP_HEADERS_SECRET", "guestlist/traces"),
+            ])
+        };
+        let (settings, problems) = on_aws("https://otlp.fabrikam.com");
+        assert!(settings.unwrap().headers.is_none() && problems.is_empty(), "{problems:?}");
+        let (_, problems) = on_aws("http://otlp.fabrikam.com");
+        assert!(problems.len() == 1 && problems[0].contains("is not https"), "{problems:?}");
+    }
+
+    #[test]
     fn what_is_wrong_is_told_with_its_variable_and_its_mend_and_no_secret() {
         for (values, expected) in [
             (
                 vec![("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318")],
-                "OTEL_EXPORTER_OTLP_ENDPOINT: `localhost:4318` is not an http or https address, like `http://127.0.0.1:4318`",
+                "OTEL_EXPORTER_OTLP_ENDPOINT: it is not an http or https address, like `http://127.0.0.1:4318`",
             ),
             (
-                vec![("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://a:hush@otlp.fabrikam.com")],
-                "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: it holds a user name or password: put them into OTEL_EXPORTER_OTLP_HEADERS",
+                vec![("OTEL_EXPORTER_OTLP_ENDPOINT", "a:hush@otlp.fabrikam.com")],
+                "OTEL_EXPORTER_OTLP_ENDPOINT: it is not an http or https address, like `http://127.0.0.1:4318`",
+            ),
+            (
+                vec![("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://a:hush@otlp.fabrikam.com/hush")],
+                "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: the address at `https://otlp.fabrikam.com` holds a user name or password: put \
+                 what proves who sends into OTEL_EXPORTER_OTLP_HEADERS",
+            ),
+            (
+                vec![("OTEL_EXPORTER_OTLP_ENDPOINT", "https://otlp.fabrikam.com/hush?api-key=hush")],
+                "OTEL_EXPORTER_OTLP_ENDPOINT: the address at `https://otlp.fabrikam.com` holds more than a path: put what proves who \
+                 sends into OTEL_EXPORTER_OTLP_HEADERS",
+            ),
+            (
+                vec![("OTEL_EXPORTER_OTLP_ENDPOINT", "https://otlp.fabrikam.com/#hush")],
+                "OTEL_EXPORTER_OTLP_ENDPOINT: the address at `https://otlp.fabrikam.com` holds more than a path: put what proves who \
+                 sends into OTEL_EXPORTER_OTLP_HEADERS",
             ),
             (
                 vec![
-                    ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://otlp.fabrikam.com"),
+                    ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://otlp.fabrikam.com/hush"),
                     ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=hush"),
                 ],
-                "OTEL_EXPORTER_OTLP_ENDPOINT: `http://otlp.fabrikam.com/v1/traces` is not https, and whoever listens would read \
+                "OTEL_EXPORTER_OTLP_ENDPOINT: `http://otlp.fabrikam.com` is not https, and whoever listens would read \
                  the headers: use https, or a collector on this machine",
             ),
             (

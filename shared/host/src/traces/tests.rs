@@ -19,6 +19,8 @@ type Answers = Arc<Mutex<Box<dyn FnMut() -> Answer + Send>>>;
 
 struct Stage {
     traces: Traces,
+    /// What the machine calls the time. Only a test sets it, unlike the clock of the timers.
+    wall: Arc<Mutex<Timestamp>>,
     answers: Answers,
     /// Spans of each request that was answered with success.
     taken: Arc<Mutex<Vec<usize>>>,
@@ -29,7 +31,10 @@ impl Stage {
     fn set() -> Self {
         let to = ("OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(), "http://127.0.0.1:4318".to_owned());
         let environment = Environment::of(vec![to]);
-        let traces = Traces::begin(&environment, "guestlist").unwrap();
+        let wall = Arc::new(Mutex::new(Timestamp::from_second(1_795_165_200).unwrap()));
+        let told = Arc::clone(&wall);
+        let clock = Clock::new(move || *told.lock().unwrap());
+        let traces = Traces::begin_by(clock, &environment, "guestlist").unwrap();
         let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(traces.layer()));
         let answers: Answers = Arc::new(Mutex::new(Box::new(|| Some(StatusCode::OK.into_response()))));
         let taken: Arc<Mutex<Vec<usize>>> = Arc::default();
@@ -47,11 +52,17 @@ impl Stage {
         let router = Router::new().route("/v1/traces", post(take)).with_state(state);
         let settings = traces_of(&environment);
         traces.send_to(settings, Wire::InProcess(router));
-        Self { traces, answers, taken, _guard: guard }
+        Self { traces, wall, answers, taken, _guard: guard }
     }
 
     fn answer(&self, answer: impl FnMut() -> Answer + Send + 'static) {
         *self.answers.lock().unwrap() = Box::new(answer);
+    }
+
+    /// The machine's clock alone goes on, as it does while a function is frozen.
+    fn pass(&self, seconds: i64) {
+        let mut wall = self.wall.lock().unwrap();
+        *wall += SignedDuration::from_secs(seconds);
     }
 
     fn taken(&self) -> Vec<usize> {
@@ -102,12 +113,12 @@ async fn a_collector_that_never_answers_is_waited_for_as_long_as_there_is_time_a
         end(1);
         stage.traces.send(TWO).await;
         assert_eq!(asked.load(Ordering::Relaxed), requests, "nobody waits for it");
-        tokio::time::advance(Duration::from_secs(rest)).await;
+        stage.pass(rest);
         stage.traces.send(TWO).await;
         assert_eq!(asked.load(Ordering::Relaxed), requests + 1);
     }
     stage.answer(|| Some(StatusCode::OK.into_response()));
-    tokio::time::advance(Traces::LONGEST_REST).await;
+    stage.pass(300);
     stage.traces.send(TWO).await;
     assert_eq!(stage.taken(), [3, 2], "nothing was lost in between");
     assert_eq!(stage.traces.counted(), (5, 0));
@@ -120,10 +131,58 @@ async fn whoever_says_when_to_come_back_is_left_alone_until_then() {
     end(1);
     stage.traces.send(TWO).await;
     stage.answer(|| Some(StatusCode::OK.into_response()));
-    tokio::time::advance(Duration::from_secs(59)).await;
+    stage.pass(59);
     stage.traces.send(TWO).await;
     assert_eq!(stage.taken(), Vec::<usize>::new());
-    tokio::time::advance(Duration::from_secs(1)).await;
+    stage.pass(1);
+    stage.traces.send(TWO).await;
+    assert_eq!(stage.taken(), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_machines_clock_says_how_long_a_collector_is_left_alone_and_one_that_was_set_back_says_nothing() {
+    let stage = Stage::set();
+    let asked = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&asked);
+    stage.answer(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        Some((StatusCode::TOO_MANY_REQUESTS, [("retry-after", "60")]).into_response())
+    });
+    end(1);
+    stage.traces.send(TWO).await;
+    // The clock of the timers may go on by itself, or stand still: it is not asked.
+    tokio::time::advance(Duration::from_secs(600)).await;
+    stage.traces.send(TWO).await;
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    stage.pass(-1);
+    stage.traces.send(TWO).await;
+    assert_eq!(asked.load(Ordering::Relaxed), 2, "nobody knows how long ago it began");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_when_the_process_ends_is_counted_as_lost() {
+    let stage = Stage::set();
+    stage.answer(|| Some(StatusCode::BAD_GATEWAY.into_response()));
+    end(600);
+    stage.traces.finish().await;
+    assert_eq!(stage.traces.counted(), (0, 600), "one request's, and what was behind it");
+    stage.answer(|| Some(StatusCode::OK.into_response()));
+    stage.traces.finish().await;
+    assert_eq!((stage.taken(), stage.traces.counted()), (Vec::new(), (0, 600)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_what_proves_who_sends_nothing_goes_out_until_it_is_there() {
+    let stage = Stage::set();
+    let mut settings = stage.traces.place().unwrap();
+    *stage.traces.0.place.lock().unwrap() = None;
+    let headers = settings.0.headers.take();
+    stage.traces.send_to(settings.0.clone(), settings.1.clone());
+    end(1);
+    stage.traces.send(TWO).await;
+    assert_eq!(stage.taken(), Vec::<usize>::new());
+    settings.0.headers = headers;
+    stage.traces.send_to(settings.0, settings.1);
     stage.traces.send(TWO).await;
     assert_eq!(stage.taken(), [1]);
 }

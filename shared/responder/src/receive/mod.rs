@@ -12,16 +12,17 @@ mod tally;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
+use axum::{Extension, Router};
 use model::{Clock, NoticeKind, TenantId};
 use seal::StateKeys;
 
 use crate::meter::Refusal;
+use crate::newer_keys::{KeysMayBeOld, no_key_fits};
 use crate::traced::served;
 use crate::{Meter, Notices, Queues};
 use admit::Sealed;
@@ -78,7 +79,7 @@ impl Receiver {
             .with_state(desk)
     }
 
-    async fn take(&self, body: &[u8]) -> StatusCode {
+    async fn take(&self, body: &[u8], keys: Option<KeysMayBeOld>) -> Response {
         let open = |state: &str| {
             self.keys.open(state, self.tenant).ok().map(|(watched, nonce, _)| Sealed { watched, nonce })
         };
@@ -88,17 +89,20 @@ impl Receiver {
                 self.tally.unparsable();
                 self.meter.refused(Refusal::Unparsable, 1);
                 tracing::debug!(body.bytes = body.len(), "a POST is not a notification: {error}");
-                return StatusCode::BAD_REQUEST;
+                return StatusCode::BAD_REQUEST.into_response();
             }
         };
+        if keys.is_some() && sifted.others > 0 {
+            return no_key_fits();
+        }
         match self.admit(sifted).await {
-            Ok(()) => StatusCode::ACCEPTED,
+            Ok(()) => StatusCode::ACCEPTED.into_response(),
             Err(trouble) => {
                 self.meter.refused(Refusal::NotDurable, 1);
                 tracing::error!(
                     "failed to make notifications durable; Graph is asked to send them again: {trouble}"
                 );
-                StatusCode::SERVICE_UNAVAILABLE
+                StatusCode::SERVICE_UNAVAILABLE.into_response()
             }
         }
     }
@@ -122,14 +126,18 @@ impl Receiver {
 }
 
 impl Desk {
-    async fn take(&self, body: Body) -> StatusCode {
-        match self.bodies.read(body).await {
-            Ok(Whole { bytes, place: _place }) => self.receiver.take(&bytes).await,
-            Err(Unread::TooLarge) => self.receiver.too_large().await,
-            Err(Unread::TooSlow) => self.refuse(Refusal::TooSlow, StatusCode::REQUEST_TIMEOUT),
-            Err(Unread::BrokenOff) => self.refuse(Refusal::BrokenOff, StatusCode::BAD_REQUEST),
-            Err(Unread::NoPlace) => self.refuse(Refusal::NoPlace, StatusCode::SERVICE_UNAVAILABLE),
-        }
+    async fn take(&self, body: Body, keys: Option<KeysMayBeOld>) -> Response {
+        let unread = match self.bodies.read(body).await {
+            Ok(Whole { bytes, place: _place }) => return self.receiver.take(&bytes, keys).await,
+            Err(unread) => unread,
+        };
+        let status = match unread {
+            Unread::TooLarge => self.receiver.too_large().await,
+            Unread::TooSlow => self.refuse(Refusal::TooSlow, StatusCode::REQUEST_TIMEOUT),
+            Unread::BrokenOff => self.refuse(Refusal::BrokenOff, StatusCode::BAD_REQUEST),
+            Unread::NoPlace => self.refuse(Refusal::NoPlace, StatusCode::SERVICE_UNAVAILABLE),
+        };
+        status.into_response()
     }
 
     fn refuse(&self, why: Refusal, status: StatusCode) -> StatusCode {
@@ -138,16 +146,18 @@ impl Desk {
     }
 }
 
-async fn receive(desk: Arc<Desk>, query: Option<String>, body: Body) -> Response {
+async fn receive(desk: Arc<Desk>, keys: Option<KeysMayBeOld>, query: Option<String>, body: Body) -> Response {
     match handshake::answer(query.as_deref().unwrap_or_default()) {
         Some(answer) => answer,
-        None => desk.take(body).await.into_response(),
+        None => desk.take(body, keys).await,
     }
 }
 
 /// A POST to this path.
 fn receiving(route: &'static str) -> MethodRouter<Arc<Desk>> {
-    post(move |State(desk): State<Arc<Desk>>, RawQuery(query): RawQuery, body: Body| {
-        served("POST", route, receive(desk, query, body))
+    type Keys = Option<Extension<KeysMayBeOld>>;
+    post(move |State(desk): State<Arc<Desk>>, keys: Keys, RawQuery(query): RawQuery, body: Body| {
+        let keys = keys.map(|Extension(keys)| keys);
+        served("POST", route, receive(desk, keys, query, body))
     })
 }

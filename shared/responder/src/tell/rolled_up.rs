@@ -67,10 +67,7 @@ impl Teller {
         Ok(())
     }
 
-    pub(super) async fn roll_up(
-        &self,
-        (name, Open { channel, places: _ }): (&ChannelName, &Open),
-    ) -> Result<End, Trouble> {
+    pub(super) async fn roll_up(&self, (name, open): (&ChannelName, &Open)) -> Result<End, Trouble> {
         let now = self.clock.now();
         let Some(mut stored) = self.ledger.channel(name).await? else { return Ok(End::Done) };
         stored.value.bring_near(now);
@@ -81,7 +78,7 @@ impl Teller {
         let waiting = stored.value.rolled_up;
         let told = alert::next_roll_up(&waiting);
         let message = alert::roll_up(&told, waiting.len().saturating_sub(told.len()), due, now);
-        match channel.send(&self.wire, &message, None, now).await {
+        match open.send(&self.wire, &message, None, now).await {
             Ok(Receipt { posted: _ }) => {
                 self.meter.delivered(name, Delivered::Sent);
                 self.channel_works(name).await?;

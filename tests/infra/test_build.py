@@ -3,6 +3,8 @@
 import contextlib
 import io
 import os
+import subprocess
+import sys
 import tempfile
 import unittest
 import zipfile
@@ -84,6 +86,39 @@ class Zips(unittest.TestCase):
         with self.assertRaises(SystemExit) as told:
             self.pack("zips")
         self.assertIn("holds no `policy.yaml`", str(told.exception))
+
+    def run_with(self, cargo, *arguments):
+        """The whole script, with this in the place of cargo. Answers how it ended, what it said, and what it asked of cargo."""
+        path = os.path.join(self.folder, "bin", "cargo")
+        self.write("bin/cargo", f'#!/bin/sh\necho "$@" >> "{self.folder}/asked"\n{cargo}\n')
+        os.chmod(path, 0o755)
+        script = os.path.join(os.path.dirname(self.build.HERE), "aws", "build")
+        output = os.path.join(self.folder, "zips")
+        surroundings = {**os.environ, "PATH": os.path.dirname(path) + os.pathsep + os.environ["PATH"]}
+        ended = subprocess.run([sys.executable, script, "--output", output, *arguments], capture_output=True, text=True,
+                               env=surroundings, check=False)
+        with open(os.path.join(self.folder, "asked"), encoding="utf-8") as asked:
+            return ended, asked.read(), output
+
+    def test_a_policy_that_is_not_valid_is_not_packed_and_its_problems_are_told(self):
+        folder = os.path.join(self.folder, "policy")
+        says = "policy.yaml:2:1: unknown field `mood`, did you mean `mode`?"
+        ended, asked, output = self.run_with(f"echo '{says}'; exit 3", "--policy", folder)
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(says, ended.stderr)
+        self.assertIn("nothing was packed", ended.stderr)
+        wanted = f"run --locked --quiet --package guestlist --bin guestlist -- validate {folder}/policy.yaml\n"
+        self.assertEqual(asked, wanted, "and nothing else: no function was compiled")
+        self.assertFalse(os.path.exists(output))
+
+    def test_a_valid_policy_goes_on_to_be_packed(self):
+        self.build.ROOT = self.folder
+        self.write("bin/cargo", "#!/bin/sh\nexit 0\n")
+        os.chmod(os.path.join(self.folder, "bin", "cargo"), 0o755)
+        before = os.environ["PATH"]
+        os.environ["PATH"] = os.path.join(self.folder, "bin") + os.pathsep + before
+        self.addCleanup(os.environ.__setitem__, "PATH", before)
+        self.build.validate(os.path.join(self.folder, "policy"))
 
     def test_every_function_is_built(self):
         names = self.build.functions()

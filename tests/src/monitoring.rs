@@ -1,5 +1,6 @@
 //! What monitoring sees of a story's world, and the canary that its operator set up.
 
+use host::Admin;
 use jiff::SignedDuration;
 use model::Canary;
 use responder::CanarySettings;
@@ -11,14 +12,22 @@ use crate::{Group, Guest, Heard, World};
 impl World {
     /// What this process answers to monitoring.
     pub async fn monitor(&self, path: &str) -> Heard {
-        let router = self.assembly.admin(&self.parts.meter).router();
-        let (base, _stop) = self.serve_beside(router, host::Limits::default()).await;
+        self.monitor_by(self.assembly.admin(&self.parts.meter), path).await
+    }
+
+    async fn monitor_by(&self, admin: Admin, path: &str) -> Heard {
+        let (base, _stop) = self.serve_beside(admin.router(), host::Limits::default()).await;
         self.get_at(&base, path).await
     }
 
     /// The value of one metric, with its labels as they are written; `None` where it is absent.
     pub async fn metric(&self, name: &str) -> Option<f64> {
-        let body = self.monitor("/metrics").await.body;
+        self.metric_by(self.assembly.admin(&self.parts.meter), name).await
+    }
+
+    /// As a process says it that shows this to monitoring.
+    pub async fn metric_by(&self, admin: Admin, name: &str) -> Option<f64> {
+        let body = self.monitor_by(admin, "/metrics").await.body;
         let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned);
         body.lines().find_map(value).map(|value| value.parse().unwrap())
     }

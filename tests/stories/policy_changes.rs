@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use guestlist_tests::{Guest, Setup, World};
-use host::{PolicyFile, load_policy};
+use host::{Admin, PolicyFile, load_policy};
 use insta::assert_snapshot;
 use jiff::SignedDuration;
 use simulator::NewUser;
+use tokio::sync::watch;
 
 use crate::policies::PARTNERS_ONLY;
 
@@ -272,10 +273,18 @@ async fn a_changed_policy_file_is_taken_when_it_is_valid_and_people_are_told_eit
     world.policy.send_replace(Arc::new(load_policy(&path).unwrap()));
     let (current, notices) = (world.policy.clone(), world.parts.notices.clone());
     let in_force = world.parts.in_force.clone();
-    let mut file = PolicyFile { path: path.clone(), current, notices, told: None, in_force };
+    let refused = watch::Sender::new(false);
+    let mut file =
+        PolicyFile { path: path.clone(), current, notices, told: None, refused: refused.clone(), in_force };
     file.look().await.unwrap();
     world.run("alert").await;
     world.slack.expect_silence();
+    let is_refused = async |world: &World| {
+        let policy_refused = Some(refused.subscribe());
+        let admin = Admin { policy_refused, ..world.assembly.admin(&world.parts.meter) };
+        world.metric_by(admin, "guestlist_policy_refused").await
+    };
+    assert_eq!(is_refused(&world).await, Some(0.0));
     // A mistake: the old policy stays, and people are told once where it is.
     std::fs::write(&path, PARTNERS_ONLY.replace("guardrails:", "guardrail:")).unwrap();
     for _ in 0..3 {
@@ -285,6 +294,12 @@ async fn a_changed_policy_file_is_taken_when_it_is_valid_and_people_are_told_eit
     let told = world.slack.next_text();
     assert!(told.contains("guardrail") && told.contains("policy.yaml"), "{told}");
     world.slack.expect_silence();
+    assert_eq!(is_refused(&world).await, Some(1.0), "as long as it lasts");
+    assert_eq!(
+        world.metric("guestlist_policy_refused").await,
+        None,
+        "who looks at no policy says nothing of it"
+    );
     let mallory = world.tenant.invite("mallory@evil.example");
     world.settle().await;
     world.expect_disabled(mallory);
@@ -294,6 +309,7 @@ async fn a_changed_policy_file_is_taken_when_it_is_valid_and_people_are_told_eit
     file.look().await.unwrap();
     world.run("alert").await;
     assert!(world.slack.next_text().contains("is in force"));
+    assert_eq!(is_refused(&world).await, Some(0.0));
     let in_force = world.store.ledger.in_force().await.unwrap().unwrap().value;
     assert!(in_force.policy.starts_with(world.policy.borrow().hash()), "{in_force:?}");
     let sam = world.tenant.invite("sam@northwind.example");

@@ -24,6 +24,7 @@ fn serves(name: &str, needs: Needs) -> bool {
     let of = |prefix: &str| name.starts_with(prefix);
     match name {
         "GUESTLIST_TENANT_ID" | "GUESTLIST_TABLE" | "GUESTLIST_LOG" | "GUESTLIST_LOG_FORMAT" => true,
+        "GUESTLIST_METRICS_NAMESPACE" => true,
         // No instance goes without the addresses of all queues; its role says what it may do there.
         _ if of("GUESTLIST_QUEUE_") || of("GUESTLIST_DEAD_") => true,
         "GUESTLIST_CHANNELS" => tell || told_elsewhere,
@@ -237,15 +238,47 @@ fn secrets(template: &Value, function: &str) -> BTreeSet<String> {
     named.into_iter().map(same).collect()
 }
 
+/// What may be decrypted through the parameter store, and through Secrets Manager: each says in the encryption context what it is about
+/// (<https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html>,
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/services-secrets-manager.html>).
+fn decrypted(statement: &Value) -> [BTreeSet<String>; 2] {
+    let condition = &statement["Condition"];
+    assert_eq!(condition[0], "InParameterStore", "{statement}");
+    [(1, "ssm", "PARAMETER_ARN"), (2, "secretsmanager", "SecretARN")].map(|(choice, service, context)| {
+        let wanted = condition[choice]["StringEquals"].as_object().unwrap();
+        assert_eq!(wanted.len(), 2, "{statement}");
+        assert_eq!(wanted["kms:ViaService"], format!("{service}.${{AWS::Region}}.${{AWS::URLSuffix}}"));
+        let named = |text: String| match text.split_once(":parameter${") {
+            Some((_, name)) => name.trim_end_matches('}').to_owned(),
+            None => text,
+        };
+        texts(&wanted[&format!("kms:EncryptionContext:{context}")]).into_iter().map(named).collect()
+    })
+}
+
 #[test]
 fn a_role_may_read_the_secrets_and_the_policy_of_which_its_function_is_told_and_no_others() {
     let template = template();
     for function in FUNCTIONS {
-        let (mut readable, mut reads_policy) = (BTreeSet::new(), false);
+        let (mut readable, mut reads_policy, mut decrypts) = (BTreeSet::new(), false, None);
         for statement in statements(&template, &format!("{function}Role")) {
             let actions = texts(&statement["Action"]);
-            reads_policy |= actions.iter().any(|action| action == "s3:GetObjectVersion");
-            if actions.iter().any(|action| action == "ssm:GetParameter") {
+            if actions.iter().any(|action| action == "s3:GetObjectVersion") {
+                reads_policy = true;
+                // The folder of the policy, in which its lists lie, too.
+                let place =
+                    variables(&template, function)["GUESTLIST_POLICY"][1].as_str().unwrap().to_owned();
+                let folder = place
+                    .strip_prefix("s3://${PolicyBucket}")
+                    .and_then(|key| key.strip_suffix("policy.yaml"));
+                assert_eq!(
+                    texts(&statement["Resource"]),
+                    [format!("${{PolicyBucket.Arn}}{}*", folder.unwrap())]
+                );
+            }
+            if actions == ["kms:Decrypt"] {
+                decrypts = Some(statement);
+            } else if actions.iter().any(|action| action == "ssm:GetParameter") {
                 assert_eq!(
                     actions,
                     ["InParameterStore", "ssm:GetParameter", "secretsmanager:GetSecretValue"]
@@ -257,6 +290,8 @@ fn a_role_may_read_the_secrets_and_the_policy_of_which_its_function_is_told_and_
             }
         }
         assert_eq!(readable, secrets(&template, function), "{function}");
+        let decrypts = decrypts.unwrap_or_else(|| panic!("{function} may decrypt nothing"));
+        assert_eq!(decrypted(&decrypts), [readable.clone(), readable], "{function}");
         let is_told = variables(&template, function).contains_key("GUESTLIST_POLICY");
         assert_eq!(reads_policy, is_told, "{function} and the policy");
     }

@@ -1,7 +1,6 @@
-//! What is deployed is what the code needs: the table, the powers of each role, the permissions of each app, and a runbook for
-//! each alarm. The values of the template are read as they stand there: `!Ref`, `!Sub` and their like are left out.
+//! What is deployed is what the code needs: the table, the powers of each role, and the permissions of each app. The values of the template are read as they stand there: `!Ref`, `!Sub` and their like are left out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use model::{Action, Permission};
 use responder::{CanarySettings, SubscriptionKeeper};
@@ -36,7 +35,9 @@ pub(crate) fn list(value: &Value) -> Vec<&Value> {
 }
 
 pub(crate) fn texts(value: &Value) -> Vec<String> {
-    list(value).into_iter().map(|one| one.as_str().unwrap().to_owned()).collect()
+    // Of `!If [condition, value, nothing]` in a list, the value.
+    let text = |one: &Value| one.as_str().or_else(|| one[1].as_str()).unwrap().to_owned();
+    list(value).into_iter().map(text).collect()
 }
 
 /// What an operator is given.
@@ -196,6 +197,21 @@ fn what_an_update_reads_and_writes_is_granted_together() {
     }
 }
 
+/// A policy that is packaged leaves no trace in the table.
+#[test]
+fn what_was_read_of_the_bucket_is_kept_where_the_policy_lies_there() {
+    let template = template();
+    for function in ["Assess", "Remediate"] {
+        let all = statements(&template, &format!("{function}Role"));
+        let keys = all
+            .iter()
+            .flat_map(|one| list(&one["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]));
+        let about: Vec<&Value> = keys.filter(|key| key.to_string().contains("policy-object")).collect();
+        let granted = json!(["PolicyInBucket", "policy-object#${TenantId}", "AWS::NoValue"]);
+        assert_eq!(about, [&granted, &granted], "{function} reads it and writes it");
+    }
+}
+
 #[test]
 fn every_kind_of_document_has_a_function_that_writes_it() {
     let template = template();
@@ -288,31 +304,6 @@ fn every_function_is_deployed_from_the_zip_that_the_build_makes() {
     deployed.sort();
     made.sort();
     assert_eq!(deployed, made);
-}
-
-#[test]
-fn every_alarm_names_a_runbook_and_every_runbook_is_named() {
-    let template = template();
-    let mut named: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for (name, alarm) in resources(&template) {
-        if alarm["Type"] == "AWS::CloudWatch::Alarm" {
-            let text = alarm["Properties"]["AlarmDescription"].as_str().unwrap();
-            let book = text.split_once("(infra/runbooks/").and_then(|(_, rest)| rest.strip_suffix(".md)"));
-            let book = book.unwrap_or_else(|| panic!("the alarm {name} names no runbook: {text}"));
-            named.entry(book.to_owned()).or_default().push(name);
-        }
-    }
-    assert!(named.values().map(Vec::len).sum::<usize>() >= 30, "{named:?}");
-    let books = files(".md").into_iter().filter(|path| path.starts_with(root().join("infra/runbooks")));
-    let books: BTreeSet<String> =
-        books.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
-    assert_eq!(named.keys().cloned().collect::<BTreeSet<_>>(), books);
-    for book in books {
-        let text = read(format!("infra/runbooks/{book}.md"));
-        for part in ["# ", "## What it means", "## What to do"] {
-            assert!(text.contains(part), "{book}.md has no `{part}`");
-        }
-    }
 }
 
 #[test]

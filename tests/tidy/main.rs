@@ -1,5 +1,6 @@
 //! What keeps the project as it is meant to be: floors, file sizes, samples that are used, tables that are generated.
 
+mod alarms;
 mod deployed;
 mod floors;
 mod infra;

@@ -89,8 +89,8 @@ fn words(kind: NoticeKind) -> Words {
             command: Some("guestlist check --all"),
         },
         NoticeKind::PolicyRefused => Words::new(
-            "A changed policy was refused; the one before stays in force",
-            "Correct the file: it is read again when it changes",
+            "The policy was refused; the one before stays in force",
+            "Do what is said above: the policy is looked at again by itself",
             "guestlist validate",
         ),
         NoticeKind::ChannelBroken => Words::new(

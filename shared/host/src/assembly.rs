@@ -227,6 +227,7 @@ impl Assembly {
             store: self.store.clone(),
             meter: meter.clone(),
             policy: self.policy.clone(),
+            policy_refused: None,
             ceiling: self.settings.ceiling,
             clock: self.clock.clone(),
             traces: self.traces.clone(),

@@ -1,6 +1,6 @@
 //! The policy file on disk: loading it is validating it, and a changed one is taken only when it is valid.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -54,6 +54,8 @@ pub struct PolicyFile {
     pub notices: Notices,
     /// The problems that people were last told.
     pub told: Option<InvalidPolicy>,
+    /// Whether what lies there is not what is in force, for whoever monitors this process.
+    pub refused: watch::Sender<bool>,
     /// Where this process judges: it says by what.
     pub in_force: Option<PolicyInForce>,
 }
@@ -77,15 +79,18 @@ impl PolicyFile {
         let before = self.current.borrow().hash().to_owned();
         match load_policy(&self.path) {
             Ok(policy) => {
+                self.refused.send_replace(false);
                 let mended = self.told.take().is_some();
                 let hash = policy.hash().to_owned();
                 if hash == before && !mended {
                     return Ok(());
                 }
                 self.current.send_replace(Arc::new(policy));
-                self.source(&changed_at).tell_taken(&self.notices, &before, &hash).await
+                let source = self.source(&changed_at);
+                source.tell_taken(&self.notices, &before, &hash, "is valid again").await
             }
             Err(invalid) => {
+                self.refused.send_replace(true);
                 if self.told.as_ref() == Some(&invalid) {
                     return Ok(());
                 }
@@ -109,11 +114,17 @@ pub(crate) struct PolicySource<'a> {
 }
 
 impl PolicySource<'_> {
-    /// The same policy as before was invalid in between.
-    pub(crate) async fn tell_taken(self, notices: &Notices, before: &str, hash: &str) -> Result<(), Trouble> {
+    /// The same policy as before could not be taken in between, and `again` is what it is.
+    pub(crate) async fn tell_taken(
+        self,
+        notices: &Notices,
+        before: &str,
+        hash: &str,
+        again: &str,
+    ) -> Result<(), Trouble> {
         let Self { what, version } = self;
         let text = if hash == before {
-            format!("the {what} is valid again; it is the policy `{hash}`, which stayed in force")
+            format!("the {what} {again}; it is the policy `{hash}`, which stayed in force")
         } else {
             format!("the policy `{hash}` is in force; before it was `{before}`")
         };
@@ -135,11 +146,26 @@ impl PolicySource<'_> {
         let key = format!("policy-refused/{:016x}/{version}", digest(invalid));
         notices.raise(NoticeKind::PolicyRefused, &key, text, 1).await
     }
+
+    /// `reason` is the same as long as it is told once, and `why` says it, with what mends it.
+    pub(crate) async fn tell_unread(
+        self,
+        notices: &Notices,
+        in_force: &str,
+        reason: &str,
+        why: &str,
+    ) -> Result<(), Trouble> {
+        let Self { what, version: _ } = self;
+        let text = format!("the {what} cannot be read, and the policy `{in_force}` stays in force:\n{why}");
+        // Of what cannot be read nobody knows the version.
+        let key = format!("policy-refused/{:016x}/{in_force}", digest(reason));
+        notices.raise(NoticeKind::PolicyRefused, &key, text, 1).await
+    }
 }
 
-fn digest(invalid: &InvalidPolicy) -> u64 {
+fn digest<T: Hash + ?Sized>(reason: &T) -> u64 {
     let mut hasher = DefaultHasher::new();
-    invalid.hash(&mut hasher);
+    reason.hash(&mut hasher);
     hasher.finish()
 }
 

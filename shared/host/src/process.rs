@@ -13,8 +13,8 @@ use tokio::task::JoinSet;
 use wire::Wire;
 
 use crate::{
-    Assembly, Entering, Environment, Limits, Needs, Part, Parts, PolicyFile, PolicyPlace, Running, Server,
-    Settings, Store, Traces, asked_to_stop, load_policy, state_keys,
+    Admin, Assembly, Entering, Environment, Limits, Needs, Part, Parts, PolicyFile, PolicyPlace, Running,
+    Server, Settings, Store, Traces, asked_to_stop, load_policy, state_keys,
 };
 
 pub(crate) mod turns;
@@ -102,6 +102,7 @@ impl Serving {
             tracing::warn!("failed to say which policy is in force, which is tried again: {trouble}");
         }
         let (stopping, stopped) = watch::channel(false);
+        let refused = watch::Sender::new(false);
         let mut running = JoinSet::new();
         if let Some(router) = router {
             let server = match server {
@@ -115,7 +116,9 @@ impl Serving {
         if let Some(address) = assembly.settings.admin {
             let server = Server::bind_as("GUESTLIST_ADMIN_LISTEN", address).await?.within(MONITORS);
             tracing::info!(admin.address = %server.address()?, "answering monitoring");
-            running.spawn(server.serve(assembly.admin(&meter).router(), stopped.clone()));
+            let policy_refused = policy.is_some().then(|| refused.subscribe());
+            let admin = Admin { policy_refused, ..assembly.admin(&meter) };
+            running.spawn(server.serve(admin.router(), stopped.clone()));
         }
         for worker in workers {
             running.spawn(work(worker, stopped.clone()));
@@ -148,7 +151,7 @@ impl Serving {
             running.spawn(traces.send_on(stopped.clone()));
         }
         if let (Some(path), Some(current)) = (policy_path, policy) {
-            let file = PolicyFile { path, current, notices, told: None, in_force };
+            let file = PolicyFile { path, current, notices, told: None, refused, in_force };
             running.spawn(watch_policy(file, stopped));
         }
         let ended = until_ended(running, stopping, stop).await;

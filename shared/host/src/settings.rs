@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::apps::{AppSettings, app};
-use crate::aws::{AwsSettings, is_lambda, store_on_aws};
+use crate::aws::{AwsSettings, is_lambda, metrics_namespace, store_on_aws};
 use crate::canary::canary;
 use crate::channels::{ChannelSettings, channels};
 use crate::form::KeptSecret;
@@ -186,6 +186,8 @@ pub struct Settings {
     pub canary: Option<CanarySettings>,
     /// None: no traces are made.
     pub traces: Option<TraceSettings>,
+    /// In which namespace of CloudWatch a function on AWS Lambda counts.
+    pub metrics_namespace: String,
 }
 
 impl Settings {
@@ -221,6 +223,7 @@ impl Settings {
         let canary = canary(form);
         // Who only asks makes none: what is wrong with them must not keep him from stopping everything.
         let traces = if needs.ask { None } else { traces(form) };
+        let metrics_namespace = metrics_namespace(form);
         crate::logs::check(form);
         Some(Self {
             tenant: tenant?,
@@ -239,6 +242,7 @@ impl Settings {
             channels,
             canary,
             traces,
+            metrics_namespace: metrics_namespace?,
         })
     }
 

@@ -22,7 +22,7 @@ pub enum NoticeKind {
     JobBuried,
     /// A changed policy file was taken.
     PolicyTaken,
-    /// A changed policy file is not valid; the one before stays in force.
+    /// What lies where the policy belongs is not valid or cannot be read; the one before stays in force.
     PolicyRefused,
     /// A channel takes no messages.
     ChannelBroken,

@@ -182,6 +182,12 @@ pub fn put_object(bucket: &str, key: &str, text: &str) {
     assert!(answer.starts_with("HTTP/1.1 200"), "the emulator keeps no object: {answer}");
 }
 
+/// Puts a mark there that hides all versions before.
+pub fn delete_object(bucket: &str, key: &str) {
+    let answer = send("DELETE", &format!("/{bucket}/{key}"), "s3", "", "");
+    assert!(answer.starts_with("HTTP/1.1 204"), "the emulator deletes no object: {answer}");
+}
+
 /// One request to a service whose answers are XML: IAM, or CloudFormation.
 #[must_use]
 pub fn ask_query(service: &str, version: &str, operation: &str, members: &[(&str, &str)]) -> String {

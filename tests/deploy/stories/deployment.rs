@@ -114,11 +114,12 @@ impl Deployment {
             emulator::keep_secret(Kept::Parameter, &format!("/guestlist/{name}"), text);
         }
         let outputs = deploy(&simulator.url(), canary);
-        let bucket =
-            outputs["PolicyPlace"].strip_prefix("s3://").and_then(|place| place.strip_suffix("/policy.yaml"));
+        let bucket = outputs["PolicyPlace"]
+            .strip_prefix("s3://")
+            .and_then(|place| place.strip_suffix("/policy/policy.yaml"));
         let bucket = bucket.expect("the policy lies in a bucket").to_owned();
-        emulator::put_object(&bucket, "blocked.txt", "evil.example\n");
-        emulator::put_object(&bucket, "policy.yaml", POLICY);
+        emulator::put_object(&bucket, "policy/blocked.txt", "evil.example\n");
+        emulator::put_object(&bucket, "policy/policy.yaml", POLICY);
         // The emulator serves `https://<id>.execute-api.<region>.amazonaws.com` by a path.
         let public_url = outputs["NotificationUrl"].strip_suffix("/graph/notifications").unwrap().to_owned();
         let api = public_url.strip_prefix("https://").and_then(|host| host.split('.').next()).unwrap();

@@ -13,7 +13,11 @@ pub(crate) async fn a_changed_policy_is_written_down(stack: &Deployment) {
         for changes in 1.. {
             assert!(changes < 6, "{function} never sees it first");
             let before = last_good();
-            emulator::put_object(&stack.bucket, "policy.yaml", &format!("{POLICY}# {function} {changes}\n"));
+            emulator::put_object(
+                &stack.bucket,
+                "policy/policy.yaml",
+                &format!("{POLICY}# {function} {changes}\n"),
+            );
             start_anew(function, &[]);
             let is_written = async || (last_good() != before).then_some(());
             stack.until_tended(function, "the changed policy is written down", is_written).await;
@@ -26,7 +30,7 @@ pub(crate) async fn a_changed_policy_is_written_down(stack: &Deployment) {
 
 /// Whoever starts while the policy is bad reads the versions that were good.
 pub(crate) async fn who_starts_while_the_policy_is_bad_goes_by_the_last_good_one(stack: &Deployment) {
-    emulator::put_object(&stack.bucket, "policy.yaml", "version: 1\nmood: observe\n");
+    emulator::put_object(&stack.bucket, "policy/policy.yaml", "version: 1\nmood: observe\n");
     start_anew("assess", &[]);
     start_anew(
         "remediate",

@@ -1,9 +1,15 @@
 //! What changes beside a function that goes on: secrets and the policy.
 
 use emulator::Kept;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::function::Function;
 use crate::stage::{POLICY, Stage};
+
+/// What the alarm looks at.
+fn refused(function: &Function) -> Vec<Value> {
+    function.metrics("guestlist_policy_refused").into_iter().map(|(value, _)| value).collect()
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_that_was_replaced_is_read_again_when_microsoft_refuses_the_old_one() {
@@ -35,6 +41,7 @@ async fn an_instance_that_starts_while_the_policy_is_bad_judges_by_the_last_good
     let stage = Stage::set().await;
     let assess = stage.start("assess").await;
     assess.invoke(json!({ "do": "tend" })).await.unwrap();
+    assert_eq!(refused(&assess), [0.0]);
     emulator::put_object(
         &stage.bucket,
         "guestlist/policy.yaml",
@@ -44,6 +51,8 @@ async fn an_instance_that_starts_while_the_policy_is_bad_judges_by_the_last_good
     let another = stage.start("assess").await;
     another.invoke(json!({ "do": "tend" })).await.unwrap();
     assert!(another.log().contains("which was valid before, stays in force"), "{}", another.log());
+    another.invoke(json!({ "do": "tend" })).await.unwrap();
+    assert_eq!(refused(&another), [1.0, 1.0], "at each word of the timer, as long as it lasts");
     // A third one says nothing more.
     stage.start("assess").await.invoke(json!({ "do": "tend" })).await.unwrap();
     let alert = stage.start("alert").await;
@@ -59,8 +68,26 @@ async fn an_instance_that_starts_while_the_policy_is_bad_judges_by_the_last_good
     );
     let mended = stage.start("assess").await;
     mended.invoke(json!({ "do": "tend" })).await.unwrap();
+    assert_eq!(refused(&mended), [0.0]);
     stage.pump("alerts", &alert).await;
     let told = stage.slack.next_text();
     assert!(told.contains("is in force; before it was"), "{told}");
+    stage.slack.expect_silence();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_was_deleted_stays_in_force_and_people_are_told() {
+    let stage = Stage::set().await;
+    stage.start("assess").await.invoke(json!({ "do": "tend" })).await.unwrap();
+    emulator::delete_object(&stage.bucket, "guestlist/policy.yaml");
+    for name in ["remediate", "assess"] {
+        let function = stage.start(name).await;
+        function.invoke(json!({ "do": "tend" })).await.unwrap();
+        assert_eq!(refused(&function), [1.0], "{name}");
+    }
+    let alert = stage.start("alert").await;
+    assert!(stage.pump("alerts", &alert).await > 0);
+    let told = stage.slack.next_text();
+    assert!(told.contains("the policy cannot be read") && told.contains("put it there again"), "{told}");
     stage.slack.expect_silence();
 }

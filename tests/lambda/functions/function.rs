@@ -108,10 +108,14 @@ impl Function {
 
     /// What CloudWatch would make of its standard output: each metric's value in each line that has one, and its labels.
     pub(crate) fn metrics(&self, name: &str) -> Vec<(Value, Value)> {
-        let lines = read(&self.out);
-        let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of metrics"));
-        let with_it = lines.filter(|line| !line[name].is_null());
+        let with_it = self.told().into_iter().filter(|line| !line[name].is_null());
         with_it.map(|line| (line[name].clone(), line)).collect()
+    }
+
+    /// Its standard output.
+    pub(crate) fn told(&self) -> Vec<Value> {
+        let lines = read(&self.out);
+        lines.lines().map(|line| serde_json::from_str(line).expect("a line of metrics")).collect()
     }
 
     /// By what the kernel says (`man 5 proc`): the state follows the name, which is in brackets.

@@ -7,6 +7,7 @@ mod function;
 mod gateway;
 mod runtime;
 mod stage;
+mod table;
 
 mod asking;
 mod batches;
@@ -14,6 +15,8 @@ mod changing;
 mod cost;
 mod federation;
 mod http;
+mod idle;
+mod packing;
 mod pages;
 mod places;
 mod powers;

@@ -16,6 +16,9 @@ const PUBLIC_URL: &str = "https://guestlist.example";
 /// `openssl rand -base64 32` would make such a key.
 pub(crate) const KEYS: &str = "k1 MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n";
 
+/// In which the functions of a stage count.
+pub(crate) const NAMESPACE: &str = "Guestlist/stage";
+
 pub(crate) const POLICY: &str = "
 version: 1
 mode: enforce
@@ -110,6 +113,7 @@ impl Stage {
             ("GUESTLIST_STATE_KEYS_SECRET", of(Kept::Secret, "keys")),
             ("GUESTLIST_POLICY", format!("s3://{}/guestlist/policy.yaml", self.bucket)),
             ("GUESTLIST_AT_MOST", "enforce".to_owned()),
+            ("GUESTLIST_METRICS_NAMESPACE", NAMESPACE.to_owned()),
         ];
         for (name, variable) in [
             ("changes", "CHANGES"),

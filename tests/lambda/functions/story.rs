@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::function::Function;
 use crate::gateway;
-use crate::stage::Stage;
+use crate::stage::{NAMESPACE, Stage};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_from_a_blocked_domain_is_disabled_and_the_team_is_told() {
@@ -47,6 +47,17 @@ async fn a_guest_from_a_blocked_domain_is_disabled_and_the_team_is_told() {
     once(&remediate, "guestlist_step_results_total", "result", "done");
     once(&alert, "guestlist_deliveries_total", "result", "sent");
     assert_eq!(steward.metrics("guestlist_breaker_open")[0].0, 0.0);
+    // Where an alarm looks, and those of no other deployment.
+    let lines = notifications.metrics("guestlist_notifications_received_total");
+    for directive in lines.iter().flat_map(|(_, line)| line["_aws"]["CloudWatchMetrics"].as_array().unwrap())
+    {
+        assert_eq!(directive["Namespace"], NAMESPACE);
+    }
+    let in_all = |line: &Value| {
+        let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
+        directives.iter().any(|one| one["Dimensions"] == json!([[]]))
+    };
+    assert!(lines.iter().all(|(_, line)| in_all(line)), "{lines:?}");
     assert!(
         steward.metrics("guestlist_subscription_expires_in_seconds").iter().all(|(left, _)| *left != 0.0)
     );

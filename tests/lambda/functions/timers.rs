@@ -11,6 +11,8 @@ async fn assess_and_remediate_heed_the_timer() {
     let assess = stage.start("assess").await;
     let done = assess.invoke(sample("schedule.json")).await.unwrap();
     assert_eq!(done, json!({ "done": ["say which policy is in force"] }));
+    // As a rule of EventBridge says it.
+    assert_eq!(assess.invoke(sample("rule.json")).await.unwrap(), done);
     let remediate = stage.start("remediate").await;
     let done = remediate.invoke(sample("schedule.json")).await.unwrap();
     let mut done: Vec<&str> = done["done"].as_array().unwrap().iter().filter_map(Value::as_str).collect();

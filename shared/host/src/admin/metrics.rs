@@ -71,6 +71,20 @@ impl Admin {
         Ok(families)
     }
 
+    /// Whether this process judges by what lies where the policy belongs.
+    ///
+    /// # Errors
+    /// Two metrics have one name.
+    pub(crate) fn of_the_policy(&self) -> anyhow::Result<Vec<MetricFamily>> {
+        let gauges = Gauges(Registry::new());
+        gauges.one(
+            "guestlist_policy_refused",
+            "1 while the policy that lies there is not valid or cannot be read, and the one before stays in force.",
+            self.policy_refused.as_ref().and_then(|refused| flag(*refused.borrow())),
+        )?;
+        Ok(gauges.0.gather())
+    }
+
     /// With what the store says.
     ///
     /// # Errors
@@ -92,6 +106,7 @@ impl Admin {
         let readable = Some(f64::from(u8::from(read.is_ok())));
         gauges.one("guestlist_store_readable", "0 while the gauges of the store are missing.", readable)?;
         let mut families = self.counted()?;
+        families.extend(self.of_the_policy()?);
         families.extend(gauges.0.gather());
         Ok(families)
     }

@@ -28,6 +28,8 @@ pub struct Admin {
     pub meter: Meter,
     /// `None`: this process needs none.
     pub policy: Option<watch::Receiver<Arc<Policy>>>,
+    /// Whether what lies where the policy belongs is not what is in force. `None`: nobody here looks.
+    pub policy_refused: Option<watch::Receiver<bool>>,
     pub ceiling: Mode,
     pub clock: Clock,
     /// `None`: this process makes none.

@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
 use url::Url;
-use wire::{Call, Reply, Wire};
+use wire::{Call, Reply, Wire, WireError};
 
 use super::AwsSettings;
 
@@ -36,6 +36,19 @@ pub(crate) enum AwsError {
     Unreachable { why: String },
     #[error("{why}")]
     Unusable { why: String },
+}
+
+impl AwsError {
+    /// Whether the same request may be answered another time.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Refused { status, code } => {
+                matches!(status, 429 | 500..) || code.contains("Throttl") || code == "SlowDown"
+            }
+            Self::Unreachable { why: _ } => true,
+            Self::Unusable { why: _ } => false,
+        }
+    }
 }
 
 /// An object, and by what it can be known again.
@@ -145,12 +158,22 @@ impl Aws {
                 Ok(reply) if reply.status.is_success() => return Ok(reply),
                 Ok(reply) => {
                     let error = AwsError::Refused { status: reply.status.as_u16(), code: code(&reply.body) };
-                    if !is_passing(&error) {
+                    if !error.is_passing() {
                         return Err(error);
                     }
                     error
                 }
-                Err(error) => AwsError::Unreachable { why: error.to_string() },
+                // It would be as long the next time.
+                Err(WireError::TooLarge { host: _, limit }) => {
+                    let why = format!("it is longer than {limit} bytes, which is more than is read");
+                    return Err(AwsError::Unusable { why });
+                }
+                Err(
+                    error @ (WireError::Timeout { .. }
+                    | WireError::Connect { .. }
+                    | WireError::Broken { .. }
+                    | WireError::Setup { .. }),
+                ) => AwsError::Unreachable { why: error.to_string() },
             };
             match pauses.next() {
                 Some(pause) => tokio::time::sleep(pause).await,
@@ -238,15 +261,4 @@ fn code(body: &[u8]) -> String {
     };
     let code = of_json().or_else(of_xml).unwrap_or_default();
     code.chars().filter(char::is_ascii_alphanumeric).take(64).collect()
-}
-
-/// Whether the same request may be answered another time.
-pub(super) fn is_passing(error: &AwsError) -> bool {
-    match error {
-        AwsError::Refused { status, code } => {
-            matches!(status, 429 | 500..) || code.contains("Throttl") || code == "SlowDown"
-        }
-        AwsError::Unreachable { why: _ } => true,
-        AwsError::Unusable { why: _ } => false,
-    }
 }

@@ -140,6 +140,24 @@ pub(crate) fn aws(form: &mut Form<'_>, needs: Needs) -> Option<AwsSettings> {
     })
 }
 
+/// Functions of two deployments in one account must not count as one. What CloudWatch takes for a name
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>).
+pub(crate) fn metrics_namespace(form: &mut Form<'_>) -> Option<String> {
+    const NAME: &str = "GUESTLIST_METRICS_NAMESPACE";
+    const LONGEST: usize = 255;
+    let value = form.is_on_lambda().then(|| form.optional(NAME)).flatten();
+    form.parsed(NAME, Some(value.unwrap_or_else(|| "Guestlist".to_owned())), |text| {
+        let is_known = |one: char| one.is_ascii_alphanumeric() || ".-_/#: ".contains(one);
+        if text.starts_with("AWS/") || text.starts_with(':') || text.len() > LONGEST || !text.chars().all(is_known) {
+            return Err(format!(
+                "`{text}` is no namespace of CloudWatch's: use at most {LONGEST} letters, digits and any of `. - _ / # :`, like \
+                 `Guestlist/production`; those that begin with `AWS/` are AWS's own"
+            ));
+        }
+        Ok(text.to_owned())
+    })
+}
+
 /// As AWS's own tools name and read them
 /// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>). None: it is wrong.
 fn endpoint(form: &mut Form<'_>, name: &str) -> Option<Option<Url>> {
@@ -226,6 +244,35 @@ pub(crate) mod tests {
         assert_eq!(settings.changes, QueuePlace { url: QUEUE.to_owned(), dead_url: format!("{QUEUE}-dead") });
         assert_eq!(settings.endpoint, None);
         assert!(!format!("{settings:?}").contains("hush"));
+    }
+
+    #[test]
+    fn a_function_counts_in_a_namespace_that_cloudwatch_takes() {
+        let read = |name: &str, namespace: &str| {
+            let values = [(name, "127.0.0.1:9001"), ("GUESTLIST_METRICS_NAMESPACE", namespace)];
+            let values = values.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let environment = Environment::of(values.to_vec());
+            let mut form = Form::new(&environment);
+            let namespace = metrics_namespace(&mut form);
+            form.finish(namespace).map_err(|missing| missing.to_string())
+        };
+        for (given, taken) in
+            [("", "Guestlist"), ("Guestlist/my-stack", "Guestlist/my-stack"), ("a b.c_d#e:f", "a b.c_d#e:f")]
+        {
+            assert_eq!(read(RUNTIME_API, given), Ok(taken.to_owned()));
+        }
+        for wrong in ["AWS/Lambda", ":mine", "Gästeliste", "a\nb", &"x".repeat(256)] {
+            let error = read(RUNTIME_API, wrong).unwrap_err();
+            let says = format!(
+                "GUESTLIST_METRICS_NAMESPACE: `{wrong}` is no namespace of CloudWatch's: use at most 255 letters"
+            );
+            assert!(error.contains(&says) && error.contains("like `Guestlist/production`"), "{error}");
+        }
+        assert_eq!(
+            read("GUESTLIST_DATA", "AWS/Lambda"),
+            Ok("Guestlist".to_owned()),
+            "nobody else counts there"
+        );
     }
 
     #[test]

@@ -15,7 +15,7 @@ use url::form_urlencoded;
 use wire::Call;
 
 use super::AwsSettings;
-use super::calls::{Aws, AwsError, is_passing};
+use super::calls::{Aws, AwsError};
 
 /// How long a token is to live. STS takes 60 to 3600 seconds; the least is for a role session that is about to end.
 const LIVES: [SignedDuration; 2] = [SignedDuration::from_mins(5), SignedDuration::from_mins(1)];
@@ -134,7 +134,7 @@ fn name(error: &AwsError) -> Option<&str> {
 /// Trouble that passes by itself is told apart from what a person has to mend.
 fn no_assertion(error: &AwsError) -> NoAssertion {
     let refused = |fix: &str| NoAssertion::Refused(format!("{error}; {fix}"));
-    if is_passing(error) {
+    if error.is_passing() {
         return NoAssertion::NotNow(error.to_string());
     }
     match name(error) {

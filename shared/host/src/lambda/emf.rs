@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use prometheus::proto::{Metric, MetricFamily, MetricType};
 use serde_json::{Map, Value, json};
 
-const NAMESPACE: &str = "Guestlist";
+/// Counters of which there is one without labels, too, because an alarm looks at all of them together and can search for none. Each
+/// costs as much as another metric.
+const IN_ALL: [&str; 1] = ["guestlist_notifications_received_total"];
 
 type Labels = Vec<(String, String)>;
 /// A metric with its labels, in their order.
@@ -24,14 +26,20 @@ struct Measured {
 }
 
 /// What was told before.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Told {
+    namespace: String,
     counters: BTreeMap<Name, f64>,
     /// Up to each bound.
     buckets: BTreeMap<Name, Vec<u64>>,
 }
 
 impl Told {
+    /// Nothing so far.
+    pub(super) fn in_namespace(namespace: String) -> Self {
+        Self { namespace, counters: BTreeMap::new(), buckets: BTreeMap::new() }
+    }
+
     /// A line for each set of labels of which there is something new.
     pub(super) fn news(&mut self, families: &[MetricFamily], now: Timestamp) -> Vec<String> {
         let mut by_labels: BTreeMap<Labels, Vec<Measured>> = BTreeMap::new();
@@ -51,7 +59,7 @@ impl Told {
                 }
             }
         }
-        by_labels.iter().map(|(labels, metrics)| line(labels, metrics, now)).collect()
+        by_labels.iter().map(|(labels, metrics)| line(&self.namespace, labels, metrics, now)).collect()
     }
 
     fn added(&mut self, name: &Name, now: f64) -> Option<Value> {
@@ -93,14 +101,21 @@ fn labels(metric: &Metric) -> Labels {
     metric.get_label().iter().map(label).collect()
 }
 
-fn line(labels: &Labels, metrics: &[Measured], now: Timestamp) -> String {
-    let dimensions: Vec<&String> = labels.iter().map(|(name, _)| name).collect();
-    let described =
-        metrics.iter().map(|Measured { name, value: _, unit }| json!({ "Name": name, "Unit": unit }));
-    let described: Vec<Value> = described.collect();
-    let directive = json!({ "Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": described });
+fn line(namespace: &str, labels: &Labels, metrics: &[Measured], now: Timestamp) -> String {
+    let names: Vec<&String> = labels.iter().map(|(name, _)| name).collect();
+    let directive = |dimensions: &[&String], metrics: &[&Measured]| {
+        let described = |one: &&Measured| json!({ "Name": one.name, "Unit": one.unit });
+        let described: Vec<Value> = metrics.iter().map(described).collect();
+        json!({ "Namespace": namespace, "Dimensions": [dimensions], "Metrics": described })
+    };
+    let mut directives = vec![directive(&names, &metrics.iter().collect::<Vec<_>>())];
+    let in_all = metrics.iter().filter(|one| !labels.is_empty() && IN_ALL.contains(&one.name.as_str()));
+    let in_all: Vec<&Measured> = in_all.collect();
+    if !in_all.is_empty() {
+        directives.push(directive(&[], &in_all));
+    }
     let mut all = Map::new();
-    let about = json!({ "Timestamp": now.as_millisecond(), "CloudWatchMetrics": [directive] });
+    let about = json!({ "Timestamp": now.as_millisecond(), "CloudWatchMetrics": directives });
     all.insert("_aws".to_owned(), about);
     all.extend(labels.iter().map(|(name, value)| (name.clone(), json!(value))));
     all.extend(metrics.iter().map(|one| (one.name.clone(), one.value.clone())));
@@ -128,7 +143,7 @@ mod tests {
         registry.register(Box::new(counter.clone())).unwrap();
         counter.with_label_values(&["forged"]).inc_by(3);
         counter.with_label_values(&["too-large"]);
-        let mut told = Told::default();
+        let mut told = Told::in_namespace("Guestlist/test".to_owned());
         let lines = parsed(told.news(&registry.gather(), now()));
         assert_eq!(
             lines,
@@ -136,7 +151,7 @@ mod tests {
                 "_aws": {
                     "Timestamp": 1_800_000_000_000_i64,
                     "CloudWatchMetrics": [{
-                        "Namespace": "Guestlist",
+                        "Namespace": "Guestlist/test",
                         "Dimensions": [["reason"]],
                         "Metrics": [{ "Name": "refused_total", "Unit": "Count" }]
                     }]
@@ -153,6 +168,36 @@ mod tests {
         assert_eq!(parsed(told.news(&registry.gather(), now()))[0]["refused_total"], 2.0, "built anew");
     }
 
+    /// Several may be told in one invocation: CloudWatch adds them up.
+    #[test]
+    fn what_an_alarm_looks_at_as_a_whole_is_told_without_labels_too() {
+        let registry = Registry::new();
+        let counter =
+            IntCounterVec::new(Opts::new("guestlist_notifications_received_total", "x"), &["resource"])
+                .unwrap();
+        registry.register(Box::new(counter.clone())).unwrap();
+        counter.with_label_values(&["users"]).inc_by(3);
+        counter.with_label_values(&["groups"]).inc();
+        let lines = parsed(Told::in_namespace("Guestlist/test".to_owned()).news(&registry.gather(), now()));
+        let told: Vec<(&Value, Vec<&Value>)> = lines
+            .iter()
+            .map(|line| {
+                let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
+                assert!(
+                    directives
+                        .iter()
+                        .all(|one| one["Metrics"][0]["Name"] == "guestlist_notifications_received_total")
+                );
+                (
+                    &line["guestlist_notifications_received_total"],
+                    directives.iter().map(|one| &one["Dimensions"]).collect(),
+                )
+            })
+            .collect();
+        let twice = [&json!([["resource"]]), &json!([[]])];
+        assert_eq!(told, [(&json!(1.0), twice.to_vec()), (&json!(3.0), twice.to_vec())]);
+    }
+
     #[test]
     fn a_gauge_tells_its_value_each_time_and_a_histogram_the_bounds_within_which_it_was() {
         let registry = Registry::new();
@@ -165,7 +210,7 @@ mod tests {
         for seen in [0.05, 0.5, 0.7] {
             histogram.observe(seen);
         }
-        let mut told = Told::default();
+        let mut told = Told::in_namespace("Guestlist/test".to_owned());
         let lines = parsed(told.news(&registry.gather(), now()));
         assert_eq!(lines.len(), 1, "both have no labels");
         assert_eq!(lines[0]["breaker_open"], 1.0);

@@ -82,11 +82,13 @@ impl<W: Work> Function<W> {
         let notices = Assembly::notices_of(&settings, &store, &clock);
         let aws = Aws::new(wire.clone(), aws);
         let judging = W::Judging::start(settings.policy.as_ref(), aws, &store, notices, clock.now()).await?;
-        let policy = judging.current();
-        let lasting = Lasting { clock, wire, store, policy, subscriptions: Arc::default(), traces };
+        let (policy, policy_refused) = (judging.current(), judging.refused());
+        let lasting =
+            Lasting { clock, wire, store, policy, policy_refused, subscriptions: Arc::default(), traces };
+        let told = Told::in_namespace(settings.metrics_namespace.clone());
         let built = Arc::new(lasting.build::<W>(settings)?);
         let metered_at = lasting.clock.now();
-        let state = Mutex::new(State { built, secrets, judging, metered_at, told: Told::default() });
+        let state = Mutex::new(State { built, secrets, judging, metered_at, told });
         Ok(Self { environment, lasting, credential_refused: AtomicBool::new(false), state })
     }
 
@@ -125,9 +127,9 @@ impl<W: Work> Function<W> {
         }
     }
 
-    /// What is so at this moment, whoever has counted what.
-    pub(super) async fn tell_state(&self, built: &Built<W>) {
-        let gathered = built.admin.gather().await;
+    /// What is so at this moment, whoever has counted what: of the store, or only of this instance.
+    pub(super) async fn tell_state(&self, built: &Built<W>, of_the_store: bool) {
+        let gathered = if of_the_store { built.admin.gather().await } else { built.admin.of_the_policy() };
         tell(&gathered, &mut self.state.lock().await.told, self.lasting.clock.now());
     }
 
@@ -191,6 +193,7 @@ struct Lasting {
     wire: Wire,
     store: Store,
     policy: Option<watch::Receiver<Arc<Policy>>>,
+    policy_refused: Option<watch::Receiver<bool>>,
     subscriptions: Arc<Mutex<Looked>>,
     traces: Option<Traces>,
 }
@@ -218,7 +221,7 @@ impl Lasting {
         let meter = Meter::new()?;
         Ok(Built {
             work: W::build(&assembly, &meter)?,
-            admin: assembly.admin(&meter),
+            admin: Admin { policy_refused: self.policy_refused.clone(), ..assembly.admin(&meter) },
             meter,
             store: self.store.clone(),
             clock: self.clock.clone(),

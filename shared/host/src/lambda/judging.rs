@@ -26,6 +26,9 @@ pub(crate) trait Judging: Debug + Send + Sync + Sized + 'static {
 
     fn current(&self) -> Option<watch::Receiver<Arc<Policy>>>;
 
+    /// Whether what lies where the policy belongs is not what is in force.
+    fn refused(&self) -> Option<watch::Receiver<bool>>;
+
     /// Looks at what may have changed.
     ///
     /// # Errors
@@ -49,6 +52,10 @@ impl Judging for Nothing {
     }
 
     fn current(&self) -> Option<watch::Receiver<Arc<Policy>>> {
+        None
+    }
+
+    fn refused(&self) -> Option<watch::Receiver<bool>> {
         None
     }
 
@@ -87,6 +94,14 @@ impl Judging for ByPolicy {
         Some(match self {
             Self::Packaged(policy) => policy.subscribe(),
             Self::Object(object) => object.current.subscribe(),
+        })
+    }
+
+    fn refused(&self) -> Option<watch::Receiver<bool>> {
+        Some(match self {
+            // A bad one does not start.
+            Self::Packaged(_) => watch::Sender::new(false).subscribe(),
+            Self::Object(object) => object.refused.subscribe(),
         })
     }
 

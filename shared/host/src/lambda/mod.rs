@@ -78,9 +78,8 @@ impl<W: OnQueue> Function<W> {
             Event::Tend => {
                 let tended = scheduled::run(W::chores(built), deadline).await;
                 // What is measured is worth no second try.
-                if W::TELLS_STATE
-                    && tokio::time::timeout(deadline.left() / 2, self.tell_state(built)).await.is_err()
-                {
+                let telling = self.tell_state(built, W::TELLS_STATE);
+                if tokio::time::timeout(deadline.left() / 2, telling).await.is_err() {
                     tracing::warn!("failed to tell what is measured before the function's time was over");
                 }
                 tended

@@ -37,7 +37,7 @@ pub(crate) trait OnQueue: Work {
 
     fn worker(&self) -> &Worker<Self::Flow>;
 
-    /// Whether it also says, at each word of its timer, what is so whoever has counted what.
+    /// Whether it also says, at each word of its timer, how the store is, whoever has counted what.
     const TELLS_STATE: bool = false;
 
     /// What a timer sets off, where one does.

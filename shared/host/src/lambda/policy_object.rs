@@ -1,7 +1,12 @@
 //! The policy on Amazon S3: read at the start and when it was not looked at for a minute, and taken only when it is valid. The
-//! versions of the last one that was taken stand in the ledger, so that an instance which starts while the object is bad reads those.
+//! versions of the last one that was taken stand in the ledger, so that an instance which starts while the object is bad, or cannot be
+//! read, reads those. People are told why what lies there is not in force, and that it is again.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod reading;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,13 +16,14 @@ use responder::Notices;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::aws::{Aws, AwsError, Object};
-use crate::policy_file::{PolicySource, load_text};
+use self::reading::{Reading, Tags, Unread, read};
+use crate::aws::Aws;
+use crate::policy_file::PolicySource;
 use crate::{InvalidPolicy, Store};
 
 const LOOK_EVERY: SignedDuration = SignedDuration::from_mins(1);
-/// Lists that a policy may name. Each round of reading finds those that the text before did not name.
-const ROUNDS: usize = 3;
+/// In a row, before people are told of a trouble that may pass.
+const FAILED_LOOKS: u32 = 2;
 
 /// The versions of the last policy that was valid. One document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,13 +47,10 @@ impl Document for LastGood {
     }
 }
 
-/// An object's ETag and version.
-type Tags = BTreeMap<String, (String, Option<String>)>;
-
-/// What was read at one moment.
-struct Reading {
-    policy: Result<Policy, InvalidPolicy>,
-    tags: Tags,
+/// What is wrong at the start.
+enum Wrong {
+    Invalid(InvalidPolicy),
+    Unread(Unread),
 }
 
 #[derive(Debug)]
@@ -58,10 +61,17 @@ pub(crate) struct PolicyObject {
     ledger: Ledger,
     notices: Notices,
     pub(super) current: watch::Sender<Arc<Policy>>,
+    /// Whether what lies there is not what is in force.
+    pub(super) refused: watch::Sender<bool>,
     looked_at: Timestamp,
     /// What was read last, so that nothing is done about what has not changed.
     tags: Tags,
-    refused: bool,
+    /// Looks in a row at which nothing could be read.
+    failed_looks: u32,
+    /// Why nothing can be read, as people were told it.
+    unread: Option<Unread>,
+    /// People were told of a trouble, and not of its end yet.
+    end_is_owed: bool,
 }
 
 impl PolicyObject {
@@ -77,38 +87,43 @@ impl PolicyObject {
         let ledger = store.ledger.clone();
         let kept = ledger.get::<LastGood>("last-good").await?.map(|stored| stored.value);
         let kept = kept.filter(|kept| kept.bucket == bucket && kept.key == key);
-        let now_there = read(&aws, &bucket, &key, None).await;
-        let mut refused = None;
-        let (policy, tags) = match now_there {
-            Ok(Reading { policy: Ok(policy), tags }) => (policy, tags),
+        let (policy, tags, wrong) = match read(&aws, &bucket, &key, None).await {
+            Ok(Reading { policy: Ok(policy), tags }) => (policy, tags, None),
             Ok(Reading { policy: Err(invalid), tags }) => {
                 let before = last_good(&aws, kept.as_ref(), anyhow::Error::from(invalid.clone())).await?;
-                refused = Some(invalid);
-                (before, tags)
+                (before, tags, Some(Wrong::Invalid(invalid)))
             }
-            Err(error) => (last_good(&aws, kept.as_ref(), error).await?, Tags::new()),
+            Err(unread) => {
+                let before = last_good(&aws, kept.as_ref(), anyhow::Error::from(unread.clone())).await?;
+                (before, Tags::new(), Some(Wrong::Unread(unread)))
+            }
         };
         let before = kept.map_or_else(|| policy.hash().to_owned(), |kept| kept.hash);
         let hash = policy.hash().to_owned();
         let current = watch::Sender::new(Arc::new(policy));
-        let object = Self {
+        let mut object = Self {
             bucket,
             key,
             aws,
             ledger,
             notices,
             current,
+            refused: watch::Sender::new(false),
             looked_at: now,
             tags,
-            refused: refused.is_some(),
+            failed_looks: 0,
+            unread: None,
+            end_is_owed: false,
         };
-        match refused {
-            Some(invalid) => object.tell_refused(&invalid).await,
-            // An empty list of tags is of one that could not be read.
-            None if !object.tags.is_empty() => object.tell_taken(&before, &hash).await,
-            None => Ok(()),
+        let told = match wrong {
+            Some(Wrong::Invalid(invalid)) => object.refuse(&invalid).await,
+            Some(Wrong::Unread(unread)) => object.note_unread(unread).await,
+            None => object.tell_taken(&before, &hash, "is valid again").await,
+        };
+        if let Err(error) = told {
+            tracing::error!("failed to tell of the policy, which the next look tries again: {error:#}");
+            object.tags = Tags::new();
         }
-        .unwrap_or_else(|error| tracing::error!("failed to tell of the policy: {error:#}"));
         Ok(object)
     }
 
@@ -119,8 +134,19 @@ impl PolicyObject {
             return Ok(());
         }
         self.looked_at = now;
-        let Reading { policy, tags } = read(&self.aws, &self.bucket, &self.key, None).await?;
-        if tags == self.tags {
+        match read(&self.aws, &self.bucket, &self.key, None).await {
+            Ok(reading) => self.take(reading).await,
+            Err(unread) => {
+                self.note_unread(unread.clone()).await?;
+                Err(unread.into())
+            }
+        }
+    }
+
+    async fn take(&mut self, Reading { policy, tags }: Reading) -> anyhow::Result<()> {
+        self.failed_looks = 0;
+        let unread = self.unread.take();
+        if tags == self.tags && unread.is_none() {
             return Ok(());
         }
         let before_tags = std::mem::replace(&mut self.tags, tags);
@@ -128,25 +154,50 @@ impl PolicyObject {
             Ok(policy) => {
                 let (before, hash) = (self.current.borrow().hash().to_owned(), policy.hash().to_owned());
                 self.current.send_replace(Arc::new(policy));
-                let told = self.tell_taken(&before, &hash).await;
-                self.refused = self.refused && told.is_err();
+                self.refused.send_replace(false);
+                let again = if unread.is_some() { "can be read again" } else { "is valid again" };
+                let told = self.tell_taken(&before, &hash, again).await;
+                self.end_is_owed = self.end_is_owed && told.is_err();
                 told
             }
-            Err(invalid) => {
-                self.refused = true;
-                self.tell_refused(&invalid).await
-            }
+            Err(invalid) => self.refuse(&invalid).await,
         };
         if told.is_err() {
-            self.tags = before_tags;
+            (self.tags, self.unread) = (before_tags, unread);
         }
         told
     }
 
-    /// Several instances meet the same object, and people are told each change of it once.
-    async fn tell_taken(&self, before: &str, hash: &str) -> anyhow::Result<()> {
-        if hash != before || self.refused {
-            self.source().tell_taken(&self.notices, before, hash).await?;
+    /// What is so for good is told at once, and what may pass when it has not passed by the next look; each reason once.
+    async fn note_unread(&mut self, unread: Unread) -> anyhow::Result<()> {
+        self.failed_looks = self.failed_looks.saturating_add(1);
+        if unread.passes && self.failed_looks < FAILED_LOOKS {
+            return Ok(());
+        }
+        self.end_is_owed = true;
+        self.refused.send_replace(true);
+        let reason = unread.reason();
+        if self.unread.as_ref().is_some_and(|told| told.reason() == reason) {
+            return Ok(());
+        }
+        let hash = self.current.borrow().hash().to_owned();
+        self.source().tell_unread(&self.notices, &hash, &reason, &unread.to_string()).await?;
+        self.unread = Some(unread);
+        Ok(())
+    }
+
+    async fn refuse(&mut self, invalid: &InvalidPolicy) -> anyhow::Result<()> {
+        self.end_is_owed = true;
+        self.refused.send_replace(true);
+        let hash = self.current.borrow().hash().to_owned();
+        Ok(self.source().tell_refused(&self.notices, &hash, invalid).await?)
+    }
+
+    /// Several instances meet the same object, and people are told each change of it once. `again` is what the same policy is, of
+    /// which a trouble was told.
+    async fn tell_taken(&self, before: &str, hash: &str, again: &str) -> anyhow::Result<()> {
+        if hash != before || self.end_is_owed {
+            self.source().tell_taken(&self.notices, before, hash, again).await?;
         }
         // After the word: who dies in between says it again under the same key.
         let versions = self.tags.iter().map(|(key, (_, version))| (key.clone(), version.clone())).collect();
@@ -155,11 +206,6 @@ impl PolicyObject {
         let changed = |before: Option<LastGood>| (before.as_ref() != Some(&good)).then(|| good.clone());
         self.ledger.update("last-good", changed).await?;
         Ok(())
-    }
-
-    async fn tell_refused(&self, invalid: &InvalidPolicy) -> anyhow::Result<()> {
-        let hash = self.current.borrow().hash().to_owned();
-        Ok(self.source().tell_refused(&self.notices, &hash, invalid).await?)
     }
 
     /// By the version or, where the bucket keeps none, the ETag of the policy itself.
@@ -187,168 +233,5 @@ async fn last_good(aws: &Aws, kept: Option<&LastGood>, error: anyhow::Error) -> 
         Ok(Reading { policy: Err(_), tags: _ }) | Err(_) => Err(error.context(format!(
             "failed to start with the policy, and `{hash}`, which was valid before, cannot be read"
         ))),
-    }
-}
-
-/// The policy and the lists that it names, which lie beside it.
-async fn read(
-    aws: &Aws,
-    bucket: &str,
-    key: &str,
-    versions: Option<&BTreeMap<String, Option<String>>>,
-) -> anyhow::Result<Reading> {
-    let version = |key: &str| versions.and_then(|all| all.get(key)?.as_deref());
-    let name = format!("s3://{bucket}/{key}");
-    let cannot = |error: AwsError| anyhow::anyhow!("failed to read `{name}`: {error}");
-    let Object { text, etag, version: found } =
-        aws.object(bucket, key, version(key)).await.map_err(cannot)?;
-    let mut tags = Tags::from([(key.to_owned(), (etag, found))]);
-    let folder = key.rsplit_once('/').map_or_else(String::new, |(folder, _)| format!("{folder}/"));
-    let mut lists: BTreeMap<String, Result<String, String>> = BTreeMap::new();
-    for _ in 0..ROUNDS {
-        let mut missing = BTreeSet::new();
-        let policy = load_text(&text, &name, &mut |relative: &str| {
-            lists.get(relative).cloned().unwrap_or_else(|| {
-                missing.insert(relative.to_owned());
-                Err(format!("`{relative}` was not read"))
-            })
-        });
-        if missing.is_empty() {
-            return Ok(Reading { policy, tags });
-        }
-        for relative in missing {
-            let key = format!("{folder}{relative}");
-            let list = match aws.object(bucket, &key, version(&key)).await {
-                Ok(Object { text, etag, version }) => {
-                    tags.insert(key, (etag, version));
-                    Ok(text)
-                }
-                // That it is not there is a fault of the policy; that nobody answers is none.
-                Err(error @ AwsError::Refused { status: 403 | 404, .. }) => {
-                    Err(format!("cannot read `s3://{bucket}/{key}`: {error}"))
-                }
-                Err(error @ AwsError::Unusable { .. }) => {
-                    Err(format!("cannot read `s3://{bucket}/{key}`: {error}"))
-                }
-                Err(error @ (AwsError::Refused { .. } | AwsError::Unreachable { .. })) => {
-                    anyhow::bail!("failed to read `s3://{bucket}/{key}`: {error}");
-                }
-            };
-            lists.insert(relative, list);
-        }
-    }
-    anyhow::bail!("failed to read `{name}`: it names other lists each time that it is read")
-}
-
-#[cfg(test)]
-mod tests {
-    use model::{Clock, Severity};
-    use wire::Wire;
-
-    use super::*;
-    use crate::aws::tests::settings;
-
-    const POLICY: &str = "version: 1\nmode: observe\nlists:\n  blocked: { file: lists/blocked.txt }\nguardrails:\n  - id: blocked\n    why: sanctions\n    severity: high\n    if: { domain: [blocked] }\n    then: [notify]\n";
-    const KEY: &str = "tenants/contoso/policy.yaml";
-    const LIST: &str = "tenants/contoso/lists/blocked.txt";
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_second(1_795_165_200 + seconds).unwrap()
-    }
-
-    struct Place {
-        bucket: String,
-        store: Store,
-        notices: Notices,
-        _folder: tempfile::TempDir,
-    }
-
-    impl Place {
-        fn new() -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            let tenant = "c0270500-0000-4000-8000-000000000000".parse().unwrap();
-            let store = Store::open(folder.path(), tenant).unwrap();
-            let routes = model::Routes(
-                vec![(model::ChannelName("slack".to_owned()), Severity::Low)].into_iter().collect(),
-            );
-            let (ledger, queues) = (store.ledger.clone(), store.queues.clone());
-            let notices = Notices { ledger, queues, routes, clock: Clock::new(|| at(0)) };
-            Self { bucket: emulator::create_bucket(), store, notices, _folder: folder }
-        }
-
-        fn put(&self, key: &str, text: &str) {
-            emulator::put_object(&self.bucket, key, text);
-        }
-
-        async fn start(&self) -> anyhow::Result<PolicyObject> {
-            let aws = Aws::new(Wire::network().unwrap(), settings());
-            let place = (self.bucket.clone(), KEY.to_owned());
-            PolicyObject::start(place, aws, &self.store, self.notices.clone(), at(0)).await
-        }
-
-        /// What people are to be told.
-        async fn told(&self) -> Vec<String> {
-            let notices = self.store.ledger.all::<model::Notice>("").await.unwrap();
-            notices.into_iter().map(|stored| stored.value.key).collect()
-        }
-    }
-
-    #[tokio::test]
-    async fn a_changed_policy_or_list_is_taken_a_minute_later_and_people_are_told_once() {
-        let place = Place::new();
-        place.put(KEY, POLICY);
-        place.put(LIST, "evil.example\n");
-        let (mut one, mut two) = (place.start().await.unwrap(), place.start().await.unwrap());
-        let before = one.current.borrow().hash().to_owned();
-        assert_eq!(place.told().await, Vec::<String>::new());
-        place.put(LIST, "evil.example\nother.example\n");
-        one.look(at(59)).await.unwrap();
-        assert_eq!(one.current.borrow().hash(), before, "it was looked at less than a minute ago");
-        one.look(at(60)).await.unwrap();
-        two.look(at(75)).await.unwrap();
-        let after = one.current.borrow().hash().to_owned();
-        assert_ne!(after, before);
-        assert_eq!(two.current.borrow().hash(), after);
-        let told = place.told().await;
-        assert_eq!(told.len(), 1, "{told:?}");
-        assert!(told[0].starts_with(&format!("policy-taken/{before}/{after}/")), "{told:?}");
-    }
-
-    #[tokio::test]
-    async fn a_bad_policy_changes_nothing_and_a_cold_start_reads_the_versions_that_were_good() {
-        let place = Place::new();
-        place.put(KEY, POLICY);
-        place.put(LIST, "evil.example\n");
-        let mut one = place.start().await.unwrap();
-        let good = one.current.borrow().hash().to_owned();
-        place.put(KEY, "version: 1\nmood: observe\n");
-        place.put(LIST, "other.example\n");
-        one.look(at(60)).await.unwrap();
-        assert_eq!(one.current.borrow().hash(), good);
-        let two = place.start().await.unwrap();
-        assert_eq!(two.current.borrow().hash(), good, "the list, too, is what it was");
-        let told = place.told().await;
-        assert!(told.len() == 1 && told[0].starts_with("policy-refused/"), "{told:?}");
-        place.put(KEY, POLICY);
-        place.put(LIST, "evil.example\n");
-        one.look(at(120)).await.unwrap();
-        assert_eq!(one.current.borrow().hash(), good);
-        let told = place.told().await;
-        assert!(told.iter().any(|key| key.starts_with(&format!("policy-taken/{good}/{good}/"))), "{told:?}");
-    }
-
-    #[tokio::test]
-    async fn without_one_that_was_good_a_bad_policy_and_a_missing_list_are_errors_that_name_the_place() {
-        let place = Place::new();
-        place.put(KEY, POLICY);
-        let error = format!("{:#}", place.start().await.unwrap_err());
-        assert!(error.contains("none is known that was valid before"), "{error}");
-        assert!(
-            error.contains(&format!("cannot read `s3://{}/{LIST}`: AWS answers 404 NoSuchKey", place.bucket)),
-            "{error}"
-        );
-        place.put(KEY, "version: 1\nmood: observe\n");
-        let error = format!("{:#}", place.start().await.unwrap_err());
-        assert!(error.contains(&format!("s3://{}/{KEY}:2", place.bucket)), "{error}");
     }
 }

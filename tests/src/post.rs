@@ -125,6 +125,11 @@ impl World {
             .unwrap()
     }
 
+    /// Changes what the store has kept, as another version would have written it. Returns how many rows that were.
+    pub async fn change_rows(&self, statement: &'static str) -> usize {
+        self.store.database.as_ref().unwrap().write(|db| db.execute(statement, [])).await.unwrap()
+    }
+
     /// The dead letters of the changes, and why each lies there.
     pub async fn put_aside(&self) -> Vec<(String, String)> {
         let dead = self.store.queues.changes.dead(None, 1000).await.unwrap();

@@ -37,6 +37,7 @@ mod histories;
 mod in_force;
 mod interrupted;
 mod inviters;
+mod inviters_read;
 mod joining;
 mod kill_switch;
 mod leaving;

@@ -26,6 +26,17 @@ pub enum Inviter {
     Sponsors(Vec<InvitedBy>),
 }
 
+impl Inviter {
+    /// Whether another read may say more of it.
+    pub(crate) fn may_be_known_better(&self) -> bool {
+        match self {
+            Self::Unread => true,
+            Self::Audit(by) => by.early,
+            Self::Unreadable { why: _ } | Self::Sponsors(_) => false,
+        }
+    }
+}
+
 /// A user or an app. `None` means that it could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct InvitedBy {
@@ -38,6 +49,14 @@ pub struct InvitedBy {
     pub addresses: Option<Vec<String>>,
     /// Every group that it was a member of, however deep.
     pub groups: Option<BTreeSet<ObjectId>>,
+    /// It was read so soon after the invitation that the replica may not have heard of its latest groups. Then these admit, and
+    /// nothing is done to anybody because of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub early: bool,
+    /// Groups of which one read said that it was a member, and another that it was not: nobody can say what was so when it
+    /// invited.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub doubted: BTreeSet<ObjectId>,
 }
 
 impl InvitedBy {
@@ -60,12 +79,13 @@ impl InvitedBy {
             Standing::Unread | Standing::Unreadable { why: _ } => None,
         };
         let addresses = inviter_addresses(facts);
-        Self { id: Some(facts.id), name: facts.name.clone(), kind, addresses, groups }
+        let (id, name) = (Some(facts.id), facts.name.clone());
+        Self { id, name, kind, addresses, groups, ..Self::unread() }
     }
 
     /// As people know it: by its address, else its name, else its id.
     pub(crate) fn told(&self) -> String {
-        let Self { id, name, kind: _, addresses, groups: _ } = self;
+        let Self { id, name, kind: _, addresses, groups: _, early: _, doubted: _ } = self;
         let address = addresses.iter().flatten().find(|address| !is_ext_name(address));
         let name = address.or(name.as_ref()).filter(|name| !name.trim().is_empty());
         match (name, id) {

@@ -245,6 +245,16 @@ impl Assessor {
                     (facts.inviter, more_known_at) = (is, Some(proven_at));
                     verdict = policy::judge(&policy, &facts, self.rules.ceiling, now);
                 }
+                Learnt::SoFar { is, more_at, early } => {
+                    facts.inviter = is;
+                    verdict = policy::judge(&policy, &facts, self.rules.ceiling, now);
+                    match (verdict.wants_inviter, early) {
+                        (true, true) => look_again_at = Some(more_at),
+                        // What is kept for life is read in time, whatever hangs on it today.
+                        (true, false) | (false, true) => more_known_at = Some(more_at),
+                        (false, false) => {}
+                    }
+                }
                 // What is not known yet is known in a moment: people need not hear of it before.
                 Learnt::Later { at } => look_again_at = Some(at),
             }

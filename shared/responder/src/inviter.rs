@@ -4,37 +4,18 @@
 //!
 //! Never here: what an inviter means for a guest, which is the policy's.
 
-use graph::{Actor, GraphError, Invitation, Reader};
+mod kept;
+
+use graph::{GraphError, Invitation, Reader};
 use jiff::{SignedDuration, Timestamp};
 use ledger::{Document, Ledger, LedgerError};
 use model::{NoticeKind, ObjectId};
-use policy::{Facts, InvitedBy, Inviter, InviterKind};
+use policy::{Facts, InvitedBy, Inviter};
 use serde::{Deserialize, Serialize};
 
+use self::kept::Invited;
 use crate::trouble::{after, is_not_found};
 use crate::{Assessor, Trouble, facts_of, standing_of};
-
-/// Proven by the audit, as the inviter was when that was learnt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Invited {
-    guest: ObjectId,
-    by: InvitedBy,
-    invited_at: Timestamp,
-    /// For people: the address that the invitation was sent for.
-    address: Option<String>,
-}
-
-impl Document for Invited {
-    const KIND: &'static str = "invited";
-
-    fn sort(&self) -> String {
-        self.guest.to_string()
-    }
-
-    fn due(&self) -> Option<Timestamp> {
-        None
-    }
-}
 
 /// The audit had no row yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +45,14 @@ pub const AUDIT_KEEPS: SignedDuration = SignedDuration::from_hours(24 * 30);
 pub const AUDIT_IS_HIDDEN: &str =
     "the app that reads may not see the directory audit: grant it `AuditLog.Read.All`";
 
+const FIRST_TRY_AGAIN_SECONDS: i64 = 15;
+const LONGEST_TRY_AGAIN: SignedDuration = SignedDuration::from_hours(6);
+
+/// After so many tries in vain.
+fn try_again(tries: u32) -> SignedDuration {
+    SignedDuration::from_secs(FIRST_TRY_AGAIN_SECONDS << tries.min(11)).min(LONGEST_TRY_AGAIN)
+}
+
 /// What can be said of a guest's inviter now.
 pub(crate) enum Learnt {
     Is(Inviter),
@@ -71,6 +60,13 @@ pub(crate) enum Learnt {
     Hint {
         is: Inviter,
         proven_at: Timestamp,
+    },
+    /// Who it was is proven, and more of what he was may be known then.
+    SoFar {
+        is: Inviter,
+        more_at: Timestamp,
+        /// What is missing may be late, and nothing is told before of what hangs on it.
+        early: bool,
     },
     /// The audit may know more then, and nothing is told of what hangs on it until then.
     Later {
@@ -84,20 +80,18 @@ pub(crate) enum Learnt {
 /// The ledger is in trouble.
 pub async fn proven_inviter(ledger: &Ledger, guest: ObjectId) -> Result<Option<Inviter>, LedgerError> {
     let stored = ledger.get::<Invited>(&guest.to_string()).await?;
-    Ok(stored.map(|stored| Inviter::Audit(stored.value.by)))
+    Ok(stored.map(|stored| Inviter::Audit(stored.value.by())))
 }
 
 impl Assessor {
     /// So long after a guest's creation a row that is missing is believed to be late.
     const ROWS_LAG: SignedDuration = SignedDuration::from_mins(15);
-    const FIRST_TRY_AGAIN_SECONDS: i64 = 15;
-    const LONGEST_TRY_AGAIN: SignedDuration = SignedDuration::from_hours(6);
 
     pub(crate) async fn inviter(&self, facts: &Facts, background: bool) -> Result<Learnt, Trouble> {
-        if let Some(proven) = proven_inviter(&self.ledger, facts.id).await? {
-            return Ok(Learnt::Is(proven));
-        }
         let (id, now) = (facts.id, self.clock.now());
+        if let Some(stored) = self.ledger.get::<Invited>(&id.to_string()).await? {
+            return self.known(stored.value).await;
+        }
         let age = facts.created_at.map(|created_at| now.duration_since(created_at));
         let Some(age) = age.filter(|age| *age < AUDIT_KEEPS) else {
             return Ok(Learnt::Is(self.hint(facts).await?));
@@ -105,7 +99,7 @@ impl Assessor {
         let sought = self.ledger.get::<Sought>(&id.to_string()).await?.map(|stored| stored.value);
         let waits = age < Self::ROWS_LAG;
         // What is further off was put off by a clock that was ahead.
-        let in_time = |again_at: Timestamp| again_at > now && again_at <= after(now, Self::LONGEST_TRY_AGAIN);
+        let in_time = |again_at: Timestamp| again_at > now && again_at <= after(now, LONGEST_TRY_AGAIN);
         if let Some(Sought { again_at, .. }) = sought.as_ref().filter(|sought| in_time(sought.again_at)) {
             return self.not_yet(facts, waits, *again_at).await;
         }
@@ -115,11 +109,15 @@ impl Assessor {
         match self.reader.invitations(id).await {
             Ok(mut rows) => match rows.pop() {
                 // Whoever invited him first let him in.
-                Some(first) => Ok(Learnt::Is(Inviter::Audit(self.keep(id, first).await?))),
+                Some(first) => {
+                    let invited = Invited::by_row(id, first, now);
+                    // Kept before he is read: his row is not asked for twice.
+                    self.ledger.put(&invited).await?;
+                    self.known(invited).await
+                }
                 None => {
                     let tries = sought.map_or(0, |sought| sought.tries);
-                    let wait = SignedDuration::from_secs(Self::FIRST_TRY_AGAIN_SECONDS << tries.min(10));
-                    let again_at = after(now, wait.min(Self::LONGEST_TRY_AGAIN));
+                    let again_at = after(now, try_again(tries));
                     let tries = tries.saturating_add(1);
                     self.ledger.put(&Sought { guest: id, tries, again_at }).await?;
                     self.not_yet(facts, waits, again_at).await
@@ -149,13 +147,20 @@ impl Assessor {
         Ok(())
     }
 
-    async fn keep(&self, guest: ObjectId, row: Invitation) -> Result<InvitedBy, Trouble> {
-        let domains = self.directory.verified_domains(&self.reader, self.clock.now()).await?;
-        let (invited_at, address) = (row.at, row.address);
-        let by = Inviters { reader: &self.reader, domains: &domains }.proven(row.inviter).await?;
-        let invited = Invited { guest, by: by.clone(), invited_at, address };
-        self.ledger.put(&invited).await?;
-        Ok(by)
+    /// What is kept of him, after another read where that may show more.
+    async fn known(&self, invited: Invited) -> Result<Learnt, Trouble> {
+        let now = self.clock.now();
+        let mut invited = invited;
+        if invited.more_at(now).is_some_and(|at| at <= now) {
+            let domains = self.directory.verified_domains(&self.reader, now).await?;
+            invited = Inviters { reader: &self.reader, domains: &domains }.read(invited, now).await?;
+            self.ledger.put(&invited).await?;
+        }
+        let is = Inviter::Audit(invited.by());
+        Ok(match invited.more_at(now) {
+            None => Learnt::Is(is),
+            Some(more_at) => Learnt::SoFar { is, more_at, early: invited.is_early(now) },
+        })
     }
 
     async fn not_yet(&self, facts: &Facts, waits: bool, again_at: Timestamp) -> Result<Learnt, Trouble> {
@@ -180,35 +185,49 @@ pub struct Inviters<'a> {
 }
 
 impl Inviters<'_> {
-    /// Whom the audit names, as he is now, which is soon after the invitation. Whoever is gone already is known by his id
-    /// alone.
+    /// Whom this row names, as he is now. Whoever is gone already is known by his id alone.
     ///
     /// # Errors
     /// Any but that Graph does not know him.
-    pub async fn proven(&self, actor: Actor) -> Result<InvitedBy, GraphError> {
-        match actor {
-            Actor::User { id, name } => self.somebody(id, name).await,
-            Actor::App { app_id: _, service_principal, name } => Ok(InvitedBy {
-                id: service_principal,
-                name,
-                kind: Some(InviterKind::App),
-                addresses: Some(Vec::new()),
-                groups: None,
-            }),
-            Actor::Unknown => Ok(InvitedBy::unread()),
-        }
+    pub async fn proven(
+        self,
+        guest: ObjectId,
+        row: Invitation,
+        now: Timestamp,
+    ) -> Result<Inviter, GraphError> {
+        let read = self.read(Invited::by_row(guest, row, now), now).await?;
+        Ok(Inviter::Audit(read.by()))
     }
 
-    async fn somebody(&self, id: ObjectId, name: Option<String>) -> Result<InvitedBy, GraphError> {
-        match self.reader.user_and_standing(id).await {
+    /// What is kept of who invited this guest, after another read where that may show more. Keeps nothing of that.
+    ///
+    /// # Errors
+    /// The ledger or Graph is in trouble.
+    pub async fn kept(
+        self,
+        ledger: &Ledger,
+        guest: ObjectId,
+        now: Timestamp,
+    ) -> Result<Option<Inviter>, Trouble> {
+        let Some(stored) = ledger.get::<Invited>(&guest.to_string()).await? else { return Ok(None) };
+        let invited = stored.value;
+        let is_due = invited.more_at(now).is_some_and(|at| at <= now);
+        let invited = if is_due { self.read(invited, now).await? } else { invited };
+        Ok(Some(Inviter::Audit(invited.by())))
+    }
+
+    async fn read(self, invited: Invited, now: Timestamp) -> Result<Invited, GraphError> {
+        let Some(id) = invited.inviter() else { return Ok(invited) };
+        let read = match self.reader.user_and_standing(id).await {
             Ok((user, standing)) => {
                 let mut facts = facts_of(user, self.domains, Vec::new());
                 facts.standing = standing_of(standing);
-                Ok(InvitedBy::user(&facts))
+                Some(InvitedBy::user(&facts))
             }
-            Err(error) if is_not_found(&error) => Ok(InvitedBy { id: Some(id), name, ..InvitedBy::unread() }),
-            Err(error) => Err(error),
-        }
+            Err(error) if is_not_found(&error) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(invited.after_read(read, now))
     }
 
     /// The sponsors, of whom one may have invited him: Entra makes the inviter one, unless he chose somebody else

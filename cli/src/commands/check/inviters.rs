@@ -31,12 +31,12 @@ impl Audit {
         domains: &[String],
         now: Timestamp,
     ) -> anyhow::Result<Inviter> {
-        if let Some(store) = store
-            && let Some(proven) = responder::proven_inviter(&store.ledger, facts.id).await?
-        {
-            return Ok(proven);
-        }
         let inviters = Inviters { reader, domains };
+        if let Some(store) = store
+            && let Some(kept) = inviters.kept(&store.ledger, facts.id, now).await?
+        {
+            return Ok(kept);
+        }
         // Rows of older invitations are gone.
         let since = now.checked_sub(AUDIT_KEEPS)?;
         if facts.created_at.is_none_or(|created_at| created_at < since) {
@@ -45,7 +45,7 @@ impl Audit {
         match self.listed.get_or_try_init(|| list(reader, since)).await? {
             Err(why) => Ok(Inviter::Unreadable { why: why.clone() }),
             Ok(rows) => match rows.get(&facts.id) {
-                Some(first) => Ok(Inviter::Audit(inviters.proven(first.inviter.clone()).await?)),
+                Some(first) => Ok(inviters.proven(facts.id, first.clone(), now).await?),
                 None => Ok(inviters.hinted(facts).await?),
             },
         }

@@ -132,6 +132,7 @@ impl Compiler<'_> {
                 kind: Some(InviterKind::InternalMember),
                 addresses: Some(vec![format!("inviter@{OUR_DOMAIN}")]),
                 groups: Some(BTreeSet::new()),
+                ..InvitedBy::unread()
             };
             return Some(MadeUpInviter { inviter: Inviter::Audit(by), groups: Vec::new() });
         };
@@ -153,6 +154,7 @@ impl Compiler<'_> {
             kind: Some(kind),
             addresses: Some(mail.clone().or(nobody_else).into_iter().collect()),
             groups: Some(groups.iter().map(|membership| membership.group.id).collect()),
+            ..InvitedBy::unread()
         };
         let source = match source {
             Some(source) => self.word(source)?,

@@ -62,7 +62,8 @@ pub(super) fn admits(scenario: &Scenario, case: &Case<'_>, origins: &Origins<'_>
     if unsure.why.is_empty() {
         return Admits::Yes(end(scenario, case, origins));
     }
-    unsure.awaits_inviter = scenario.inviters.is_some() && case.facts.inviter == Inviter::Unread;
+    let unsure_of_it = matches!(invited(scenario, case, origins), Asked::Unsure(_));
+    unsure.awaits_inviter = unsure_of_it && case.facts.inviter.may_be_known_better();
     Admits::Unknown(unsure)
 }
 

@@ -22,7 +22,6 @@ use crate::address::Address;
 use crate::conditions::{Answer, Case, Condition};
 use crate::facts::Facts;
 use crate::group::Memberships;
-use crate::inviter::Inviter;
 use crate::kind::{Kind, kind_of};
 use crate::policy::{Guardrail, Policy};
 use crate::verdict::Verdict;
@@ -143,9 +142,11 @@ impl Guardrail {
             .fold(Answer::Yes(Vec::new()), |answer, condition: &Condition| answer.and(condition.holds(case)))
     }
 
-    /// Whether an answer that is not "no" is unknown for want of who invited the account.
+    /// Whether an answer that is not "no" is unknown for want of who invited the account, or of what that one was.
     fn awaits_inviter(&self, case: &Case<'_>) -> bool {
-        case.facts.inviter == Inviter::Unread && self.conditions.iter().any(|one| one.inviter().is_some())
+        let unknown =
+            |one: &Condition| one.inviter().is_some() && matches!(one.holds(case), Answer::Unknown(_));
+        case.facts.inviter.may_be_known_better() && self.conditions.iter().any(unknown)
     }
 
     fn changes_at(&self, case: &Case<'_>) -> impl Iterator<Item = Timestamp> {

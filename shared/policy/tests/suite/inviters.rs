@@ -8,19 +8,20 @@ use model::{ObjectId, SponsorName};
 
 use crate::world::*;
 
-const BOB: ObjectId = ObjectId::from_u128(0xb0b);
+pub(crate) const BOB: ObjectId = ObjectId::from_u128(0xb0b);
 
-fn bob() -> InvitedBy {
+pub(crate) fn bob() -> InvitedBy {
     InvitedBy {
         id: Some(BOB),
         name: Some("Bob".to_owned()),
         kind: Some(InviterKind::InternalMember),
         addresses: Some(vec!["bob@contoso.com".to_owned()]),
         groups: Some(BTreeSet::from([group_id(1)])),
+        ..InvitedBy::unread()
     }
 }
 
-fn by(inviter: InvitedBy) -> Facts {
+pub(crate) fn by(inviter: InvitedBy) -> Facts {
     Facts { inviter: Inviter::Audit(inviter), ..guest("a@fabrikam.com") }
 }
 
@@ -32,7 +33,7 @@ fn unread() -> Facts {
     guest("a@fabrikam.com")
 }
 
-fn guardrail(inviter: &str) -> guestlist_policy::Policy {
+pub(crate) fn guardrail(inviter: &str) -> guestlist_policy::Policy {
     rules(&format!(
         "lists:\n  blocked: {{ entries: [evil.example] }}\nguardrails:\n  - id: x\n    if: {{ inviter: {{ {inviter} }} }}\n    \
          then: [disable]\n"
@@ -41,7 +42,7 @@ fn guardrail(inviter: &str) -> guestlist_policy::Policy {
 
 /// What the rule does about a proven inviter: yes, no or unknown.
 #[track_caller]
-fn check(inviter: &str, by: &InvitedBy, expected: Option<bool>) {
+pub(crate) fn check(inviter: &str, by: &InvitedBy, expected: Option<bool>) {
     let verdict = judged(&guardrail(inviter), &Facts { inviter: Inviter::Audit(by.clone()), ..unread() });
     let found = match verdict.findings.as_slice() {
         [] => Some(false),
@@ -215,7 +216,7 @@ fn a_rule_about_groups_and_inviters_asks_for_the_groups_first() {
 }
 
 /// A scenario for those whom certain people invited.
-fn scenario(admits: &str) -> guestlist_policy::Policy {
+pub(crate) fn scenario(admits: &str) -> guestlist_policy::Policy {
     rules(&format!(
         "partners:\n  fabrikam: {{ domains: [fabrikam.com] }}\n  northwind: {{ domains: [northwind.example] }}\nscenarios:\n  - id: agency-work\n    \
          admits: {{ partners: [fabrikam], {admits} }}\notherwise:\n  guest: {{ then: [disable] }}\n"
@@ -331,8 +332,9 @@ fn a_scenario_asks_for_sponsors_and_counts_nobody_twice() {
 #[test]
 fn the_facts_about_a_user_are_those_of_an_inviter() {
     let of = |facts: &Facts| {
-        let InvitedBy { id, name, kind, addresses, groups } = InvitedBy::user(facts);
+        let InvitedBy { id, name, kind, addresses, groups, early, doubted } = InvitedBy::user(facts);
         assert_eq!((id, name), (Some(facts.id), facts.name.clone()));
+        assert_eq!((early, doubted.len()), (false, 0));
         (kind, addresses, groups)
     };
     let carol = Facts { standing: standing(&[group_id(1)]), ..guest("carol@fabrikam.com") };
@@ -362,7 +364,8 @@ fn the_facts_about_a_user_are_those_of_an_inviter() {
 #[test]
 fn an_inviter_is_kept_as_text_and_read_back() {
     let app = InvitedBy { kind: Some(InviterKind::App), ..InvitedBy::unread() };
-    for by in [bob(), app] {
+    let early = InvitedBy { early: true, doubted: [group_id(3)].into(), ..bob() };
+    for by in [bob(), app, early] {
         let text = serde_json::to_string(&by).unwrap();
         assert_eq!(serde_json::from_str::<InvitedBy>(&text).unwrap(), by);
     }

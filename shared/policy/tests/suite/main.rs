@@ -10,6 +10,7 @@ mod form_errors;
 mod group_errors;
 mod group_properties;
 mod inviters;
+mod inviters_read;
 mod joins;
 mod lowering;
 mod matching;

@@ -78,6 +78,7 @@ prop_compose! {
             kind: Some(kind),
             addresses: Some(addresses.into_iter().map(str::to_owned).collect()),
             groups: Some(groups.into_iter().map(group_id).collect()),
+            ..InvitedBy::unread()
         }
     }
 }
@@ -122,7 +123,9 @@ fn mask(mut facts: Facts, lost: &[usize], others: &[InvitedBy]) -> Facts {
                         6 => by.id = None,
                         7 => by.kind = None,
                         8 => by.addresses = None,
-                        _ => by.groups = None,
+                        9 => by.groups = None,
+                        10 => by.early = true,
+                        _ => by.doubted.extend(by.groups.iter_mut().flat_map(std::mem::take)),
                     }
                 }
             }
@@ -207,7 +210,7 @@ proptest! {
     fn whoever_knows_less_never_acts_more_admits_more_or_finds_less(
         facts in known(),
         now in moment(),
-        lost in vec(0_usize..10, 0..4),
+        lost in vec(0_usize..12, 0..4),
         others in vec(inviter(), 0..3),
     ) {
         let whole = judge(&POLICY, &facts, Mode::Enforce, now);

@@ -164,12 +164,22 @@ fn group(rule: &InviterMatcher, asked: Asked<'_>) -> Option<Match> {
         Purpose::Deny => Nobody::MatchesNothing,
         Purpose::Admit => Nobody::IsUnknown,
     };
-    let Some(groups) = &asked.by.groups else {
+    let InvitedBy { groups: Some(groups), early, doubted, .. } = asked.by else {
         return Some(asked.unread("the groups"));
     };
+    let (who, wanted_ones) = (asked.who(), wanted.told());
+    let unsure = |why: &str| Match::Unknown(vec![format!("{who} {why} {wanted_ones}")]);
+    let too_early = || unsure("was read too soon after the invitation to say whether it is a member of");
+    let may_act = asked.purpose == Purpose::Deny;
     Some(match wanted.refer_to_any(groups, asked.names, nobody) {
-        Refers::No => Match::No,
         Refers::Unknown(reasons) => Match::Unknown(reasons),
-        Refers::Yes => Match::Yes(vec![format!("{} is a member of {}", asked.who(), wanted.told())]),
+        Refers::Yes if *early && may_act => too_early(),
+        Refers::Yes => Match::Yes(vec![format!("{who} is a member of {wanted_ones}")]),
+        Refers::No if *early => too_early(),
+        Refers::No => match wanted.refer_to_any(doubted, asked.names, nobody) {
+            Refers::No => Match::No,
+            Refers::Unknown(reasons) => Match::Unknown(reasons),
+            Refers::Yes => unsure("was shown both in and out of the group when it was read twice:"),
+        },
     })
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use host::{Environment, Needs, Part, Settings};
 use serde_json::Value;
 
-use crate::infra::{FUNCTIONS, partitions, properties, resources, statements, template, texts};
+use crate::infra::{DEBTS, FUNCTIONS, partitions, properties, resources, statements, template, texts};
 
 /// The ends of a setting that is a secret: a function gets where it lies on AWS, and never its text or a file of it.
 const ON_AWS: [&str; 2] = ["_SECRET", "_PARAMETER"];
@@ -384,11 +384,25 @@ fn the_items_of_a_queue_are_written_by_whoever_works_on_it_or_sends_to_it() {
             .filter(|(queue, actions)| actions.contains("SendMessage") && !queue.ends_with("Dead"))
             .map(|(queue, _)| format!("later#{}", queue.to_lowercase()))
             .collect();
+        let works = own == Some("Changes.Arn");
+        // Whoever keeps back what waits in the table removes what it owed there.
+        let keeps = partitions(&template, function, "dynamodb:PutItem").contains("later#changes");
+        for (action, may) in [
+            ("PutItem", sends.contains("later#changes")),
+            ("DeleteItem", works || keeps),
+            ("Query", function == "Steward"),
+        ] {
+            let touched = partitions(&template, function, &format!("dynamodb:{action}"));
+            assert_eq!(touched.contains(DEBTS), may, "{function} and {action}");
+        }
         for action in ["GetItem", "PutItem"] {
             let touched = partitions(&template, function, &format!("dynamodb:{action}"));
             let of = |prefix: &str| -> BTreeSet<String> {
                 touched.iter().filter(|one| one.starts_with(prefix)).cloned().collect()
             };
+            // Who has what is owed sent again looks first whether somebody works on it.
+            let mut lease = lease.clone();
+            lease.extend((function == "Steward" && action == "GetItem").then(|| "lease#changes".to_owned()));
             assert_eq!(of("lease#"), lease, "{function} and {action}");
             assert!(of("later#").is_subset(&sends), "{function} and {action}: {:?}", of("later#"));
         }

@@ -73,6 +73,16 @@ impl Table {
         }
     }
 
+    /// Nothing lies there any more. For an item that nobody writes anew once somebody removes it: to remove it twice is to remove it once,
+    /// so that this asks for no version, and costs half of what a transaction does.
+    ///
+    /// # Errors
+    /// It may lie there still.
+    pub async fn remove(&self, key: &Key) -> Result<(), TableError> {
+        let request = self.client.delete_item().table_name(&*self.name).set_key(Some(of_key(key)));
+        request.send().await.map(|_| ()).map_err(|error| TableError::of(&self.name, &error))
+    }
+
     /// The version that each write has to find, and whether an earlier try of ours has been here already.
     async fn look(&self, writes: &[Write], mark: Mark) -> Result<(Vec<Option<u64>>, bool), TableError> {
         let any = writes.iter().filter(|write| write.expect() == Expect::Any);

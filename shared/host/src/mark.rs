@@ -1,32 +1,25 @@
-//! Up to when every change was assessed, where the queue does not say since when what lies in it is owed.
+//! Up to when every change was assessed, as the steward has noted it where the store is on AWS: he alone may read there what is owed.
 //!
-//! The steward reads up to when all has been told, and looks at the queue of changes after that: if nothing in it is owed, whatever was told by
-//! then has been assessed. What SQS says of how much lies in a queue may be a minute old
-//! (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html>), so that it is believed only
-//! when a second look, more than a minute later, finds nothing, either. Else the mark stays where it is.
+//! Each minute he reads up to when all has been told, and then since when the oldest change is owed that nobody has assessed. The earlier of
+//! the two is the mark. Whoever replays a dead letter moves it back first, and it stays for some minutes, because the steward may have looked
+//! before the letter lay in its queue.
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::{Document, Ledger, LedgerError};
-use queue::Depth;
 use serde::{Deserialize, Serialize};
 
 const PLACE: &str = "changes";
-/// More than SQS needs to know of what was sent.
-const SURE_AFTER: SignedDuration = SignedDuration::from_secs(61);
+/// Longer than a replay takes.
+const REPLAYING: SignedDuration = SignedDuration::from_mins(5);
 
 /// One document. The steward alone moves it on, and whoever replays a dead letter moves it back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Mark {
     /// Every change up to then has been assessed.
     pub(crate) until: Option<Timestamp>,
-    /// What will be, if nothing is owed at a later look, either.
-    next: Option<Next>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Next {
-    until: Timestamp,
-    seen_at: Timestamp,
+    /// When somebody began to replay a dead letter, the last time.
+    #[serde(default)]
+    replayed_at: Option<Timestamp>,
 }
 
 impl Document for Mark {
@@ -41,52 +34,54 @@ impl Document for Mark {
     }
 }
 
+/// None: nobody can say.
+pub(crate) fn assessed_until(told: Option<Timestamp>, owed_since: Option<Timestamp>) -> Option<Timestamp> {
+    let until = told.map(|told| owed_since.map_or(told, |owed_since| owed_since.min(told)));
+    // What nobody knows the beginning of is owed since ever.
+    until.filter(|until| *until > Timestamp::MIN)
+}
+
 impl Mark {
     pub(crate) async fn read(ledger: &Ledger) -> Result<Self, LedgerError> {
         Ok(ledger.get::<Self>(PLACE).await?.map(|stored| stored.value).unwrap_or_default())
     }
 
-    /// After a look at the queue that was made after `told` was read.
+    /// Up to when all was told, and since when something is owed, both read after this mark, and in this order.
     pub(crate) async fn note(
+        self,
         ledger: &Ledger,
-        told: Option<Timestamp>,
-        depth: &Depth,
+        (told, owed_since): (Option<Timestamp>, Option<Timestamp>),
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
+        // What was told in time to come was told before the clock was set back, and nobody knows when.
+        let until = assessed_until(told.filter(|told| *told <= now), owed_since);
+        let moved = |before: Option<Self>| {
+            let before = before.unwrap_or_default();
+            let after = Self { until: before.replaying(until, now), ..before };
+            // A letter was replayed after we began to look: the next look knows of it.
+            (before.replayed_at == self.replayed_at && after != before).then_some(after)
+        };
+        ledger.update(PLACE, moved).await.map(|_| ())
+    }
+
+    /// Something is about to be back in the queue that is owed since then, or (None) nobody knows since when.
+    pub(crate) async fn go_back(
+        ledger: &Ledger,
+        owed_since: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<(), LedgerError> {
         let moved = |before: Option<Self>| {
-            let before = before.unwrap_or_default();
-            let after = before.after(told, depth.owed == 0, now);
-            (after != before).then_some(after)
+            let Self { until, replayed_at: _ } = before.unwrap_or_default();
+            let until = until.zip(owed_since).map(|(until, since)| until.min(since));
+            Some(Self { until, replayed_at: Some(now) })
         };
         ledger.update(PLACE, moved).await.map(|_| ())
     }
 
-    /// Something is back in the queue that is owed since then, or (None) nobody knows since when.
-    pub(crate) async fn go_back(ledger: &Ledger, owed_since: Option<Timestamp>) -> Result<(), LedgerError> {
-        let moved = |before: Option<Self>| {
-            let before = before?;
-            let until = before.until.zip(owed_since).map(|(until, since)| until.min(since));
-            Some(Self { until, next: None })
-        };
-        ledger.update(PLACE, moved).await.map(|_| ())
-    }
-
-    fn after(self, told: Option<Timestamp>, owes_nothing: bool, now: Timestamp) -> Self {
-        let Self { until, next } = self;
-        // What was told in time to come was told before the clock was set back, and nobody knows when.
-        let told = told.filter(|told| owes_nothing && *told <= now);
-        let Some(told) = told else {
-            return Self { until, next: None };
-        };
-        let fresh = Next { until: told, seen_at: now };
-        match next {
-            // Of a clock that was set back nobody knows how long ago it was.
-            Some(next) if next.seen_at > now => Self { until, next: Some(fresh) },
-            Some(next) if now.duration_since(next.seen_at) < SURE_AFTER => Self { until, next: Some(next) },
-            // A query that had to begin anew tells less than before, and that counts.
-            Some(next) => Self { until: Some(next.until.min(told)), next: Some(fresh) },
-            None => Self { until, next: Some(fresh) },
-        }
+    fn replaying(self, until: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+        // A clock that is minutes off says nothing of how long ago it was.
+        let lately = self.replayed_at.is_some_and(|at| now.duration_since(at).abs() < REPLAYING);
+        if lately { self.until.zip(until).map(|(before, until)| before.min(until)) } else { until }
     }
 }
 
@@ -98,78 +93,67 @@ mod tests {
         format!("2026-11-20T{text}Z").parse().unwrap()
     }
 
-    #[test]
-    fn the_mark_moves_only_when_two_looks_a_minute_apart_find_nothing_owed() {
-        let mark = Mark::default();
-        let first = mark.after(Some(at("08:40:00")), true, at("09:00:00"));
-        assert_eq!(first.until, None, "what SQS says may be a minute old");
-        let too_soon = first.after(Some(at("08:41:00")), true, at("09:00:50"));
-        assert_eq!((too_soon.until, too_soon.next), (None, first.next));
-        let second = too_soon.after(Some(at("08:50:00")), true, at("09:01:50"));
-        assert_eq!(
-            second.until,
-            Some(at("08:40:00")),
-            "what was told between the looks may lie in the queue"
-        );
-        let third = second.after(Some(at("08:50:00")), true, at("09:02:55"));
-        assert_eq!(third.until, Some(at("08:50:00")));
+    struct Given {
+        ledger: Ledger,
+        _folder: tempfile::TempDir,
     }
 
-    #[test]
-    fn the_mark_stays_while_something_lies_in_the_queue_and_the_looks_begin_anew() {
-        let mark = Mark { until: Some(at("08:00:00")), next: None };
-        let first = mark.after(Some(at("08:40:00")), true, at("09:00:00"));
-        let busy = first.after(Some(at("08:45:00")), false, at("09:01:00"));
-        assert_eq!(busy, Mark { until: Some(at("08:00:00")), next: None });
-        let again = busy.after(Some(at("08:50:00")), true, at("09:02:00"));
-        assert_eq!(again.until, Some(at("08:00:00")));
-        let unknown = again.after(None, true, at("09:04:00"));
-        assert_eq!(unknown, Mark { until: Some(at("08:00:00")), next: None });
-    }
+    impl Given {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let database = embedded::Database::open(&folder.path().join("guestlist.db")).unwrap();
+            let tenant = "c0270500-0000-4000-8000-000000000000".parse().unwrap();
+            Self { ledger: Ledger::sqlite(database, tenant).unwrap(), _folder: folder }
+        }
 
-    #[test]
-    fn a_clock_that_is_set_back_moves_no_mark() {
-        let mark = Mark::default().after(Some(at("08:40:00")), true, at("09:00:00"));
-        let back = mark.after(Some(at("08:30:00")), true, at("08:50:00"));
-        assert_eq!(back.until, None);
-        assert_eq!(back.next, Some(Next { until: at("08:30:00"), seen_at: at("08:50:00") }));
+        async fn mark(&self) -> Mark {
+            Mark::read(&self.ledger).await.unwrap()
+        }
+
+        async fn note(&self, told: Option<&str>, owed_since: Option<&str>, now: &str) -> Option<Timestamp> {
+            let seen = (told.map(at), owed_since.map(at));
+            self.mark().await.note(&self.ledger, seen, at(now)).await.unwrap();
+            self.mark().await.until
+        }
     }
 
     #[tokio::test]
-    async fn the_mark_is_kept_in_the_ledger() {
-        let folder = tempfile::tempdir().unwrap();
-        let database = embedded::Database::open(&folder.path().join("guestlist.db")).unwrap();
-        let tenant = "c0270500-0000-4000-8000-000000000000".parse().unwrap();
-        let ledger = Ledger::sqlite(database, tenant).unwrap();
-        assert_eq!(Mark::read(&ledger).await.unwrap(), Mark::default());
-        // What waits for its day is not owed.
-        let idle = Depth {
-            ready: 0,
-            waiting: 7,
-            claimed: 0,
-            dead: 3,
-            owed: 0,
-            oldest_ready: None,
-            owed_since: None,
-        };
-        for (told, now) in [("08:40:00", "09:00:00"), ("08:41:00", "09:01:01")] {
-            Mark::note(&ledger, Some(at(told)), &idle, at(now)).await.unwrap();
-        }
-        assert_eq!(Mark::read(&ledger).await.unwrap().until, Some(at("08:40:00")), "the dead are told apart");
-        let busy = Depth { owed: 1, ..idle };
-        Mark::note(&ledger, Some(at("08:50:00")), &busy, at("09:03:00")).await.unwrap();
-        Mark::note(&ledger, Some(at("08:50:00")), &idle, at("09:04:01")).await.unwrap();
-        assert_eq!(Mark::read(&ledger).await.unwrap().until, Some(at("08:40:00")));
-        // A dead letter is replayed that the mark has passed, then one of which nobody knows since when it is owed.
+    async fn the_mark_is_the_earlier_of_what_was_told_and_what_is_owed() {
+        let given = Given::new();
+        assert_eq!(given.note(Some("08:40:00"), None, "09:00:00").await, Some(at("08:40:00")));
+        assert_eq!(given.note(Some("08:41:00"), Some("08:59:00"), "09:01:00").await, Some(at("08:41:00")));
+        assert_eq!(given.note(Some("08:50:00"), Some("08:45:00"), "09:05:00").await, Some(at("08:45:00")));
+        // A query that had to begin anew tells less than before, and that counts.
+        assert_eq!(given.note(Some("08:30:00"), None, "09:06:00").await, Some(at("08:30:00")));
+        assert_eq!(given.note(None, None, "09:07:00").await, None);
+        assert_eq!(given.note(Some("09:09:00"), None, "09:08:00").await, None, "the clock was set back");
+        assert_eq!(assessed_until(Some(at("08:40:00")), Some(Timestamp::MIN)), None, "owed since ever");
+    }
+
+    #[tokio::test]
+    async fn whoever_replays_a_letter_moves_the_mark_back_and_it_stays_for_as_long_as_that_may_take() {
+        let given = Given::new();
+        given.note(Some("08:40:00"), None, "09:00:00").await;
         for (owed_since, until) in [("09:00:00", "08:40:00"), ("08:20:00", "08:20:00")] {
-            Mark::go_back(&ledger, Some(at(owed_since))).await.unwrap();
-            assert_eq!(
-                Mark::read(&ledger).await.unwrap(),
-                Mark { until: Some(at(until)), next: None },
-                "an earlier look saw nothing of it"
-            );
+            Mark::go_back(&given.ledger, Some(at(owed_since)), at("09:00:10")).await.unwrap();
+            assert_eq!(given.mark().await.until, Some(at(until)));
         }
-        Mark::go_back(&ledger, None).await.unwrap();
-        assert_eq!(Mark::read(&ledger).await.unwrap(), Mark::default());
+        assert_eq!(given.note(Some("08:41:00"), None, "09:01:00").await, Some(at("08:20:00")));
+        assert_eq!(given.note(Some("08:10:00"), None, "09:02:00").await, Some(at("08:10:00")));
+        assert_eq!(given.note(Some("08:45:00"), None, "09:05:10").await, Some(at("08:45:00")));
+        Mark::go_back(&given.ledger, None, at("09:06:00")).await.unwrap();
+        assert_eq!(given.note(Some("08:46:00"), None, "09:07:00").await, None, "nobody knows since when");
+        // Of a clock that was ahead.
+        assert_eq!(given.note(Some("08:46:00"), None, "08:59:00").await, Some(at("08:46:00")));
+    }
+
+    #[tokio::test]
+    async fn a_look_that_began_before_a_replay_says_nothing() {
+        let given = Given::new();
+        given.note(Some("08:40:00"), None, "09:00:00").await;
+        let before = given.mark().await;
+        Mark::go_back(&given.ledger, Some(at("08:20:00")), at("09:00:10")).await.unwrap();
+        before.note(&given.ledger, (Some(at("08:50:00")), None), at("09:10:00")).await.unwrap();
+        assert_eq!(given.mark().await.until, Some(at("08:20:00")));
     }
 }

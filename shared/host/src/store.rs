@@ -14,11 +14,12 @@ use queue::{DeadId, Queue, SqsPlace};
 use responder::Queues;
 
 use crate::aws::{AwsSettings, QueuePlace};
-use crate::mark::Mark;
+use crate::mark::{self, Mark};
 
 /// One request to AWS with all its tries. Graph waits ten seconds for the receiver, which makes two or three of them, and
 /// nearly all end within one try.
 const PATIENCE: Duration = Duration::from_secs(8);
+const CHANGES: &str = "changes";
 
 /// The ledger and the queues.
 #[derive(Debug, Clone)]
@@ -48,7 +49,7 @@ impl Store {
     pub fn on(database: Database, tenant: TenantId) -> anyhow::Result<Self> {
         let queue = |name| Queue::local(database.clone(), name);
         let queues = Queues {
-            changes: queue("changes")?,
+            changes: queue(CHANGES)?,
             remediations: queue("remediations")?,
             alerts: queue("alerts")?,
             chores: queue("chores")?,
@@ -69,10 +70,12 @@ impl Store {
             let clock = clock.clone();
             let (url, dead_url, table) = (url.clone(), dead_url.clone(), table.clone());
             let clock = Arc::new(move || clock.now());
-            Queue::sqs(&config, SqsPlace { name, url, dead_url, table, patience: PATIENCE, clock })
+            // Up to when all was assessed is asked of changes.
+            let debts = name == CHANGES;
+            Queue::sqs(&config, SqsPlace { name, url, dead_url, table, patience: PATIENCE, debts, clock })
         };
         let queues = Queues {
-            changes: queue("changes", &settings.changes),
+            changes: queue(CHANGES, &settings.changes),
             remediations: queue("remediations", &settings.remediations),
             alerts: queue("alerts", &settings.alerts),
             chores: queue("chores", &settings.chores),
@@ -124,16 +127,13 @@ impl Store {
     /// The store cannot be read.
     pub async fn assessed_until(&self, now: Timestamp) -> anyhow::Result<Option<Timestamp>> {
         if self.is_on_aws() {
-            // SQS does not say since when what lies in it is owed; the steward has noted when nothing was.
+            // The steward has noted it. Whoever only asks need not read what is owed.
             return Ok(Mark::read(&self.ledger).await?.until.filter(|until| *until <= now));
         }
         // In this order: what is told in between lies in the queue before it counts as told. What was told in time to come
         // was told before the clock was set back, and nobody knows when.
         let told = self.ledger.told_until().await?.filter(|told| *told <= now);
-        let owed_since = self.queues.changes.depth(now).await?.owed_since;
-        let assessed = told.map(|told| owed_since.map_or(told, |owed_since| owed_since.min(told)));
-        // What nobody knows the beginning of is owed since ever.
-        Ok(assessed.filter(|until| *until > Timestamp::MIN))
+        Ok(mark::assessed_until(told, self.queues.changes.owed_since().await?))
     }
 
     /// Puts a dead letter back into its queue. What it asks for is not assessed before that was done. False: there is no such
@@ -142,9 +142,9 @@ impl Store {
     /// # Errors
     /// The store cannot be read or written.
     pub async fn replay(&self, queue: &Queue, id: &DeadId, now: Timestamp) -> anyhow::Result<bool> {
-        if self.is_on_aws() && queue.name() == self.queues.changes.name() {
+        if self.is_on_aws() && queue.name() == CHANGES {
             let Some(letter) = queue.dead_one(id).await? else { return Ok(false) };
-            Mark::go_back(&self.ledger, letter.owed_since).await?;
+            Mark::go_back(&self.ledger, letter.owed_since, now).await?;
         }
         Ok(queue.replay(id, now).await?)
     }

@@ -15,10 +15,9 @@ pub enum QueueError {
     #[error(transparent)]
     Table(#[from] TableError),
     #[error(
-        "send `{key}` to the queue `{queue}`: as a message it has {bytes} bytes, and {most} fit; keep less in it",
-        most = Self::MESSAGE_BYTES
+        "send `{key}` to the queue `{queue}`: as a message it has {bytes} bytes, and {most} fit; keep less in it"
     )]
-    TooLarge { queue: &'static str, key: String, bytes: usize },
+    TooLarge { queue: &'static str, key: String, bytes: usize, most: usize },
     #[error("send to the queue `{queue}`: {why}; {} may not have been taken, and have to be sent again: {}", keys.len(), some(keys))]
     NotTaken { queue: &'static str, keys: Vec<String>, why: String },
     #[error("use the queue `{queue}`: {why}; check its two addresses, and deploy it in this region")]
@@ -44,6 +43,10 @@ impl QueueError {
     /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>), of which some is
     /// left for why it is dead, if it ever is.
     pub const MESSAGE_BYTES: usize = 1024 * 1024 - 4 * 1024;
+
+    /// The same where the table keeps that it is owed: an item there has at most 400 KB
+    /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
+    pub const OWED_BYTES: usize = 380 * 1024;
 
     pub(crate) fn of<E>(queue: &'static str, error: &SdkError<E>) -> Self
     where

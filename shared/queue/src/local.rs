@@ -168,6 +168,10 @@ impl Local {
         self.read(move |db, queue| moves::depth(db, queue, now)).await
     }
 
+    pub(crate) async fn owed_since(&self) -> Result<Option<Timestamp>, QueueError> {
+        self.read(moves::owed_since).await
+    }
+
     pub(crate) async fn next_due(&self) -> Result<Option<Timestamp>, QueueError> {
         self.read(moves::next_due).await
     }
@@ -239,7 +243,7 @@ mod tests {
         assert_eq!((dead.body.as_str(), dead.deliveries, dead.owed_since), ("work", 31, None));
         let now = Timestamp::from_second(1_800_000_060).unwrap();
         assert!(queue.replay(&dead.id, now).await.unwrap());
-        assert_eq!(queue.depth(now).await.unwrap().owed_since, Some(Timestamp::MIN));
+        assert_eq!(queue.owed_since().await.unwrap(), Some(Timestamp::MIN));
         let claimed = queue.claim(now, SignedDuration::from_mins(1), 1).await.unwrap();
         assert_eq!(claimed.first().map(|one| one.body.as_str()), Some("work"));
     }

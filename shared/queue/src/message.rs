@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use trace::TraceContext;
 
 use crate::Queue;
+use crate::sqs::Debt;
 
 /// Something to be done about `key`, not before `due`. At most one message a key waits, and one is being worked on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,6 +117,7 @@ pub(crate) struct Pushed {
     pub(crate) handle: String,
     pub(crate) token: String,
     pub(crate) accepted_at: Timestamp,
+    pub(crate) debt: Option<Debt>,
 }
 
 impl Receipt {
@@ -244,7 +246,7 @@ impl Hold {
 }
 
 /// How much lies in a queue. On SQS the numbers are approximate and up to a minute old, what waits for another try counts as
-/// claimed, what is about to fall due as owed, and nothing is known of moments.
+/// claimed, and nothing is known of moments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Depth {
     /// Could be claimed now; those whose lease has ended are among them.
@@ -253,19 +255,15 @@ pub struct Depth {
     pub waiting: u64,
     pub claimed: u64,
     pub dead: u64,
-    /// Of all that is not dead, what is owed already. What waits for its day is not.
-    pub owed: u64,
     /// Since when the first of the ready ones could have been claimed.
     pub oldest_ready: Option<Timestamp>,
-    /// Since when the first of all that is not dead is owed: what waits for another try, and what somebody works on, too.
-    pub owed_since: Option<Timestamp>,
 }
 
 impl Depth {
     /// Nothing is left to be done, dead letters apart.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        let Self { ready, waiting, claimed, dead: _, owed: _, oldest_ready: _, owed_since: _ } = self;
+        let Self { ready, waiting, claimed, dead: _, oldest_ready: _ } = self;
         *ready == 0 && *waiting == 0 && *claimed == 0
     }
 }

@@ -238,9 +238,7 @@ pub(crate) fn depth(db: &Connection, queue: &str, now: Timestamp) -> rusqlite::R
                 count(*) FILTER (WHERE ready_at > ?2 AND claimed = 0),
                 count(*) FILTER (WHERE ready_at > ?2 AND claimed = 1),
                 (SELECT count(*) FROM queue_dead WHERE queue = ?1),
-                min(ready_at) FILTER (WHERE ready_at <= ?2),
-                min(min(enqueued_at, coalesce(next_enqueued_at, enqueued_at))),
-                count(*) FILTER (WHERE min(enqueued_at, coalesce(next_enqueued_at, enqueued_at)) <= ?2)
+                min(ready_at) FILTER (WHERE ready_at <= ?2)
          FROM queue_moves WHERE queue = ?1",
     )?
     .query_row(params![queue, now.as_microsecond()], |row| {
@@ -252,10 +250,17 @@ pub(crate) fn depth(db: &Connection, queue: &str, now: Timestamp) -> rusqlite::R
             claimed: count(2)?,
             dead: count(3)?,
             oldest_ready: at(4)?,
-            owed_since: at(5)?,
-            owed: count(6)?,
         })
     })
+}
+
+pub(crate) fn owed_since(db: &Connection, queue: &str) -> rusqlite::Result<Option<Timestamp>> {
+    let since: Option<i64> = db
+        .prepare_cached(
+            "SELECT min(min(enqueued_at, coalesce(next_enqueued_at, enqueued_at))) FROM queue_moves WHERE queue = ?1",
+        )?
+        .query_row([queue], |row| row.get(0))?;
+    since.map(|at| moment(0, at)).transpose()
 }
 
 pub(crate) fn next_due(db: &Connection, queue: &str) -> rusqlite::Result<Option<Timestamp>> {

@@ -227,7 +227,32 @@ impl Queue {
     pub async fn depth(&self, now: Timestamp) -> Result<Depth, QueueError> {
         match self {
             Self::Local(local) => local.depth(now).await,
-            Self::Sqs(sqs) => Box::pin(sqs.depth(now)).await,
+            Self::Sqs(sqs) => Box::pin(sqs.depth()).await,
+        }
+    }
+
+    /// Since when the first of all that is not dead is owed: what waits for another try or lies with somebody who works on it, too, and
+    /// what is to be owed in time to come. None: nothing is there. On SQS it may be earlier than it is, never later.
+    ///
+    /// # Errors
+    /// The queue or the table cannot be read, or [`SqsPlace::debts`] are not kept.
+    pub async fn owed_since(&self) -> Result<Option<Timestamp>, QueueError> {
+        match self {
+            Self::Local(local) => local.owed_since().await,
+            Self::Sqs(sqs) => Box::pin(sqs.owed_since()).await,
+        }
+    }
+
+    /// Sends again what has been due for a quarter of an hour and nobody has settled, on whom nobody works and who waits for no try: its
+    /// sender may have died before he sent it. Each time it waits for twice as long as before, a day at most. To be called every minute,
+    /// where messages lie apart from what says that they are owed; returns how many there were, about `limit` at most.
+    ///
+    /// # Errors
+    /// Some of them are left to the next time.
+    pub async fn send_again(&self, now: Timestamp, limit: usize) -> Result<usize, QueueError> {
+        match self {
+            Self::Local(_) => Ok(0),
+            Self::Sqs(sqs) => Box::pin(sqs.send_again(now, limit)).await,
         }
     }
 

@@ -11,12 +11,20 @@ pub(crate) type Exception = (&'static str, &'static str, &'static str, &'static 
 const SET_RIGHT_MEANWHILE: &str = "the clock of a machine is minutes ahead, and Graph's answer to another chore sets it right between two \
      lines of this one, so that what is due now is due minutes later";
 
+const NEVER_SENT: &str = "somebody has died after he had written down that he owes a look, and before he sent it, and a quarter of an \
+     hour is over";
+const COLLAPSED: &str = "a look that is due in more than a quarter of an hour is put off or brought forward by another, and what is \
+     owed of the one is owed of both";
+
 /// Short, and each with the situation.
-pub(crate) const NOT_PLAYED: [Exception; 4] = [
+pub(crate) const NOT_PLAYED: [Exception; 7] = [
     ("steward", "GetItem", "later#changes", SET_RIGHT_MEANWHILE),
     ("steward", "PutItem", "later#changes", SET_RIGHT_MEANWHILE),
     ("steward", "GetItem", "later#remediations", SET_RIGHT_MEANWHILE),
     ("steward", "PutItem", "later#remediations", SET_RIGHT_MEANWHILE),
+    ("steward", "GetItem", "lease#changes", NEVER_SENT),
+    ("steward", "DeleteItem", "debt#changes#*", COLLAPSED),
+    ("remediate", "DeleteItem", "debt#changes#*", COLLAPSED),
 ];
 
 /// What is wrong, each with what to do about it.

@@ -76,7 +76,14 @@ impl Grant {
             Some(prefix) => asked.resource.starts_with(prefix),
             None => asked.resource == self.resource,
         };
-        let is_in = self.leading.is_none() || self.leading == asked.leading;
+        let is_in = match (&self.leading, &asked.leading) {
+            (None, _) => true,
+            (Some(granted), Some(asked)) => match granted.strip_suffix('*') {
+                Some(begins) => asked.starts_with(begins),
+                None => granted == asked,
+            },
+            (Some(_), None) => false,
+        };
         self.function == asked.function && self.action == asked.action && is_there && is_in
     }
 
@@ -156,7 +163,9 @@ pub(crate) fn grants_of(function: &'static str, document: &Value) -> BTreeSet<Gr
     let mut grants = BTreeSet::new();
     for statement in document["Statement"].as_array().unwrap() {
         assert_eq!(statement["Effect"], "Allow", "{function}: {statement}");
-        let keys = &statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"];
+        let keys = |operator: &str| &statement["Condition"][operator]["dynamodb:LeadingKeys"];
+        let likely = keys("ForAllValues:StringLike");
+        let keys = if likely.is_null() { keys("ForAllValues:StringEquals") } else { likely };
         let keys: Vec<_> =
             if keys.is_null() { vec![None] } else { texts(keys).into_iter().map(Some).collect() };
         for action in texts(&statement["Action"]) {
@@ -226,6 +235,7 @@ fn of_a_table(call: &Call) -> Vec<(&'static str, String, String)> {
     match call.operation.as_str() {
         "GetItem" => vec![("GetItem", table(body), text(&body["Key"]["pk"]["S"]))],
         "PutItem" => vec![("PutItem", table(body), text(&body["Item"]["pk"]["S"]))],
+        "DeleteItem" => vec![("DeleteItem", table(body), text(&body["Key"]["pk"]["S"]))],
         "Query" => {
             let values = &body["ExpressionAttributeValues"];
             match body["IndexName"].as_str() {

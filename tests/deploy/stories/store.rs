@@ -38,10 +38,10 @@ impl Store {
             let (url, dead_url) =
                 (outputs[&format!("{output}Url")].clone(), outputs[&format!("{output}DeadUrl")].clone());
             urls.insert(name, url.clone());
-            let clock = Arc::new(Timestamp::now);
+            let (debts, clock) = (name == "changes", Arc::new(Timestamp::now));
             Queue::sqs(
                 &config,
-                SqsPlace { name, url, dead_url, table: table.clone(), patience: PATIENCE, clock },
+                SqsPlace { name, url, dead_url, table: table.clone(), patience: PATIENCE, debts, clock },
             )
         };
         let queues = Queues {

@@ -157,10 +157,12 @@ pub(crate) fn reads(request: &Request) -> u64 {
     }
 }
 
-/// Units of writing: of each KB, twice in a transaction, and once more for an item that stands in the index.
+/// Units of writing: of each KB, twice in a transaction, and once more for an item that stands in the index. What is removed by itself
+/// was written here, and has one KB.
 pub(crate) fn writes(request: &Request) -> u64 {
     match request.operation.as_str() {
         "PutItem" => of_item(&request.body["Item"]),
+        "DeleteItem" => 1,
         "TransactWriteItems" => {
             let parts = request.body["TransactItems"].as_array().unwrap().iter();
             parts.map(|part| if part["Put"].is_null() { 2 } else { 2 * of_item(&part["Put"]["Item"]) }).sum()

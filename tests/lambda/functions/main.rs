@@ -10,6 +10,7 @@ mod stage;
 mod table;
 
 mod asking;
+mod assessed;
 mod batches;
 mod changing;
 mod cost;

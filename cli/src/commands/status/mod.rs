@@ -228,8 +228,7 @@ async fn depths(
 ) -> anyhow::Result<Vec<QueueStatus>> {
     let mut found = Vec::new();
     for (name, queue) in queues(store) {
-        let Depth { ready, waiting, claimed, dead, owed: _, oldest_ready, owed_since: _ } =
-            queue.depth(now).await?;
+        let Depth { ready, waiting, claimed, dead, oldest_ready } = queue.depth(now).await?;
         if dead > 0 {
             troubles.push(format!("{dead} dead letters in `{name}`: see `guestlist dead list`"));
         }

@@ -16,7 +16,7 @@ const LATE: SignedDuration = SignedDuration::from_mins(90);
 pub(super) struct Reconciled {
     /// `None`: nobody can say so of any moment yet.
     assessed_until: Option<Timestamp>,
-    /// On AWS what was told counts as assessed a little later.
+    /// On AWS what was told counts as assessed when the steward has noted it.
     #[serde(skip)]
     told_until: Option<Timestamp>,
     /// Changes that nobody could assess, and that wait for a person.
@@ -89,7 +89,8 @@ impl Reconciled {
                 seconds(listing.tried_since)
             )),
             (None, _) if told_until.is_some_and(late) => troubles.push(format!(
-                "something is always owed in the queue of changes, and nobody knows since when: see {looks}"
+                "the steward has noted of no change that it was assessed, or nobody knows since when one in the queue is owed: see \
+                 {log}, and {looks}"
             )),
             (Some(_), Some(listing)) if listing.is_stuck(now) => troubles.push(format!(
                 "all accounts were to be gone over since {}, and that has not come to its end: see {log}",
@@ -109,8 +110,7 @@ impl Reconciled {
     fn assessed_in_words(&self) -> String {
         if let (None, Some(told)) = (self.assessed_until, self.told_until) {
             return format!(
-                "every change up to {} was told; assessed it counts when the queue of changes was found empty twice, more than a \
-                 minute apart",
+                "every change up to {} was told; assessed it counts when the steward has seen that nothing older is owed",
                 seconds(told)
             );
         }

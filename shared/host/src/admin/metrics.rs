@@ -152,8 +152,7 @@ impl Admin {
         let dead = gauges.add("guestlist_dead_letters", "Jobs that wait for a person.", &["queue"])?;
         for queue in self.store.queues.all() {
             let name = queue.name();
-            let Depth { ready, waiting, claimed, dead: buried, owed: _, oldest_ready, owed_since: _ } =
-                queue.depth(now).await?;
+            let Depth { ready, waiting, claimed, dead: buried, oldest_ready } = queue.depth(now).await?;
             for (state, count) in [("ready", ready), ("waiting", waiting), ("claimed", claimed)] {
                 depth.with_label_values(&[name, state]).set(number(count));
             }

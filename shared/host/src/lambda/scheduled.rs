@@ -23,6 +23,8 @@ use crate::process::turns::{SUBSCRIPTIONS_EVERY, is_everything_watched};
 
 /// Messages a minute and queue that come back from the table.
 const LATER_AT_ONCE: usize = 1_000;
+/// Of the changes that nobody has settled: few are looked at, the oldest, because few senders die.
+const AGAIN_AT_ONCE: usize = 100;
 /// As often a minute as the local process looks.
 const RECONCILE_TIMES: usize = 4;
 /// Graph asks for an hour at most.
@@ -106,6 +108,8 @@ pub(super) fn of_steward(built: &Built<Steward>) -> Vec<Chore> {
     for queue in store.queues.all() {
         chores.push(("move what is due into its queue", Box::pin(later(queue.clone(), clock.now()))));
     }
+    let changes = store.queues.changes.clone();
+    chores.push(("send again what nobody has settled", Box::pin(again(changes, clock.now()))));
     chores.push((
         "wake what is due",
         Box::pin(async move { steward.wake_all_but_suspensions().await.map(|_| ()) }),
@@ -133,6 +137,14 @@ async fn later(queue: Queue, now: Timestamp) -> Result<(), Trouble> {
     Ok(())
 }
 
+async fn again(queue: Queue, now: Timestamp) -> Result<(), Trouble> {
+    let again = queue.send_again(now, AGAIN_AT_ONCE).await?;
+    if again > 0 {
+        tracing::info!(queue = queue.name(), again, "sent again what nobody has settled");
+    }
+    Ok(())
+}
+
 /// As often as the local process, as far as this instance knows; at once where the ledger says that something is not watched.
 async fn keep(keeper: SubscriptionKeeper, looked: Arc<Mutex<Looked>>, clock: Clock) -> Result<(), Trouble> {
     let mut looked = looked.lock().await;
@@ -156,9 +168,10 @@ async fn keep(keeper: SubscriptionKeeper, looked: Arc<Mutex<Looked>>, clock: Clo
     Ok(())
 }
 
-/// Up to when all has been told is read first: what is told in between lies in the queue by then.
+/// In this order: what is told in between is owed by then, and who replays a dead letter in between is noticed.
 async fn mark(store: Store, clock: Clock) -> Result<(), Trouble> {
+    let before = Mark::read(&store.ledger).await?;
     let told = store.ledger.told_until().await?;
-    let depth = store.queues.changes.depth(clock.now()).await?;
-    Ok(Mark::note(&store.ledger, told, &depth, clock.now()).await?)
+    let owed_since = store.queues.changes.owed_since().await?;
+    Ok(before.note(&store.ledger, (told, owed_since), clock.now()).await?)
 }

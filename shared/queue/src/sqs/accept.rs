@@ -4,6 +4,7 @@ use aws_sdk_sqs::error::ProvideErrorMetadata as _;
 use aws_sdk_sqs::types::ChangeMessageVisibilityBatchRequestEntry;
 use jiff::{SignedDuration, Timestamp};
 
+use super::debt::Owed;
 use super::envelope::Envelope;
 use super::lease::{Ending, Taken};
 use super::letters::Label;
@@ -37,13 +38,25 @@ impl Sqs {
         }
         let until = now.checked_add(lease).unwrap_or(Timestamp::MAX);
         match self.take(&envelope, now, until).await? {
-            Taken::Done => Ok(Accepted::Done),
+            Taken::Done => {
+                self.settle(Owed::by(&envelope)).await?;
+                Ok(Accepted::Done)
+            }
             Taken::Until(until) => self.wait(envelope, received, Some(until), now).await,
             Taken::Ours(token) => {
-                let Envelope { key, body, due: _, owed_since, collapse: _, sent_at: _, delivered, trace } =
-                    envelope;
+                let Envelope {
+                    key,
+                    body,
+                    due: _,
+                    owed_since,
+                    collapse: _,
+                    sent_at: _,
+                    delivered,
+                    debt,
+                    trace,
+                } = envelope;
                 let handle = received.receipt_handle.clone();
-                let receipt = Receipt(Proof::Lease(Pushed { handle, token, accepted_at: now }));
+                let receipt = Receipt(Proof::Lease(Pushed { handle, token, accepted_at: now, debt }));
                 let deliveries = delivered.saturating_add(received.receive_count.max(1));
                 Ok(Accepted::Run(Claimed { key, body, deliveries, owed_since, trace, receipt }))
             }
@@ -89,8 +102,11 @@ impl Sqs {
     /// It is always gone, as far as anybody knows: what arrived in the meantime is a message of its own.
     pub(crate) async fn ack(&self, claimed: &Claimed) -> Result<Acked, QueueError> {
         let Some(pushed) = claimed.receipt.pushed() else { return Ok(Acked::LeaseLost) };
-        let was_ours = self.release(&claimed.key, pushed, Ending::Done).await?;
-        Ok(if was_ours { Acked::Gone } else { Acked::LeaseLost })
+        if !self.release(&claimed.key, pushed, Ending::Done).await? {
+            return Ok(Acked::LeaseLost);
+        }
+        self.settle(owed_by(claimed, pushed)).await?;
+        Ok(Acked::Gone)
     }
 
     pub(crate) async fn delay(
@@ -106,11 +122,13 @@ impl Sqs {
                 return Ok(Delayed::LeaseLost);
             }
             let trace = claimed.trace_of(&body);
-            let envelope = Envelope { trace, ..self.anew(key, body, due, *owed_since) };
+            let debt = self.new_debt(pushed.debt)?;
+            let envelope = Envelope { trace, debt, ..self.anew(key, body, due, *owed_since) };
             let text = envelope.checked_text(self.name())?;
-            self.dispatch(vec![(envelope, text)], self.now()).await?;
+            self.dispatch_new(vec![(envelope, text)], self.now()).await?;
             // Lost by now or not, the body lies elsewhere.
             self.release(key, pushed, Ending::Done).await?;
+            self.settle(owed_by(claimed, pushed)).await?;
             return Ok(Delayed::Anew);
         }
         if !self.release(key, pushed, Ending::NotDone { again: due }).await? {
@@ -147,6 +165,7 @@ impl Sqs {
         self.put_to_dead(&letter, label).await?;
         // Lost by now or not, the letter is dead.
         self.release(key, pushed, Ending::Done).await?;
+        self.settle(owed_by(claimed, pushed)).await?;
         Ok(Hold::Kept)
     }
 
@@ -186,6 +205,10 @@ impl Sqs {
             Err(error) => Err(QueueError::of(self.name(), &error)),
         }
     }
+}
+
+fn owed_by<'a>(claimed: &'a Claimed, pushed: &Pushed) -> Owed<'a> {
+    Owed { key: &claimed.key, since: claimed.owed_since, debt: pushed.debt }
 }
 
 /// The codes for a delivery that is over, in both of the protocols of SQS.

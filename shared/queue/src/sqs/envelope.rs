@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+use super::debt::Debt;
 use crate::{Collapse, QueueError};
 use trace::TraceContext;
 
@@ -21,6 +22,9 @@ pub(crate) struct Envelope {
     /// count from nothing.
     #[serde(default)]
     pub(crate) delivered: u32,
+    /// Its debt, where they are kept. None, too, in a dead letter that was labelled: it is owed by nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) debt: Option<Debt>,
     /// Where the body was made, if traces are made there. Goes with the body, and nothing hangs on it: what cannot be read is not there.
     #[serde(default, rename = "traceparent", skip_serializing_if = "Option::is_none")]
     #[serde(serialize_with = "as_text", deserialize_with = "if_readable")]
@@ -49,8 +53,9 @@ impl Envelope {
 
     pub(crate) fn checked_text(&self, queue: &'static str) -> Result<String, QueueError> {
         let text = self.text(queue)?;
-        if text.len() > QueueError::MESSAGE_BYTES {
-            return Err(QueueError::TooLarge { queue, key: self.key.clone(), bytes: text.len() });
+        let most = if self.debt.is_some() { QueueError::OWED_BYTES } else { QueueError::MESSAGE_BYTES };
+        if text.len() > most {
+            return Err(QueueError::TooLarge { queue, key: self.key.clone(), bytes: text.len(), most });
         }
         Ok(text)
     }
@@ -114,6 +119,7 @@ mod tests {
             collapse: Collapse::Latest,
             sent_at: Timestamp::UNIX_EPOCH,
             delivered: 3,
+            debt: None,
             trace: TraceContext::new(7, 9, 1),
         }
     }
@@ -194,7 +200,8 @@ mod tests {
         );
         let error = envelope("user/1", &format!("{fits}x")).checked_text("changes").unwrap_err();
         let bytes = QueueError::MESSAGE_BYTES + 1;
-        assert_eq!(error, QueueError::TooLarge { queue: "changes", key: "user/1".to_owned(), bytes });
+        let most = QueueError::MESSAGE_BYTES;
+        assert_eq!(error, QueueError::TooLarge { queue: "changes", key: "user/1".to_owned(), bytes, most });
         assert!(error.to_string().contains("send `user/1` to the queue `changes`"), "{error}");
     }
 }

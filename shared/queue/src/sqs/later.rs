@@ -3,6 +3,7 @@
 use dynamo::{Due, Expect, Item, Key, Pace, TableError, Write};
 use jiff::{SignedDuration, Timestamp};
 
+use super::debt::Owed;
 use super::envelope::Envelope;
 use super::lease::{fresh, sort_of};
 use super::sending::Parcel;
@@ -10,7 +11,7 @@ use super::{LONGEST_DELAY, Sqs, read, seconds_until};
 use crate::QueueError;
 use crate::message::Moments;
 
-/// What waits in the table, told apart in its index: up to when all was worked on is asked only of what was owed.
+/// What waits in the table, told apart in its index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     /// Another try or a second look: it is owed, and waits.
@@ -20,13 +21,14 @@ pub(super) enum Class {
 }
 
 impl Class {
-    const ALL: [Self; 2] = [Self::Owed, Self::ForItsDay];
+    pub(super) const ALL: [Self; 2] = [Self::Owed, Self::ForItsDay];
 
     pub(super) fn of(envelope: &Envelope) -> Self {
         if envelope.owed_since < envelope.due { Self::Owed } else { Self::ForItsDay }
     }
 
-    /// How long before its moment something goes to SQS, where it counts as owed: not longer than it takes until the next look.
+    /// How long before its moment something goes to SQS. What waits for its day collapses in the table for as long as it can, which
+    /// messages of SQS do not.
     pub(super) fn ahead(self) -> i64 {
         match self {
             Self::Owed => LONGEST_DELAY,
@@ -47,15 +49,37 @@ impl Sqs {
         }
     }
 
+    /// It may owe a debt already, which is then its own or removed.
     pub(super) async fn keep_for_later(&self, envelope: Envelope) -> Result<(), QueueError> {
         let at = Key { partition: self.later_partition(), sort: sort_of(&envelope.key) };
         let mut pace = Pace::default();
         loop {
             let found = self.table().get(&at).await?;
-            let (expect, kept) = match &found {
-                None => (Expect::Absent, envelope.clone()),
-                Some(item) => (Expect::Version(item.version), collapsed(read(item)?, envelope.clone())),
+            let (expect, mut before) = match &found {
+                None => (Expect::Absent, None),
+                Some(item) => (Expect::Version(item.version), Some(read::<Envelope>(item)?)),
             };
+            // What is due may have been sent already, and done: it takes in nothing more.
+            if let Some(overdue) = before.take_if(|before| before.due <= self.now()) {
+                let (key, text) = (overdue.key.clone(), overdue.text(self.name())?);
+                let parcels = [Parcel { key, text, delay: 0 }];
+                let sent = self.deliver(&parcels).await;
+                self.all_taken(&parcels, sent)?;
+            }
+            let mut kept = match &before {
+                None => envelope.clone(),
+                Some(before) => collapsed(before.clone(), envelope.clone()),
+            };
+            if let Some(before) = before.as_ref().filter(|before| says_the_same(before, &kept)) {
+                // It may be ours, though we were not told.
+                let is_ours = before.debt == envelope.debt;
+                return if is_ours { Ok(()) } else { self.settle(Owed::by(&envelope)).await };
+            }
+            let is_owed = before.is_none() && envelope.debt.is_some();
+            if !is_owed {
+                kept.debt = self.new_debt(None)?;
+                self.owe(vec![kept.clone()]).await?;
+            }
             let write = Write::Put {
                 key: at.clone(),
                 expect,
@@ -65,9 +89,20 @@ impl Sqs {
                 body: kept.text(self.name())?,
             };
             match self.table().put_all(&[write]).await {
-                Ok(_) => return Ok(()),
+                Ok(_) => {
+                    // What was asked for by them is asked for by what is kept.
+                    if let Some(before) = before {
+                        self.settle(Owed::by(&before)).await?;
+                        self.settle(Owed::by(&envelope)).await?;
+                    }
+                    return Ok(());
+                }
                 // To collapse twice is to collapse once.
                 Err(error @ (TableError::Conflict { key: _ } | TableError::Unsure { key: _ })) => {
+                    let is_not_there = matches!(error, TableError::Conflict { key: _ });
+                    if is_not_there && !is_owed {
+                        self.settle(Owed::by(&kept)).await?;
+                    }
                     if !pace.again().await {
                         return Err(error.into());
                     }
@@ -117,6 +152,11 @@ impl Sqs {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Whoever has the one has the other. Which debt each owes is no part of that.
+fn says_the_same(one: &Envelope, other: &Envelope) -> bool {
+    *one == Envelope { debt: one.debt, ..other.clone() }
 }
 
 /// What two moves of one key become. They may meet in either order: the newer is the one that was sent later.

@@ -138,6 +138,16 @@ impl Sqs {
         Ok(lease.held.is_some_and(|held| held.run.token == pushed.token))
     }
 
+    /// Somebody works on the key of this message, or it has failed and waits for its next try.
+    pub(super) async fn is_under_way(&self, message: &Envelope, now: Timestamp) -> Result<bool, QueueError> {
+        let (lease, _) = self.lease(&message.key, now).await?;
+        let lasts = |one: &Held, longest| one.until > now && one.until.duration_since(now) <= longest;
+        let is_held = lease.held.as_ref().is_some_and(|held| lasts(held, Queue::LONGEST_LEASE));
+        let is_ours = |one: &&Held| one.run.sent_at == message.sent_at;
+        let waits = lease.put_off.as_ref().filter(is_ours).is_some_and(|one| lasts(one, Queue::LONGEST_WAIT));
+        Ok(is_held || waits)
+    }
+
     /// False: somebody else has taken over, and nothing was changed.
     pub(super) async fn release(
         &self,

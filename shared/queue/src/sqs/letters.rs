@@ -9,8 +9,9 @@ use aws_sdk_sqs::types::{
 use jiff::Timestamp;
 
 use super::Sqs;
+use super::debt::Owed;
 use super::envelope::{Envelope, legal_text};
-use super::sending::{BATCH, Parcel};
+use super::sending::BATCH;
 use crate::dead::Name;
 use crate::{Dead, DeadId, Queue, QueueError};
 
@@ -35,6 +36,8 @@ pub(super) struct Label<'a> {
 struct Held {
     handle: String,
     dead: Dead,
+    /// What is in it, if that can be read.
+    envelope: Option<Envelope>,
 }
 
 impl Sqs {
@@ -99,10 +102,10 @@ impl Sqs {
 
     async fn send_anew(&self, dead: &Dead, now: Timestamp) -> Result<(), QueueError> {
         let owed_since = dead.owed_since.unwrap_or(Timestamp::MIN);
-        let text = self.anew(&dead.key, dead.body.clone(), now, owed_since).checked_text(self.name())?;
-        let parcels = [Parcel { key: dead.key.clone(), text, delay: 0 }];
-        let sent = self.deliver(&parcels).await;
-        self.all_taken(&parcels, sent)
+        let letter = self.anew(&dead.key, dead.body.clone(), now, owed_since);
+        let letter = Envelope { debt: self.new_debt(None)?, ..letter };
+        let text = letter.checked_text(self.name())?;
+        self.dispatch_new(vec![(letter, text)], now).await
     }
 
     pub(crate) async fn drop_dead(&self, id: &DeadId) -> Result<bool, QueueError> {
@@ -113,10 +116,21 @@ impl Sqs {
 
     /// What may not be removed, others see again at once.
     async fn remove(&self, held: &Held) -> Result<(), QueueError> {
+        let removed = self.delete(held).await;
+        if removed.is_err() {
+            self.give_back(std::slice::from_ref(held)).await;
+        }
+        removed
+    }
+
+    /// What SQS gave up by itself is owed until then, and would be sent again.
+    async fn delete(&self, held: &Held) -> Result<(), QueueError> {
+        if let Some(envelope) = &held.envelope {
+            self.settle(Owed::by(envelope)).await?;
+        }
         let request = self.client.delete_message().queue_url(&self.place.dead_url);
-        let Err(error) = request.receipt_handle(&held.handle).send().await else { return Ok(()) };
-        self.give_back(std::slice::from_ref(held)).await;
-        Err(QueueError::of(self.name(), &error))
+        let deleted = request.receipt_handle(&held.handle).send().await;
+        deleted.map(|_| ()).map_err(|error| QueueError::of(self.name(), &error))
     }
 
     /// The one letter, in our hands alone. The others are given back.
@@ -199,8 +213,11 @@ impl Sqs {
         let buried_at = label("buried_at").and_then(|at| at.parse().ok());
         let buried_at = buried_at.or_else(|| Timestamp::from_millisecond(sent?).ok()).unwrap_or_default();
         let never_ended = || format!("received {received} times, and never came to an end");
-        let (key, body, owed_since, unlabelled) = match serde_json::from_str::<Envelope>(&body) {
-            Ok(Envelope { key, body, owed_since, .. }) => (key, body, Some(owed_since), never_ended()),
+        let envelope = serde_json::from_str::<Envelope>(&body);
+        let (key, body, owed_since, unlabelled) = match &envelope {
+            Ok(Envelope { key, body, owed_since, .. }) => {
+                (key.clone(), body.clone(), Some(*owed_since), never_ended())
+            }
             Err(error) => {
                 let key = label("key").map_or_else(|| format!("unreadable/{id}"), str::to_owned);
                 (key, body, None, format!("it cannot be read: {error}"))
@@ -208,6 +225,7 @@ impl Sqs {
         };
         let why = label("why").map_or(unlabelled, str::to_owned);
         let id = DeadId(Name::Message(id));
-        Ok(Held { handle, dead: Dead { id, key, body, why, deliveries, owed_since, buried_at } })
+        let dead = Dead { id, key, body, why, deliveries, owed_since, buried_at };
+        Ok(Held { handle, dead, envelope: envelope.ok() })
     }
 }

@@ -1,5 +1,5 @@
-//! The queue on Amazon SQS: a standard queue, its dead-letter queue, and the ledger's table for leases and for what is due later
-//! than SQS can delay. Messages are pushed, as an event source mapping of Lambda does it, and are deleted by who pushed them when
+//! The queue on Amazon SQS: a standard queue, its dead-letter queue, and the ledger's table for leases, for what is due later
+//! than SQS can delay, and, where that is asked, for since when what lies in it is owed. Messages are pushed, as an event source mapping of Lambda does it, and are deleted by who pushed them when
 //! the answer for them is success; nothing is deleted here but dead letters.
 //!
 //! What keeps a message from being lost is that it stays in SQS until then. So whatever is sent elsewhere is sent first, or the
@@ -7,10 +7,11 @@
 //!
 //! Who sends needs `sqs:SendMessage`; who works on messages `sqs:ChangeMessageVisibility`, too, and `sqs:SendMessage` on the
 //! dead-letter queue; who looks at dead letters `sqs:ReceiveMessage`, `sqs:ChangeMessageVisibility` and `sqs:DeleteMessage` on that
-//! one; depths need `sqs:GetQueueAttributes` on both. In the table a queue reads and writes its own two
+//! one; depths need `sqs:GetQueueAttributes` on both. In the table a queue reads and writes its own
 //! partitions, and finds what is due in the index by the classes `owed#<name>` and `later#<name>`.
 
 mod accept;
+mod debt;
 mod envelope;
 mod later;
 mod lease;
@@ -30,6 +31,7 @@ use dynamo::{Item, Table, TableError};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
+pub(crate) use self::debt::Debt;
 use self::envelope::Envelope;
 use self::later::Class;
 use crate::{Collapse, Depth, Move, QueueError};
@@ -54,6 +56,9 @@ pub struct SqsPlace {
     /// How long one request may take with all its tries; a single one gets a third of it. Looking at dead letters waits a second
     /// for each answer, so that less than five are too few.
     pub patience: Duration,
+    /// Whether it is known since when what lies in it is owed ([`crate::Queue::owed_since`]). Each message costs a write and a deletion
+    /// more, in one of the partitions `debt#<name>#0` to `7`. All who use the queue have to say the same.
+    pub debts: bool,
     pub clock: Arc<Now>,
 }
 
@@ -106,7 +111,8 @@ impl Sqs {
         let before =
             self.last_sent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(after(last)));
         let sent_at = Timestamp::from_microsecond(before.map_or(now, after)).unwrap_or(Timestamp::MAX);
-        Envelope { key, body, due, owed_since, collapse, sent_at, delivered: 0, trace: trace::current() }
+        let trace = trace::current();
+        Envelope { key, body, due, owed_since, collapse, sent_at, delivered: 0, debt: None, trace }
     }
 
     /// As new, and yielding to what has arrived in the meantime.
@@ -114,24 +120,21 @@ impl Sqs {
         self.envelope(Move { key: key.to_owned(), body, due, owed_since, collapse: Collapse::Yields })
     }
 
-    pub(crate) async fn depth(&self, now: Timestamp) -> Result<Depth, QueueError> {
+    pub(crate) async fn depth(&self) -> Result<Depth, QueueError> {
         let [ready, delayed, claimed] = self.counts(&self.place.url).await?;
         let [dead, delayed_dead, looked_at] = self.counts(&self.place.dead_url).await?;
-        let of = |class: Class, until: Timestamp| {
-            let class = self.class(class);
-            async move { self.table().count_due(&class, until.as_microsecond()).await }
-        };
-        let owed_later = of(Class::Owed, Timestamp::MAX).await?;
-        let (days, overdue) = (of(Class::ForItsDay, Timestamp::MAX).await?, of(Class::ForItsDay, now).await?);
+        let mut later = 0_u64;
+        for class in Class::ALL {
+            let count = self.table().count_due(&self.class(class), Timestamp::MAX.as_microsecond()).await?;
+            later = later.saturating_add(count);
+        }
         let sum = |counts: &[u64]| counts.iter().fold(0_u64, |sum, count| sum.saturating_add(*count));
         Ok(Depth {
             ready,
-            waiting: sum(&[delayed, owed_later, days]),
+            waiting: sum(&[delayed, later]),
             claimed,
             dead: sum(&[dead, delayed_dead, looked_at]),
-            owed: sum(&[ready, delayed, claimed, owed_later, overdue]),
             oldest_ready: None,
-            owed_since: None,
         })
     }
 

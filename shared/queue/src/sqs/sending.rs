@@ -35,11 +35,27 @@ impl Sqs {
         // All of them, before any is sent.
         let mut written = Vec::with_capacity(moves.len());
         for one in moves {
-            let envelope = self.envelope(one);
+            let envelope = Envelope { debt: self.new_debt(None)?, ..self.envelope(one) };
             let text = envelope.checked_text(self.name())?;
             written.push((envelope, text));
         }
-        self.dispatch(written, self.now()).await
+        self.dispatch_new(written, self.now()).await
+    }
+
+    /// As [`Self::dispatch`], where nothing of it is owed yet: nothing is sent before all of it is.
+    pub(super) async fn dispatch_new(
+        &self,
+        written: Vec<(Envelope, String)>,
+        now: Timestamp,
+    ) -> Result<(), QueueError> {
+        // What waits in the table gets its debt there.
+        let soon = written.iter().filter(|(envelope, _)| is_soon(envelope, now));
+        self.owe(soon.map(|(envelope, _)| envelope.clone()).collect()).await?;
+        let as_owed = written.into_iter().map(|(envelope, text)| {
+            let debt = envelope.debt.filter(|_| is_soon(&envelope, now));
+            (Envelope { debt, ..envelope }, text)
+        });
+        self.dispatch(as_owed.collect(), now).await
     }
 
     /// What is near to SQS, the rest into the table, and that first: it can be done again without a trace.
@@ -50,11 +66,11 @@ impl Sqs {
     ) -> Result<(), QueueError> {
         let (mut soon, mut later) = (Vec::new(), Vec::new());
         for (envelope, text) in written {
-            let delay = seconds_until(envelope.due, now);
-            if delay > Class::of(&envelope).ahead() {
-                later.push(envelope);
-            } else {
+            if is_soon(&envelope, now) {
+                let delay = seconds_until(envelope.due, now);
                 soon.push(Parcel { key: envelope.key, text, delay });
+            } else {
+                later.push(envelope);
             }
         }
         for envelope in later {
@@ -124,6 +140,11 @@ impl Sqs {
             }
         }
     }
+}
+
+/// SQS is to hold it until then.
+fn is_soon(envelope: &Envelope, now: Timestamp) -> bool {
+    seconds_until(envelope.due, now) <= Class::of(envelope).ahead()
 }
 
 /// The places of the parcels that go together.

@@ -215,8 +215,8 @@ impl Trial {
         let ready = alive.clone().filter(|message| message.ready <= now);
         assert_eq!(depth.oldest_ready, ready.clone().map(|message| at(message.ready)).min());
         assert_eq!(depth.ready, count(ready));
-        assert_eq!(depth.owed_since, alive.clone().map(|message| at(message.owed_since())).min());
-        assert_eq!(depth.owed, count(alive.clone().filter(|message| message.owed_since() <= now)));
+        let owed_since = alive.clone().map(|message| at(message.owed_since())).min();
+        assert_eq!(self.queue.owed_since().await.unwrap(), owed_since);
         let later = alive.clone().filter(|message| message.ready > now);
         assert_eq!(depth.waiting, count(later.clone().filter(|message| message.holder.is_none())));
         assert_eq!(depth.claimed, count(later.filter(|message| message.holder.is_some())));

@@ -60,7 +60,7 @@ async fn ten_messages_and_a_mebibyte_go_together_and_no_more() {
     let mut given = Given::sqs().await;
     given.send_all((0..23).map(|n| due(&n.to_string(), "", 0)).collect()).await;
     assert_eq!(sizes(&mut given), [10, 10, 3]);
-    let mut given = Given::sqs().await;
+    let mut given = Given::sqs().await.neighbour("alerts").await;
     let large = "x".repeat(400 * 1024);
     given.send_all((0..5).map(|n| due(&n.to_string(), &large, 0)).collect()).await;
     assert_eq!(sizes(&mut given), [2, 2, 1]);
@@ -119,6 +119,7 @@ async fn what_is_too_large_is_refused_before_anything_is_sent() {
     assert!(matches!(&error, QueueError::TooLarge { key, .. } if key == "large"), "{error}");
     assert!(given.mapping().proxy.seen().is_empty());
     // A large one can be worked on to its end, and that may be among the dead letters.
+    let mut given = given.neighbour("alerts").await;
     let body = "x".repeat(QueueError::MESSAGE_BYTES - 300);
     given.send("large", &body, 0).await;
     let claimed = given.claim_one(0).await;

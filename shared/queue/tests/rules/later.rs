@@ -29,23 +29,17 @@ async fn a_quarter_of_an_hour_is_the_longest_that_sqs_is_asked_to_delay() {
     expect_bodies(&given.claim(901).await, &["3"]);
 }
 
-/// Nothing that is owed by now may be missed in the count, and nothing that is not may be counted for long.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_waits_for_its_day_is_not_owed_before() {
-    let (mut here, mut there) = (Given::local(), Given::sqs().await);
-    for given in [&mut here, &mut there] {
-        given.send_all(vec![due("day", "1", 2 * HOUR), due("soon", "2", 600)]).await;
-        let owes = async |given: &Given, second| given.queue.depth(at(second)).await.unwrap().owed;
-        assert_eq!((owes(given, 0).await, owes(given, 599).await, owes(given, 600).await), (0, 0, 1));
-        given.send_all(vec![owed("look", "3", HOUR), owed("again", "4", 60)]).await;
-        assert_eq!(owes(given, 0).await, 2);
-        let depth = given.queue.depth(at(0)).await.unwrap();
-        assert_eq!(depth.ready + depth.waiting, 4, "{depth:?}");
-    }
-    // Later than that they would be late, sooner they would count as owed for longer than a look takes.
-    assert_eq!((there.move_later(509).await, there.move_later(510).await), (0, 1));
-    assert_eq!(there.mapping().delays(), [60, 90]);
-    expect_bodies(&there.claim(600).await, &["4", "2"]);
+async fn what_waits_for_its_day_waits_in_the_table_until_it_is_near() {
+    let mut given = Given::sqs().await;
+    given.send_all(vec![due("day", "1", 2 * HOUR), due("soon", "2", 600)]).await;
+    given.send_all(vec![owed("look", "3", HOUR), owed("again", "4", 60)]).await;
+    let depth = given.queue.depth(at(0)).await.unwrap();
+    assert_eq!(depth.ready + depth.waiting, 4, "{depth:?}");
+    // Later than that they would be late, sooner they would collapse no more.
+    assert_eq!((given.move_later(509).await, given.move_later(510).await), (0, 1));
+    assert_eq!(given.mapping().delays(), [60, 90]);
+    expect_bodies(&given.claim(600).await, &["4", "2"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -115,6 +109,28 @@ async fn what_collapses_while_it_is_moved_is_not_forgotten() {
     assert_eq!(given.mapping().later().len(), 1);
     assert_eq!(given.move_later(24 * HOUR).await, 1);
     expect_bodies(&given.claim(24 * HOUR).await, &["tomorrow"]);
+}
+
+/// It lies there still because who moved it has died; what is asked for now is asked for by nobody else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_moved_and_done_takes_in_nothing_more() {
+    let network = Network::planned(|request| {
+        let deletes = request.operation == "TransactWriteItems";
+        if deletes && request.before == 0 { Fault::refuse("AccessDenied") } else { Fault::None }
+    });
+    let mut given = Given::sqs_over(network).await;
+    given.send("a", "in an hour", HOUR).await;
+    given.turn_clock(HOUR);
+    assert!(given.queue.move_later(at(HOUR), 10).await.is_err());
+    let moved = given.claim_one(HOUR).await;
+    assert_eq!((moved.body.as_str(), given.ack(&moved).await), ("in an hour", Acked::Gone));
+    assert_eq!(given.mapping().later().len(), 1);
+    given.send_all(vec![Move { collapse: Collapse::Yields, ..due("a", "in two hours", 2 * HOUR) }]).await;
+    given.move_later(2 * HOUR).await;
+    let next = given.claim_one(2 * HOUR).await;
+    assert_eq!((next.body.as_str(), given.ack(&next).await), ("in two hours", Acked::Gone));
+    assert!(given.is_drained(2 * HOUR).await);
+    assert_eq!(given.queue.owed_since().await, Ok(None));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

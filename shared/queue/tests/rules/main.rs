@@ -35,3 +35,5 @@ mod later;
 mod letters;
 mod local;
 mod mapping;
+mod never_later;
+mod owed;

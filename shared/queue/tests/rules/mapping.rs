@@ -105,6 +105,7 @@ impl Mapping {
             dead_url: self.dead_url.clone(),
             table: Table::new(&config, &self.table, PATIENCE),
             patience: PATIENCE,
+            debts: self.name == "changes",
             clock: Arc::new(move || told.lock().unwrap().now),
         };
         Queue::sqs(&config, place)
@@ -229,9 +230,24 @@ impl Mapping {
 
     /// The bodies of the items that wait.
     pub(crate) fn later(&self) -> Vec<String> {
+        self.items(&format!("later#{}", self.name))
+    }
+
+    /// Of which keys the table says that something is owed, and since when.
+    pub(crate) fn debts(&self) -> Vec<(String, Timestamp)> {
+        let bodies = (0..8).flat_map(|partition| self.items(&format!("debt#{}#{partition}", self.name)));
+        let debt = |body: String| {
+            let owing: Value = serde_json::from_str(&body).unwrap();
+            let text = |name: &str| owing["envelope"][name].as_str().unwrap().to_owned();
+            (text("key"), text("owed_since").parse().unwrap())
+        };
+        bodies.map(debt).collect()
+    }
+
+    fn items(&self, partition: &str) -> Vec<String> {
         let asked = json!({
             "TableName": self.table, "KeyConditionExpression": "pk = :pk", "ConsistentRead": true,
-            "ExpressionAttributeValues": { ":pk": { "S": format!("later#{}", self.name) } },
+            "ExpressionAttributeValues": { ":pk": { "S": partition } },
         });
         let answer = emulator::ask("Query", &asked.to_string());
         let answer: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();

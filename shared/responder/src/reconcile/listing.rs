@@ -146,7 +146,7 @@ impl Reconciler {
             return Ok(Some(self.ledger.replace(stored).await?));
         };
         // Whoever could not be looked at yet is not known either, if it was for the first time.
-        let owed_since = self.queues.changes.depth(now).await?.owed_since;
+        let owed_since = self.queues.changes.owed_since().await?;
         if owed_since.is_some() && owed_since <= stored.value.looks_until {
             return Ok(None);
         }

@@ -60,7 +60,7 @@ async fn whom_nobody_of_the_group_invited_is_disabled_when_reads_are_believed_an
     until(&mut world, invited_at, 14).await;
     world.expect_untouched(sam);
     world.slack.expect_silence();
-    let owed_since = world.store.queues.changes.depth(world.clock.now()).await.unwrap().owed_since;
+    let owed_since = world.store.queues.changes.owed_since().await.unwrap();
     assert_eq!(owed_since, Some(invited_at), "what waits is owed");
     until(&mut world, invited_at, 16).await;
     world.expect_disabled(sam);

@@ -17,8 +17,21 @@ pub enum Book {
     Deleting,
     /// Each thing is asked for by two rules, which do not always speak of the same guests.
     Twice,
+    /// It matters who invited somebody.
+    Invited,
     /// Everything ends: the partner, a stay, an exception; and whoever does not accept is not waited for.
     Timed,
+}
+
+/// Who invites.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inviting {
+    Sponsor,
+    /// Became one a moment ago, or a while.
+    NewSponsor(usize),
+    /// Was one up to now, or for a while.
+    FormerSponsor(usize),
+    Guest(usize),
 }
 
 /// Guests and groups are numbers, taken modulo how many there are.
@@ -27,6 +40,11 @@ pub enum Act {
     Invite {
         domain: &'static str,
         days_ago: u16,
+    },
+    /// By somebody of whom it matters what he is.
+    InviteBy {
+        domain: &'static str,
+        who: Inviting,
     },
     /// Somebody from outside who is no guest: an external member, or one with credentials of this tenant.
     Outsider {

@@ -47,7 +47,7 @@ impl Virtual {
     }
 
     /// What our machine takes to be the time.
-    fn ours(&self) -> Timestamp {
+    pub(super) fn ours(&self) -> Timestamp {
         let skew = SignedDuration::from_millis(self.skew.load(Ordering::SeqCst));
         self.now().saturating_add(skew).unwrap_or(Timestamp::MAX)
     }

@@ -1,7 +1,7 @@
 //! A history as data: what happens, and how long after what came before it. It is drawn from the seed before anything runs,
 //! so that a failing one can be made smaller by leaving acts out.
 
-use super::acts::{Act, Book, Event, Forgery, Timed};
+use super::acts::{Act, Book, Event, Forgery, Inviting, Timed};
 use super::draws::Draws;
 use super::reading::Reach;
 
@@ -53,8 +53,14 @@ impl History {
         if deletes {
             book = Book::Deleting;
         }
+        let mut inviters = Draws::new(seed, "inviters");
+        let invites = !deletes && inviters.percent(15);
+        if invites {
+            book = Book::Invited;
+        }
+        let mut slow = Slow::draw(seed);
         let mut rivals = Draws::new(seed, "rivals");
-        let fights = !deletes && rivals.percent(20);
+        let fights = !deletes && !invites && rivals.percent(20);
         if fights {
             book = Book::Twice;
         }
@@ -64,7 +70,9 @@ impl History {
         let kind = Kind { options, edits, asks, of_old };
         let mut acts: Vec<Timed> = Vec::new();
         for _ in 0..4 {
-            acts.push(Timed { after_ms: draws.below(2_000), act: invite(&mut draws, kind) });
+            let act = invite(&mut draws, kind);
+            let act = if invites { of_inviters(&mut inviters, act) } else { act };
+            acts.push(Timed { after_ms: draws.below(2_000), act });
         }
         if draws.percent(80) {
             acts.push(Timed { after_ms: 0, act: Act::Weather(draws.next()) });
@@ -72,9 +80,11 @@ impl History {
         while acts.len() < options.acts {
             let act = act(&mut draws, kind);
             let act = if deletes { of_deletions(&mut deletions, act) } else { act };
-            let timed = Timed { after_ms: gap(&mut draws), act };
+            let act = if invites { of_inviters(&mut inviters, act) } else { act };
+            let timed = Timed { after_ms: gap(&mut draws).max(slow.gap()), act };
             acts.push(if fights { of_rivals(&mut rivals, timed) } else { timed });
         }
+        acts.extend(slow.end());
         Self { of_old, book, reach, protects, acts }
     }
 }
@@ -102,6 +112,31 @@ fn of_deletions(draws: &mut Draws, act: Act) -> Act {
         _ if draws.percent(60) => Act::Reclaim { deleted: draws.index(4), purge: draws.percent(25) },
         _ => Act::Undo { incident: draws.index(12), force: draws.percent(25) },
     }
+}
+
+/// Where it matters who invited somebody, more are invited, and by all sorts of people.
+fn of_inviters(draws: &mut Draws, act: Act) -> Act {
+    match act {
+        Act::Policy { book: _, reach, protects } if draws.percent(60) => {
+            Act::Policy { book: Book::Invited, reach, protects }
+        }
+        Act::Invite { domain, days_ago: 0 } if draws.percent(85) => by_somebody(draws, domain),
+        Act::Join { .. } | Act::Own { .. } | Act::Rename { .. } if draws.percent(40) => {
+            let domain = draws.of(&DOMAINS);
+            by_somebody(draws, domain)
+        }
+        act => act,
+    }
+}
+
+fn by_somebody(draws: &mut Draws, domain: &'static str) -> Act {
+    let who = match draws.below(8) {
+        0 => Inviting::Sponsor,
+        1..=3 => Inviting::NewSponsor(draws.index(4)),
+        4..=5 => Inviting::FormerSponsor(draws.index(4)),
+        _ => Inviting::Guest(draws.index(6)),
+    };
+    Act::InviteBy { domain, who }
 }
 
 /// Where two rules ask for the same, somebody gives back what they take, again and again, mostly when nobody doubts it any
@@ -137,6 +172,29 @@ fn gap(draws: &mut Draws) -> u64 {
         8..=13 => draws.within(1_500, 30_000),
         14..=18 => draws.within(30_000, 400_000),
         _ => draws.within(400_000, 1_800_000),
+    }
+}
+
+/// Some histories go slowly, so that bad weather lasts for as long as replicas may lag, and nobody does anything meanwhile.
+struct Slow {
+    draws: Draws,
+    is_slow: bool,
+}
+
+impl Slow {
+    fn draw(seed: u64) -> Self {
+        let mut draws = Draws::new(seed, "slow");
+        Self { is_slow: draws.percent(30), draws }
+    }
+
+    fn gap(&mut self) -> u64 {
+        if self.is_slow && self.draws.percent(60) { self.draws.within(60_000, 900_000) } else { 0 }
+    }
+
+    /// The weather may be bad for longer than anything happens.
+    fn end(&mut self) -> Option<Timed> {
+        let after_ms = self.draws.within(300_000, 2_400_000);
+        self.draws.percent(40).then_some(Timed { after_ms, act: Act::Calm })
     }
 }
 

@@ -3,9 +3,11 @@
 //!
 //! A history is drawn from the seed (`history`), played (`play`) in a world (`world`) whose process may die between any two
 //! steps (`seam`), and judged by somebody who reads the tenant's true state (`witness`, `oracle`, `reading`) and
-//! who holds what people were told, how many were touched, and how often, against it (`telling`, `budget`, `rounds`).
+//! who holds what people were told, how many were touched, and how often, against it (`telling`, `budget`, `rounds`), and who
+//! asks all the time whether what was said to be assessed was (`assessed`).
 
 mod acts;
+mod assessed;
 mod bell;
 mod budget;
 mod chat;
@@ -13,6 +15,8 @@ mod clock;
 mod draws;
 mod forge;
 mod history;
+mod inviting;
+mod lags;
 mod operate;
 mod oracle;
 mod people;

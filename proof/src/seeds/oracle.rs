@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::reading::{Demand, Reach, Taken};
 use super::witness::{Change, Witness};
 use super::world::{World, id};
-use super::{budget, rounds, telling};
+use super::{budget, inviting, rounds, telling};
 
 pub(super) async fn judge(world: &World, witness: &mut Witness) -> anyhow::Result<()> {
     let all = all_incidents(world).await?;
@@ -36,7 +36,6 @@ pub(super) async fn judge(world: &World, witness: &mut Witness) -> anyhow::Resul
     budget::judge(world, witness);
     rounds::judge(witness, &outcomes);
     nothing_is_stuck(world, witness, &all).await?;
-    everything_was_assessed(world, witness);
     the_policy_was_applied(world, witness).await
 }
 
@@ -129,6 +128,10 @@ async fn unexcused(
     let held = incident.waits_because.is_some();
     let fine = match demand.reach {
         _ if suspended && asked => true,
+        // A replica that was behind showed him as a sponsor: whether he left before he invited nobody can say, and people decide.
+        _ if demand.rule == "otherwise.guest" && inviting::by_who_left(world, guest) => {
+            !matches!(incident.state, State::Resolved { .. })
+        }
         // Beside what waits for an approver, or for nobody.
         _ if demand.by_hand => match incident.state {
             State::Waiting { .. } | State::Expired { .. } => held || world.policy.asks(),
@@ -351,35 +354,6 @@ async fn nothing_is_stuck(world: &World, witness: &mut Witness, all: &[Incident]
         witness.complain(format!("nobody has answered {}", request.value.id));
     }
     Ok(())
-}
-
-/// Whoever changed was read after that. What came of it is in the demands.
-fn everything_was_assessed(world: &World, witness: &mut Witness) {
-    let people = world.simulator.tenant();
-    let mut changes: Vec<_> = witness.changed.clone().into_iter().collect();
-    if world.policy.looks_at_groups() {
-        let there = |group| people.group(group).is_some_and(|group| group.deleted_at.is_none());
-        let linked = witness.linked.iter().flat_map(|(guest, all)| all.iter().map(move |one| (*guest, one)));
-        let linked = linked.filter(|(_, one)| there(one.group)).map(|(guest, one)| (guest, one.at));
-        changes.extend(linked.collect::<BTreeMap<_, _>>());
-        for (group, at) in witness.passed.clone().into_iter().filter(|(group, _)| there(*group)) {
-            if world.seam.asked_about(group).is_none_or(|asked| asked < at) {
-                witness.complain(format!("{group} changed at {at}, and was not read since"));
-            }
-        }
-    }
-    for (guest, changed) in changes {
-        if people.user(guest).is_none_or(|user| user.deleted_at.is_some()) {
-            continue;
-        }
-        match world.seam.asked_about(guest) {
-            Some(asked) if asked >= changed => {}
-            Some(asked) => {
-                witness.complain(format!("{guest} changed at {changed}, and was read last at {asked}"));
-            }
-            None => witness.complain(format!("{guest} changed at {changed}, and was never read")),
-        }
-    }
 }
 
 /// To everybody, and not only so that the ledger says so: that is what the demands are held against.

@@ -4,6 +4,7 @@ use simulator::{Invite, NewUser, Redeem, UserType};
 use uuid::Uuid;
 
 use super::acts::Act;
+use super::inviting;
 use super::reading::Taken;
 use super::witness::{Change, Witness};
 use super::world::World;
@@ -32,7 +33,13 @@ pub(super) fn act(world: &mut World, witness: &mut Witness, act: Act) -> anyhow:
             let address = format!("g{}@{domain}", world.guests.len());
             let invite = Invite { days_ago, ..Invite::new(&address, simulator::contoso::ALICE) };
             let invited = people.invite(invite);
-            enter(world, witness, invited)?;
+            enter(world, invited)?;
+        }
+        Act::InviteBy { domain, who } => {
+            let address = format!("g{}@{domain}", world.guests.len());
+            if let Some(invited) = inviting::invite(world, who, &address)? {
+                enter(world, invited)?;
+            }
         }
         Act::Outsider { domain, local } => {
             let address = format!("g{}@{domain}", world.guests.len());
@@ -42,7 +49,7 @@ pub(super) fn act(world: &mut World, witness: &mut Witness, act: Act) -> anyhow:
                 let invite = Invite::new(&address, simulator::contoso::ALICE);
                 people.invite(Invite { user_type: UserType::Member, ..invite })
             };
-            enter(world, witness, new)?;
+            enter(world, new)?;
         }
         Act::Convert(n) => {
             if let Some(guest) = guest(n).filter(|guest| is_there(world, *guest)) {
@@ -52,7 +59,6 @@ pub(super) fn act(world: &mut World, witness: &mut Witness, act: Act) -> anyhow:
                         Some(UserType::Member) | None => UserType::Guest,
                     });
                 })?;
-                witness.touched([guest], now);
             }
         }
         Act::Redeem(n) => {
@@ -62,7 +68,6 @@ pub(super) fn act(world: &mut World, witness: &mut Witness, act: Act) -> anyhow:
             };
             if let Some(guest) = guest(n).filter(pending) {
                 people.redeem(guest, Redeem::Entra)?;
-                witness.touched([guest], now);
             }
         }
         Act::Mail { guest: n, domain } => {
@@ -71,7 +76,6 @@ pub(super) fn act(world: &mut World, witness: &mut Witness, act: Act) -> anyhow:
                 |guest: &Uuid| people.user(*guest).is_some_and(|user| user.mail.as_ref() != Some(&mail));
             if let Some(guest) = guest(n).filter(differs) {
                 people.set(guest, |user| user.mail = Some(mail))?;
-                witness.touched([guest], now);
             }
         }
         Act::Join { guest, group } => link(world, witness, Link { guest, group, owner: false, there: true })?,
@@ -113,19 +117,20 @@ pub(super) fn act(world: &mut World, witness: &mut Witness, act: Act) -> anyhow:
             }
         }
         Act::Delete(n) => {
-            if let Some(guest) = guest(n).filter(|guest| is_there(world, *guest)) {
+            let stays = |guest: &Uuid| inviting::has_invited(world, *guest);
+            if let Some(guest) = guest(n).filter(|guest| is_there(world, *guest) && !stays(guest)) {
                 people.delete_user(guest)?;
             }
         }
         Act::Restore(n) => {
             if let Some(guest) = guest(n).filter(|guest| is_deleted(world, *guest)) {
                 people.restore_user(guest)?;
-                witness.touched([guest], now);
                 witness.put_back.push(Change { guest, taken: Taken::Account, given: true, at: now });
             }
         }
         Act::Purge(n) => {
-            if let Some(guest) = guest(n).filter(|guest| people.user(*guest).is_some()) {
+            let stays = |guest: &Uuid| inviting::has_invited(world, *guest);
+            if let Some(guest) = guest(n).filter(|guest| people.user(*guest).is_some() && !stays(guest)) {
                 people.purge_user(guest)?;
                 world.roles.retain(|holder| *holder != guest);
             }
@@ -139,21 +144,18 @@ pub(super) fn act(world: &mut World, witness: &mut Witness, act: Act) -> anyhow:
                 world.roles.retain(|holder| *holder != guest);
             } else {
                 people.restore_user(guest)?;
-                witness.touched([guest], now);
                 witness.put_back.push(Change { guest, taken: Taken::Account, given: true, at: now });
             }
         }
         Act::Enable(n) => {
             if let Some(guest) = guest(n).filter(|guest| is_enabled(world, *guest) == Some(false)) {
                 people.enable(guest)?;
-                witness.touched([guest], now);
                 witness.put_back.push(Change { guest, taken: Taken::SignIn, given: true, at: now });
             }
         }
         Act::Disable(n) => {
             if let Some(guest) = guest(n).filter(|guest| is_enabled(world, *guest) == Some(true)) {
                 people.disable(guest)?;
-                witness.touched([guest], now);
             }
         }
         Act::Role { guest: n, has } => {
@@ -196,9 +198,8 @@ pub(super) fn act(world: &mut World, witness: &mut Witness, act: Act) -> anyhow:
 }
 
 /// Somebody from outside is there from now on. The policy may speak of him by his id.
-fn enter(world: &mut World, witness: &mut Witness, who: Uuid) -> anyhow::Result<()> {
+fn enter(world: &mut World, who: Uuid) -> anyhow::Result<()> {
     world.guests.push(who);
-    witness.touched([who], world.clock.now());
     let reading = world.policy;
     world.take_policy(reading.book, reading.reach, world.protects)
 }
@@ -222,7 +223,7 @@ fn link(world: &World, witness: &mut Witness, link: Link) -> anyhow::Result<()> 
         let taken = if owner { Taken::Ownership(group) } else { Taken::Membership(group) };
         witness.put_back.push(Change { guest, taken, given: true, at: world.clock.now() });
     }
-    witness.link_changed(world, (guest, group), owner);
+    witness.link_changed(world, group);
     Ok(())
 }
 

@@ -11,13 +11,14 @@ use super::acts::{Act, Event};
 use super::seam::Slowness;
 use super::witness::Witness;
 use super::world::World;
-use super::{forge, operate, people, weather};
+use super::{assessed, forge, operate, people, weather};
 
 pub(super) async fn play(world: &mut World, witness: &mut Witness, act: Act) -> anyhow::Result<()> {
     witness.look_at_writes(world);
     let now = world.clock.now();
     match act {
         Act::Invite { .. }
+        | Act::InviteBy { .. }
         | Act::Outsider { .. }
         | Act::Convert(_)
         | Act::Redeem(_)
@@ -50,6 +51,7 @@ pub(super) async fn play(world: &mut World, witness: &mut Witness, act: Act) -> 
         Act::Weather(number) => {
             let lost = world.simulator.faults().notifications.lost;
             let (faults, slowness) = weather::draw(number, lost);
+            witness.lags.change(now, &faults);
             world.simulator.set_faults(|all| *all = faults);
             world.seam.slow(slowness);
         }
@@ -59,7 +61,10 @@ pub(super) async fn play(world: &mut World, witness: &mut Witness, act: Act) -> 
             world.store.ledger.set_stop(&stop).await?;
         }
         Act::Stop(false) => resume(world).await?,
-        Act::Calm => calm(world),
+        Act::Calm => {
+            calm(world);
+            witness.lags.change(now, &world.simulator.faults());
+        }
         Act::Chat { down } => world.chat.set_down(down),
         Act::RevokeTokens => world.simulator.revoke_tokens(),
         Act::Forge { how, guest: n } => {
@@ -68,14 +73,14 @@ pub(super) async fn play(world: &mut World, witness: &mut Witness, act: Act) -> 
             }
         }
         Act::Die { after_steps, back_after_s, takes_over } => {
-            die(world, after_steps, back_after_s, takes_over).await?;
+            die(world, witness, (after_steps, back_after_s, takes_over)).await?;
         }
         Act::Jump { minutes } => jump(world, witness, SignedDuration::from_mins(minutes)),
         Act::Days(days) => {
             for _ in 0..days {
                 jump(world, witness, SignedDuration::from_hours(20));
                 // Long enough for whoever renews the subscriptions.
-                tokio::time::sleep(Duration::from_secs(90)).await;
+                assessed::sleep(world, witness, Duration::from_secs(90)).await?;
                 witness.look_at_writes(world);
             }
         }
@@ -117,7 +122,7 @@ pub(super) async fn play(world: &mut World, witness: &mut Witness, act: Act) -> 
     }
     witness.note(world);
     world.seam.ring();
-    Ok(())
+    assessed::look(world, witness).await
 }
 
 /// As on a good day: replicas lag a little.
@@ -139,11 +144,15 @@ pub(super) async fn resume(world: &World) -> anyhow::Result<()> {
 }
 
 /// Within so many steps of its own, or after a minute in which it has nothing to do.
-async fn die(world: &mut World, after_steps: u64, back_after_s: u64, takes_over: bool) -> anyhow::Result<()> {
+async fn die(
+    world: &mut World,
+    witness: &mut Witness,
+    (after_steps, back_after_s, takes_over): (u64, u64, bool),
+) -> anyhow::Result<()> {
     world.seam.dies_in(Some(after_steps));
     let _idle = tokio::time::timeout(Duration::from_secs(60), world.seam.death()).await;
     world.kill().await;
-    tokio::time::sleep(Duration::from_secs(back_after_s)).await;
+    assessed::sleep(world, witness, Duration::from_secs(back_after_s)).await?;
     world.start(takes_over).await
 }
 

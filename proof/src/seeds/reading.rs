@@ -7,7 +7,10 @@ use uuid::Uuid;
 
 use super::acts::Book;
 
+mod invited;
 mod twice;
+
+pub use invited::{SPONSORS, STAFF};
 
 /// How far a demand goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,6 +61,8 @@ pub struct Policy {
     pub protects: Option<Uuid>,
     /// Whoever has an exception, where the book gives one.
     pub excepted: Option<Uuid>,
+    /// The group of those whose guests are let in, where it matters who invited them.
+    pub sponsors: Uuid,
 }
 
 /// Who somebody is, by where his account is from and what it is called.
@@ -82,7 +87,7 @@ const BEFORE: &str = "2026-06-01";
 impl Policy {
     #[must_use]
     pub fn text(&self) -> String {
-        let Self { book, reach, ceiling: _, protects, excepted } = self;
+        let Self { book, reach, ceiling: _, protects, excepted, sponsors: _ } = self;
         let mut text = format!("version: 1\nmode: {}\n", reach.word());
         if let Some(id) = protects {
             text += &format!("protect:\n  users: [{id}]\n");
@@ -114,6 +119,7 @@ impl Policy {
                                \"Finance *\" } }\n    then: [leave-group]\n"
                 .to_owned(),
             Book::Twice => twice::TEXT.to_owned(),
+            Book::Invited => self.invited_text(),
             Book::Timed => {
                 let exceptions = excepted.map_or_else(String::new, |id| {
                     format!("exceptions:\n  - {{ guest: {id}, from: [otherwise.guest], until: {EXCEPTED_UNTIL} }}\n")
@@ -137,7 +143,7 @@ impl Policy {
     /// Whether it matters to it who is in which group.
     #[must_use]
     pub fn looks_at_groups(&self) -> bool {
-        self.book != Book::Timed
+        !matches!(self.book, Book::Timed | Book::Invited)
     }
 
     /// What it demands of this account now. `as_if_in` are groups of which it is taken to be a member and an owner, whatever
@@ -168,6 +174,7 @@ impl Policy {
             Book::Blocked => self.blocked(&place),
             Book::Deleting => self.deleting(&place),
             Book::Twice => self.twice(&place),
+            Book::Invited => self.invited(&place, kind),
             Book::Timed => self.timed(user, kind, now),
         };
         for demand in &mut demands {

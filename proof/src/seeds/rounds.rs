@@ -45,12 +45,14 @@ fn rounds(witness: &Witness, guest: Uuid, taken: Taken) -> Vec<Timestamp> {
     let theirs = witness.put_back.iter().filter(mine).map(|one| (one.at, false, false));
     let mut all: Vec<(Timestamp, bool, bool)> = ours.chain(theirs).collect();
     all.sort();
-    let (mut rounds, mut there) = (Vec::new(), true);
+    let (mut rounds, mut there) = (Vec::<Timestamp>::new(), true);
     for (at, undone, takes) in all {
         if undone {
             rounds.clear();
         }
-        if takes && there {
+        // Nobody believes so soon that it was put back: what was sent again had not been seen, or its answer got lost.
+        let again = rounds.last().is_some_and(|last| at.duration_since(*last) < Incident::SETTLES_AFTER);
+        if takes && there && !again {
             rounds.push(at);
         }
         there = !takes;

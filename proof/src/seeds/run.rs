@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::history::{History, Options};
 use super::reading::Taken;
 use super::seam::Trace;
 use super::witness::Witness;
 use super::world::{QUIET, World};
-use super::{operate, oracle, play};
+use super::{assessed, operate, oracle, play};
 
 const ROUND: Duration = Duration::from_mins(12);
 const A_DAY: SignedDuration = SignedDuration::from_hours(25);
@@ -67,9 +67,11 @@ pub fn play(seed: u64, history: &History, lines: bool) -> anyhow::Result<Report>
         let began = world.clock.now();
         until_subscribed(&world).await?;
         play::calm(&world);
+        witness.lags.change(began, &world.simulator.faults());
         witness.note(&world);
+        assessed::look(&world, &mut witness).await?;
         for timed in &history.acts {
-            tokio::time::sleep(Duration::from_millis(timed.after_ms)).await;
+            assessed::sleep(&world, &mut witness, Duration::from_millis(timed.after_ms)).await?;
             world.seam.note(&format!("act {:?}", timed.act), &[]);
             play::play(&mut world, &mut witness, timed.act).await?;
         }
@@ -119,7 +121,9 @@ async fn until_subscribed(world: &World) -> anyhow::Result<()> {
 /// Faults stop, and everything happens that is going to happen. Where something changed that the tenant tells nobody of,
 /// a day goes by in which everybody is looked at.
 async fn settle(world: &mut World, witness: &mut Witness) -> anyhow::Result<()> {
+    let began = world.clock.now();
     play::calm(world);
+    witness.lags.change(began, &world.simulator.faults());
     world.simulator.set_faults(|faults| faults.notifications.lost = 0.0);
     world.chat.set_down(false);
     world.clock.skew(SignedDuration::ZERO);
@@ -127,23 +131,43 @@ async fn settle(world: &mut World, witness: &mut Witness) -> anyhow::Result<()> 
     world.look();
     rest(world, witness).await?;
     // What no notification told is found in the next round of the delta queries.
-    tokio::time::sleep(ROUND).await;
+    assessed::sleep(world, witness, ROUND).await?;
     rest(world, witness).await?;
     if witness.unheard {
         world.clock.jump(A_DAY);
         witness.clock_jumped(world.clock.now(), A_DAY);
         world.look();
-        tokio::time::sleep(ROUND).await;
+        assessed::sleep(world, witness, ROUND).await?;
         rest(world, witness).await?;
     }
     witness.note(world);
+    until_all_is_assessed(world, witness, began).await
+}
+
+/// Up to when the faults have stopped, of what was told by then: a round of the delta queries speaks of what happened a
+/// quarter of an hour before it, and a listing that makes something good is the second one.
+async fn until_all_is_assessed(
+    world: &World,
+    witness: &mut Witness,
+    stopped: Timestamp,
+) -> anyhow::Result<()> {
+    for _ in 0..20 {
+        if assessed::said(world).await?.is_some_and(|until| until >= stopped) {
+            return Ok(());
+        }
+        assessed::sleep(world, witness, Duration::from_mins(6)).await?;
+    }
+    let said = assessed::said(world).await?;
+    witness.complain(format!(
+        "the faults stopped at {stopped}, and every change was assessed up to {said:?} only"
+    ));
     Ok(())
 }
 
 async fn rest(world: &World, witness: &mut Witness) -> anyhow::Result<()> {
     // The second look comes five minutes after the first.
     for _ in 0..288 {
-        tokio::time::sleep(Duration::from_mins(6)).await;
+        assessed::sleep(world, witness, Duration::from_mins(6)).await?;
         witness.look_at_writes(world);
         if is_quiet(world).await? {
             return Ok(());

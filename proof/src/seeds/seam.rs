@@ -1,7 +1,7 @@
 //! What lies between the process and everything else: every request out and every piece of work of the store passes here,
 //! waits a little, is written into the trace, and may be the last thing that the process did.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::hash::Hasher as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,6 @@ use axum::middleware::Next;
 use axum::response::Response;
 use jiff::Timestamp;
 use tokio::sync::Notify;
-use uuid::Uuid;
 
 use super::bell::{Bell, Listener};
 use super::clock::Virtual;
@@ -46,8 +45,6 @@ struct Inner {
     dies_in: Option<u64>,
     dead: bool,
     trace: Trace,
-    /// When each user and each group was last asked about.
-    asked: BTreeMap<Uuid, Timestamp>,
 }
 
 /// A hash of all that was asked of anybody and answered, and the last of it in words.
@@ -122,14 +119,7 @@ impl Seam {
     pub(super) fn new(seed: u64, clock: Virtual, keep_lines: bool) -> Self {
         let trace = Trace { lines: keep_lines.then(VecDeque::new), ..Trace::default() };
         let draws = Draws::new(seed, "seam");
-        let inner = Inner {
-            draws,
-            slowness: Slowness::default(),
-            dies_in: None,
-            dead: false,
-            trace,
-            asked: BTreeMap::new(),
-        };
+        let inner = Inner { draws, slowness: Slowness::default(), dies_in: None, dead: false, trace };
         let (posted, died) = (Bell::default(), Notify::new());
         Self { shared: Arc::new(Shared { inner: Mutex::new(inner), clock, died, posted }) }
     }
@@ -175,20 +165,6 @@ impl Seam {
     pub(super) fn note(&self, line: &str, body: &[u8]) {
         let at = self.shared.clock.now();
         self.inner().trace.note(at, line, body);
-    }
-
-    /// When Graph was last asked about this user, or about this group itself.
-    pub(super) fn asked_about(&self, id: Uuid) -> Option<Timestamp> {
-        self.inner().asked.get(&id).copied()
-    }
-
-    fn note_asked(&self, text: &str) {
-        let now = self.shared.clock.now();
-        let id = |rest: &str| rest.get(..36)?.parse::<Uuid>().ok();
-        let users = text.split("/users/").skip(1).filter_map(id);
-        let groups = text.split("/groups/").skip(1).filter(|rest| rest.get(36..37) == Some("?"));
-        let ids = users.chain(groups.filter_map(id));
-        self.inner().asked.extend(ids.map(|id| (id, now)));
     }
 
     pub(super) fn trace(&self) -> Trace {
@@ -241,8 +217,6 @@ pub(super) async fn out(State(seam): State<Seam>, request: Request, next: Next) 
     let line = format!("> {} {}", parts.method, parts.uri);
     seam.travel().await;
     seam.note(&line, &body);
-    seam.note_asked(&line);
-    seam.note_asked(&String::from_utf8_lossy(&body));
     // What was asked of Graph before the process died may arrive all the same.
     let changes = parts.method != http::Method::GET;
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;

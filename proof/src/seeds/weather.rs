@@ -12,14 +12,11 @@ pub(super) fn draw(number: u64, lost: f64) -> (Faults, Slowness) {
     let mut faults = Faults::default();
     let share =
         |draws: &mut Draws, most: u64| f64::from(u32::try_from(draws.within(1, most)).unwrap_or(1)) / 100.0;
-    let seconds =
-        |draws: &mut Draws, most: u64| SignedDuration::from_secs(draws.within(1, most).cast_signed());
     if draws.percent(60) {
-        let lag = seconds(&mut draws, 12);
-        faults.stale = Some(Stale { lag, chance: if draws.percent(50) { 1.0 } else { 0.4 } });
+        faults.stale = Some(stale(&mut draws));
     }
     if draws.percent(35) {
-        faults.fresh = Some(Stale { lag: seconds(&mut draws, 12), chance: share(&mut draws, 90) });
+        faults.fresh = Some(stale(&mut draws));
     }
     if draws.percent(25) {
         let retry_after = wait(&mut draws);
@@ -54,6 +51,21 @@ pub(super) fn draw(number: u64, lost: f64) -> (Faults, Slowness) {
         faults.audit_lag = SignedDuration::from_mins(draws.of(&[1, 5, 30]));
     }
     (faults, slowness)
+}
+
+/// Most replicas lag by seconds, some by minutes: across each of the spans after which somebody believes what he reads. Where
+/// one lags by minutes, others do not, and a fresh answer may be followed by an old one.
+fn stale(draws: &mut Draws) -> Stale {
+    const MINUTES: [u64; 6] = [90, 230, 270, 420, 600, 840];
+    let in_minutes = draws.percent(40);
+    let lag = if in_minutes { draws.of(&MINUTES) } else { draws.within(1, 12) };
+    let chance = match (in_minutes, draws.below(3)) {
+        (false, 0) => 1.0,
+        (true, 0) => 0.9,
+        (_, 1) => 0.5,
+        (_, _) => 0.2,
+    };
+    Stale { lag: SignedDuration::from_secs(lag.cast_signed()), chance }
 }
 
 fn wait(draws: &mut Draws) -> RetryAfter {

@@ -7,18 +7,17 @@ use jiff::{SignedDuration, Timestamp};
 use simulator::{Group, User, Write};
 use uuid::Uuid;
 
+use super::assessed::Assessed;
+use super::lags::Lags;
 use super::reading::{Policy, Reach, Taken};
 use super::world::World;
 
 /// Whoever acts on a reason that has ended a moment ago acts on a read that was true when it was made: replicas lag, and
-/// requests wait.
+/// requests wait. Where replicas lag by more, that is added.
 const JUST_ENDED: SignedDuration = SignedDuration::from_secs(90);
 
 /// For so long a write is sent again whose answer got lost, or that nobody saw: a quarter of an hour, and a moment.
 const SENT_AGAIN: SignedDuration = SignedDuration::from_mins(16);
-
-/// The longest that a replica lags: a read may show nothing of what came so shortly before.
-const REPLICAS_LAG: SignedDuration = SignedDuration::from_secs(13);
 
 /// Since when a reason holds, or when it did.
 #[derive(Debug, Clone, Copy)]
@@ -76,14 +75,6 @@ pub struct Change {
     pub at: Timestamp,
 }
 
-/// Somebody came into a group, or went.
-#[derive(Debug, Clone, Copy)]
-pub struct Linked {
-    pub group: Uuid,
-    pub owner: bool,
-    pub at: Timestamp,
-}
-
 #[derive(Debug, Default)]
 pub struct Witness {
     pub(super) reasons: BTreeMap<Reason, Vec<Held>>,
@@ -93,13 +84,8 @@ pub struct Witness {
     pub rejected: BTreeMap<Uuid, Timestamp>,
     /// When somebody asked for the breaker to be reset.
     pub resets: Vec<Timestamp>,
-    /// The last change of each guest that the tenant tells of.
-    pub changed: BTreeMap<Uuid, Timestamp>,
-    /// When each joined or left a group, or came to own one, and which, in order: nobody needs to look where no rule does, or
-    /// at a group that is gone.
-    pub linked: BTreeMap<Uuid, Vec<Linked>>,
-    /// Groups that somebody owned for a moment in which nobody looked, and when that ended.
-    pub passed: Vec<(Uuid, Timestamp)>,
+    pub(super) assessed: Assessed,
+    pub(super) lags: Lags,
     /// What the tenant was like, each with until when.
     recent: Vec<(Timestamp, Seen)>,
     /// Who is there now, and the policy.
@@ -131,7 +117,8 @@ impl Witness {
         self.broken.extend(seen.broken(&world.policy, now));
         if let Some((policy, before)) = self.last.replace((world.policy, seen)) {
             self.recent.push((now, before));
-            self.recent.retain(|(until, _)| now.duration_since(*until) <= JUST_ENDED);
+            let just_ended = JUST_ENDED + self.lags.longest();
+            self.recent.retain(|(until, _)| now.duration_since(*until) <= just_ended);
             // Nobody reads a guest and his groups at one moment.
             if let Some((_, seen)) = &self.last {
                 for (_, before) in &self.recent {
@@ -269,6 +256,7 @@ impl Witness {
     fn reach(&self, change: Change, rule: Option<&str>) -> Option<Reach> {
         let Change { guest, taken, given: _, at } = change;
         let lag = JUST_ENDED + self.jumped(at);
+        let lag = lag + self.lags.before(at, lag);
         let holds = |held: &&Held| held.from <= at && held.to.is_none_or(|to| at.duration_since(to) <= lag);
         let named = |key: &&Reason| (key.0, key.1) == (guest, taken) && rule.is_none_or(|rule| rule == key.2);
         let reasons = self.reasons.iter().filter(|(key, _)| named(key)).flat_map(|(_, all)| all);
@@ -327,29 +315,9 @@ impl Witness {
         self.complaints.push(what);
     }
 
-    /// The tenant tells of this.
-    pub(super) fn touched(&mut self, guests: impl IntoIterator<Item = Uuid>, now: Timestamp) {
-        self.changed.extend(guests.into_iter().map(|guest| (guest, now)));
-    }
-
-    /// Somebody joined or left a group, or its owners, now. What nobody can have seen leaves nothing to be looked at but the
-    /// group: an ownership is in no notification.
-    pub(super) fn link_changed(&mut self, world: &World, (guest, group): (Uuid, Uuid), owner: bool) {
-        let at = world.clock.now();
-        let all = self.linked.entry(guest).or_default();
-        let seen = [guest, group].into_iter().filter_map(|id| world.seam.asked_about(id)).max();
-        let unseen = |one: &Linked| {
-            let just_before = |seen: Timestamp| seen.duration_since(one.at) < REPLICAS_LAG;
-            (one.group, one.owner, owner) == (group, true, true) && seen.is_none_or(just_before)
-        };
-        let ends = !world.simulator.tenant().is_owner(group, guest);
-        if ends && all.pop_if(|one| unseen(one)).is_some() {
-            self.passed.push((group, at));
-        } else {
-            all.push(Linked { group, owner, at });
-        }
-        // Where no rule is about groups nobody looks at one that changes, and whoever comes into one that protects him is
-        // found as whoever gets a role is: a day later at most.
+    /// Somebody joined or left the group, or its owners. Where no rule is about groups nobody looks at one that changes, and
+    /// whoever comes into one that protects him is found as whoever gets a role is: a day later at most.
+    pub(super) fn link_changed(&mut self, world: &World, group: Uuid) {
         let protects = world.simulator.tenant().group(group).is_some_and(|group| group.role_assignable);
         self.unheard |= protects && !world.policy.looks_at_groups();
     }

@@ -22,6 +22,7 @@ use super::chat::Chat;
 use super::clock::Virtual;
 use super::draws;
 use super::history::History;
+use super::inviting::Inviters;
 use super::process::{Process, parse};
 use super::reading;
 use super::seam::{self, Seam};
@@ -40,6 +41,7 @@ pub struct World {
     pub policy: reading::Policy,
     pub guests: Vec<Uuid>,
     pub groups: Vec<Uuid>,
+    pub inviters: Inviters,
     /// One of the tenant's own, a member of every group.
     pub dave: Uuid,
     /// Whether the policy protects the first of the guests.
@@ -69,12 +71,14 @@ impl World {
             groups.push(people.create_group(NewGroup { owners, members, ..new }));
         }
         people.add_member(simulator::contoso::MARKETING, dave)?;
+        let inviters = Inviters::settle_in(&simulator);
         let policy = reading::Policy {
             book: history.book,
             reach: history.reach,
             ceiling: reading::Reach::Enforce,
             protects: None,
             excepted: None,
+            sponsors: inviters.sponsors,
         };
         let in_force = watch::Sender::new(parse(&policy.text())?);
         let wire = chat.router().fallback_service(simulator.router());
@@ -95,6 +99,7 @@ impl World {
             policy,
             guests,
             groups,
+            inviters,
             dave,
             protects: history.protects,
             roles,
@@ -166,7 +171,7 @@ impl World {
         let protects = self.guests.first().copied().filter(|_| protects);
         let excepted = self.guests.get(1).copied().filter(|_| book == Book::Timed);
         let before = self.policy;
-        self.policy = reading::Policy { book, reach, ceiling: before.ceiling, protects, excepted };
+        self.policy = reading::Policy { book, reach, protects, excepted, ..before };
         if self.policy != before {
             self.in_force.send_replace(parse(&self.policy.text())?);
         }
@@ -274,5 +279,6 @@ async fn deliver(simulator: Simulator, seam: Seam, clock: Virtual) {
     }
 }
 
-/// How long the tenant has to be quiet until it is taken to be settled.
-pub(super) const QUIET: SignedDuration = SignedDuration::from_hours(5);
+/// How long the tenant has to be quiet until it is taken to be settled. Whom nobody has invited is asked for in the audit more
+/// rarely than that.
+pub(super) const QUIET: SignedDuration = SignedDuration::from_hours(4);

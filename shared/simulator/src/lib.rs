@@ -2,6 +2,7 @@
 //! really delivered. It refuses what Microsoft does not describe, and it can be made to fail in every way that the
 //! real service does. It serves loopback only and imports nothing of the product, so that one error cannot hide on
 //! both sides.
+mod changed;
 pub mod contoso;
 mod control;
 mod dates;
@@ -21,6 +22,7 @@ mod token;
 mod traffic;
 mod world;
 
+pub use changed::{Changed, What};
 pub use deliveries::notice::Lifecycle;
 pub use directory::{Directory, DirectoryError, Invite, NewUser, Redeem};
 pub use faults::{Delay, Failure, Failures, Fault, Faults, NotificationFaults, RetryAfter, Stale, Throttle};
@@ -30,4 +32,4 @@ pub use options::{App, Delivery, FederatedCredential, Now, Options, Population};
 pub use quota::Quota;
 pub use simulator::{Simulator, StartError};
 pub use tenant::{Group, GroupKind, Identity, Label, OtherKind, User, UserType};
-pub use traffic::{Kind, Logged, Traffic, Write};
+pub use traffic::{Kind, Logged, Read, Traffic, Write};

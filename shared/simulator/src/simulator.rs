@@ -17,7 +17,7 @@ use crate::graph::subscriptions::Subscription;
 use crate::options::{Delivery, Options};
 use crate::record::Recorder;
 use crate::server;
-use crate::traffic::{Traffic, Write};
+use crate::traffic::{Read, Traffic, Write};
 use crate::world::World;
 
 /// A tenant over HTTP. Clones share one tenant; the socket closes with `stop` or with the last clone.
@@ -143,6 +143,11 @@ impl Simulator {
     /// Every state-changing Graph call since the last time, refused ones included; the control API is none of them.
     pub fn take_writes(&self) -> Vec<Write> {
         self.world.look(|state, _| std::mem::take(&mut state.writes))
+    }
+
+    /// Every GET that was answered since the last time, oldest first; the last 10,000.
+    pub fn take_reads(&self) -> Vec<Read> {
+        self.world.look(|state, _| std::mem::take(&mut state.reads).into())
     }
 
     /// While on, notifications and handshakes that a receiver spoils (and undocumented lifecycle events) are recorded

@@ -1,4 +1,5 @@
-//! What came in: counters, a log of calls, and the writes that apps made. Nothing here is ever sent to a client.
+//! What came in: counters, a log of calls, the writes that apps made, and how old what they read was. Nothing here is ever
+//! sent to a client.
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
@@ -70,7 +71,25 @@ impl Write {
     }
 }
 
-/// Calls and writes that are remembered.
+/// A GET that was answered, by a replica that may lag. Whether the answer arrived is not said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// Below `/v1.0`.
+    pub path: String,
+    /// As it came.
+    pub query: String,
+    /// The client id of the app.
+    pub app: Uuid,
+    /// 200, or 404 where the replica knows no such object.
+    pub status: u16,
+    /// By the tenant's clock.
+    pub at: Timestamp,
+    /// The replica had seen every change up to then: `at`, unless it lagged. Of an object that was created after that it shows
+    /// the first version.
+    pub shows: Timestamp,
+}
+
+/// Calls, writes and reads that are remembered.
 pub(crate) const KEPT_AT_MOST: usize = 10_000;
 
 impl Traffic {

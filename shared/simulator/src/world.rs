@@ -1,5 +1,6 @@
 //! Everything that a running simulator shares: the state behind one lock, the clock, the record. Changes go through
 //! `act`, which also announces them to subscriptions; `look` only reads (or keeps books that nobody is told about).
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,7 +15,7 @@ use crate::quota::Spent;
 use crate::record::Recorder;
 use crate::tenant::{Actor, Tenant, View};
 use crate::token::Tokens;
-use crate::traffic::{Traffic, Write};
+use crate::traffic::{Read, Traffic, Write};
 
 pub(crate) struct World {
     pub(crate) now: Now,
@@ -48,6 +49,7 @@ pub(crate) struct State {
     pub(crate) noise: fastrand::Rng,
     pub(crate) traffic: Traffic,
     pub(crate) writes: Vec<Write>,
+    pub(crate) reads: VecDeque<Read>,
     /// Delta tokens of an earlier generation answer 410.
     pub(crate) delta_generation: u64,
     /// Refused notifications are recorded as `ignore`.
@@ -94,6 +96,7 @@ impl World {
             noise: fastrand::Rng::with_seed(seed ^ 0x006e_6f69_7365),
             traffic: Traffic::default(),
             writes: Vec::new(),
+            reads: VecDeque::new(),
             delta_generation: 0,
             receiver_is_faulty: false,
         };

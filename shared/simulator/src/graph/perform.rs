@@ -16,8 +16,8 @@ use crate::faults::Failure;
 use crate::odata::{Query, Type};
 use crate::quota::Priority;
 use crate::tenant::{Actor, ObjectKind};
-use crate::traffic::{self, Logged, Write};
-use crate::world::{State, World};
+use crate::traffic::{self, Logged, Read, Write};
+use crate::world::{Sight, State, World};
 
 /// A call as text: as it came over HTTP, or as a batch described it.
 #[derive(Debug)]
@@ -42,8 +42,8 @@ pub(crate) struct Finished {
 }
 
 pub(crate) async fn perform(world: &Arc<World>, caller: &Caller, incoming: &Incoming<'_>) -> Finished {
-    let mut units = 1;
-    let result = attempt(world, caller, incoming, &mut units).await;
+    let (mut units, mut sight) = (1, None);
+    let result = attempt(world, caller, incoming, (&mut units, &mut sight)).await;
     let (status, body) = match &result {
         Ok((answer, call)) => (answer.status, call.body.clone()),
         Err((refusal, body)) => (refusal.status, body.clone()),
@@ -53,6 +53,9 @@ pub(crate) async fn perform(world: &Arc<World>, caller: &Caller, incoming: &Inco
         let path = incoming.path.to_owned();
         let method = incoming.method.to_owned();
         state.traffic.log(Logged { method, path, status, in_batch: incoming.in_batch });
+        if incoming.method == "GET" && matches!(status, 200 | 404) {
+            note_read(state, caller, incoming, (sight, status), at);
+        }
         if is_write(incoming) {
             state.traffic.writes += 1;
             let (method, path) = (incoming.method.to_owned(), incoming.path.to_owned());
@@ -63,6 +66,22 @@ pub(crate) async fn perform(world: &Arc<World>, caller: &Caller, incoming: &Inco
         }
     });
     finish(world, incoming, result.map(|(answer, _)| answer).map_err(|(refusal, _)| refusal), units)
+}
+
+/// A 404 that was injected shows nothing.
+fn note_read(
+    state: &mut State,
+    caller: &Caller,
+    incoming: &Incoming<'_>,
+    (sight, status): (Option<Sight>, u16),
+    at: jiff::Timestamp,
+) {
+    let Some(Sight { seen_until, settled_until: _ }) = sight else { return };
+    let (path, query) = (incoming.path.to_owned(), incoming.raw_query.to_owned());
+    if state.reads.len() == traffic::KEPT_AT_MOST {
+        state.reads.pop_front();
+    }
+    state.reads.push_back(Read { path, query, app: caller.app, status, at, shows: seen_until.unwrap_or(at) });
 }
 
 /// POSTs that only read are no writes.
@@ -91,7 +110,12 @@ pub(crate) fn finish(
 
 type Attempt = Result<(Answer, Call), (Refusal, Option<Value>)>;
 
-async fn attempt(world: &Arc<World>, caller: &Caller, incoming: &Incoming<'_>, units: &mut u32) -> Attempt {
+async fn attempt(
+    world: &Arc<World>,
+    caller: &Caller,
+    incoming: &Incoming<'_>,
+    (units, shown): (&mut u32, &mut Option<Sight>),
+) -> Attempt {
     if let Some(refusal) = world.look(|state, now| injected(state, incoming, now)) {
         return Err((refusal, None));
     }
@@ -103,6 +127,7 @@ async fn attempt(world: &Arc<World>, caller: &Caller, incoming: &Incoming<'_>, u
     charged.map_err(|refusal| (refusal, None))?;
     let body = body(incoming).map_err(|refusal| (refusal, None))?;
     let (now, sight) = world.look(|state, now| (now, state.sight(now)));
+    *shown = Some(sight);
     let call = Call {
         operation: route.operation,
         keys,

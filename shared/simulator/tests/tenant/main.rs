@@ -13,5 +13,6 @@ mod reading;
 mod record;
 mod subscribing;
 mod tokens;
+mod witnessed;
 mod world;
 mod writing;

@@ -83,6 +83,11 @@ impl Assessed {
         // Whoever knows the object at all shows what it was at first.
         let created = self.created.get(&id).copied().filter(|_| is_there);
         let shows = created.map_or(read.shows, |created| created.max(read.shows));
+        // To whoever was told of the end, a replica that does not know him yet says the same as one that does not any more.
+        let is_gone_for_good = matches!(shown, Shown::Account(_))
+            && read.status == 404
+            && world.simulator.tenant().user(id).is_none();
+        let shows = if is_gone_for_good { Timestamp::MAX } else { shows };
         let as_owner = match shown {
             Shown::Memberships(_) => Some(false),
             Shown::Ownerships(_) => Some(true),

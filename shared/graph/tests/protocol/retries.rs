@@ -136,16 +136,13 @@ impl Gate for Closed {
 async fn what_may_not_be_done_any_more_is_not_sent_again() {
     let fake = Fake::start().await;
     let patch = format!("PATCH /v1.0/users/{GUEST}");
-    let failures = [
-        (Answer::busy(429, "0"), false),
-        (Answer::error(401, "InvalidAuthenticationToken"), false),
-        (Answer::busy(503, "0"), true),
-    ];
-    for (sent, (answer, maybe_done)) in failures.into_iter().enumerate() {
+    let refusals =
+        [Answer::busy(429, "0"), Answer::error(401, "InvalidAuthenticationToken"), Answer::busy(503, "0")];
+    for (sent, answer) in refusals.into_iter().enumerate() {
         fake.next(&patch, answer);
         let step = Step::Disable { user: GUEST };
         let not_written = fake.writer().apply(step, &Closed).await.unwrap_err();
-        assert_eq!((not_written.maybe_done, fake.seen(&patch).len()), (maybe_done, sent + 1));
+        assert_eq!((not_written.maybe_done, fake.seen(&patch).len()), (false, sent + 1));
     }
 }
 

@@ -127,7 +127,7 @@ impl Sqs {
             let text = envelope.checked_text(self.name())?;
             self.dispatch_new(vec![(envelope, text)], self.now()).await?;
             // Lost by now or not, the body lies elsewhere.
-            self.release(key, pushed, Ending::Done).await?;
+            self.release(key, pushed, Ending::Elsewhere).await?;
             self.settle(owed_by(claimed, pushed)).await?;
             return Ok(Delayed::Anew);
         }
@@ -164,7 +164,7 @@ impl Sqs {
         let label = Label { key, why, deliveries: *deliveries, buried_at: now };
         self.put_to_dead(&letter, label).await?;
         // Lost by now or not, the letter is dead.
-        self.release(key, pushed, Ending::Done).await?;
+        self.release(key, pushed, Ending::Elsewhere).await?;
         self.settle(owed_by(claimed, pushed)).await?;
         Ok(Hold::Kept)
     }

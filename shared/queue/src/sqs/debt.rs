@@ -104,6 +104,10 @@ impl Sqs {
             if putting.len() >= AT_ONCE {
                 trouble = trouble.or(putting.join_next().await.and_then(|put| self.was_put(put).err()));
             }
+            // Each further one would be owed by nobody who sends it.
+            if trouble.is_some() {
+                break;
+            }
             let table = self.table().clone();
             putting.spawn(async move { table.put_all(&[write]).await.map(|_| ()) });
         }

@@ -43,6 +43,9 @@ struct Run {
     collapse: Collapse,
     /// SHA-256 of the body.
     body: String,
+    /// It did nothing for good: what it was to do lies elsewhere, in another message or among the dead.
+    #[serde(default)]
+    elsewhere: bool,
 }
 
 impl Held {
@@ -64,6 +67,9 @@ impl Run {
         if same_body && message.sent_at == self.sent_at {
             return true;
         }
+        if self.elsewhere {
+            return false;
+        }
         let before = message.sent_at.saturating_add(SKEW).is_ok_and(|sent| sent <= self.began_at);
         let newer_stays = message.sent_at < self.sent_at && !self.collapse.keeps_body();
         let older_stays = message.sent_at > self.sent_at && message.collapse.keeps_body();
@@ -83,6 +89,8 @@ pub(super) enum Taken {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
     Done,
+    /// What it was to do lies in another message, or among the dead letters.
+    Elsewhere,
     /// Its message comes again then.
     NotDone {
         again: Timestamp,
@@ -106,6 +114,7 @@ impl Sqs {
             sent_at: message.sent_at,
             collapse: message.collapse,
             body: digest(&message.body),
+            elsewhere: false,
         };
         let mut pace = Pace::default();
         loop {
@@ -164,6 +173,7 @@ impl Sqs {
             };
             let (last, put_off) = match ending {
                 Ending::Done => (Some(held.run), None),
+                Ending::Elsewhere => (Some(Run { elsewhere: true, ..held.run }), None),
                 Ending::NotDone { again } => (lease.last, Some(Held { until: again, ..held })),
             };
             if self.write(key, Lease { held: None, last, put_off }, expect, now).await? {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use emulator::proxy::Fault;
-use guestlist_queue::{Claimed, Collapse, Delayed, Move, Queue};
+use guestlist_queue::{Claimed, Collapse, Move, Queue};
 use jiff::{SignedDuration, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -89,6 +89,13 @@ impl Trial {
         self.owed.retain(|one| one.key != key || one.step >= handed_out);
     }
 
+    /// Nothing was done: what else waits for this key is owed as before.
+    fn lies_elsewhere(&mut self, claimed: &Claimed, handed_out: usize) {
+        let its =
+            |one: &Owed| one.key == claimed.key && one.since == claimed.owed_since && one.step < handed_out;
+        self.owed.retain(|one| !its(one));
+    }
+
     async fn act(&mut self, act: Act) {
         self.step += 1;
         let now = at(self.now);
@@ -122,7 +129,7 @@ impl Trial {
             Act::Bury(which) => {
                 let (claimed, handed_out) = self.pick(which);
                 let hold = self.given.queue.bury(&claimed, "a reason", now).await;
-                self.may_be_done(&claimed.key, handed_out);
+                self.lies_elsewhere(&claimed, handed_out);
                 if let Ok(hold) = hold {
                     self.given.mapping().answer(&claimed, hold.answer());
                 }
@@ -179,17 +186,10 @@ impl Trial {
     }
 
     async fn delay(&mut self, which: usize, due: i64, rewrite: bool) {
-        let (claimed, handed_out) = self.pick(which);
+        let (claimed, _) = self.pick(which);
         let body = rewrite.then(|| self.body());
         let delayed = self.given.queue.delay(&claimed, at(self.now + due), body).await;
-        match &delayed {
-            Ok(Delayed::Anew) => {
-                self.may_be_done(&claimed.key, handed_out);
-                self.owe(&claimed.key, claimed.owed_since);
-            }
-            // Whether it is the one body or the other, it is owed.
-            Ok(Delayed::Same | Delayed::LeaseLost) | Err(_) => {}
-        }
+        // Whether it is the one body or the other, it is owed.
         if let Ok(delayed) = delayed {
             self.given.mapping().answer(&claimed, delayed.answer());
         }

@@ -36,7 +36,7 @@ fn an_approval_is_for_the_plan_that_was_seen_and_serves_once() {
     assert_eq!(again, CannotDecide::NotWaiting { state: "open" });
     incident.claim(after(4), SignedDuration::from_mins(2)).unwrap();
     all_done(&mut incident, after(5));
-    incident.see(met(finding(Mode::Ask), true), &routes(), after(600));
+    incident.see(met(finding(Mode::Ask), true), &routes(), after(1_000));
     assert!(matches!(incident.state, State::Waiting { .. }), "put back, and asked for again");
     assert_eq!(incident.approval.map(|approval| (approval.by, approval.spent)), Some(("carol".into(), true)));
 }

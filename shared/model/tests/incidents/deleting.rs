@@ -58,8 +58,8 @@ fn who_is_seen_again_after_replicas_have_settled_was_restored_by_somebody() {
     assert_eq!(incident.subject.enabled, None, "nobody signs in to a deleted account");
     incident.see(seen(Some(true)), &routes(), after(60));
     assert!(matches!(incident.state, State::Done { .. }), "a stale read");
-    incident.see(seen(Some(true)), &routes(), after(300));
-    assert_eq!((&incident.state, incident.wake), (&State::Open, Wake::Due { at: after(300) }));
+    incident.see(seen(Some(true)), &routes(), after(902));
+    assert_eq!((&incident.state, incident.wake), (&State::Open, Wake::Due { at: after(902) }));
     assert!(!incident.has_achieved(DELETE));
 }
 
@@ -86,9 +86,9 @@ fn what_is_left_over_of_a_deletion_goes_when_the_account_is_back() {
         let mut incident = deleted();
         incident.done(left(), &routes(), after(2));
         if back {
-            incident.saw(&Snapshot { there: Some(true), ..Snapshot::default() }, after(600));
+            incident.saw(&Snapshot { there: Some(true), ..Snapshot::default() }, after(1_000));
         }
-        incident.resolve("suspended".to_owned(), &routes(), after(601));
+        incident.resolve("suspended".to_owned(), &routes(), after(1_001));
         assert_eq!(incident.left_over.len(), kept, "{back}");
     }
 }

@@ -231,8 +231,11 @@ fn in_order(since: Timestamp) -> u64 {
 
 fn since_of(Item { key, version: _, body: _, expires: _ }: &Item) -> Result<Timestamp, TableError> {
     let digits = key.sort.split('/').next().and_then(|digits| digits.parse::<u64>().ok());
-    let since =
-        digits.and_then(|digits| Timestamp::from_microsecond((digits ^ (1 << 63)).cast_signed()).ok());
+    let since = digits.and_then(|digits| match (digits ^ (1 << 63)).cast_signed() {
+        // Of the last second no fraction can be told by its number.
+        last if last == Timestamp::MAX.as_microsecond() => Some(Timestamp::MAX),
+        number => Timestamp::from_microsecond(number).ok(),
+    });
     since.ok_or_else(|| TableError::Unreadable {
         key: key.to_string(),
         why: "its name does not begin with a moment".to_owned(),
